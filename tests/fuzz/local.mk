@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# One program per target, registered by the room whose parser it feeds:
+#   fuzz_targets += tests/fuzz/fuzz_<target>
+#   tests_fuzz_fuzz_<target>_LDADD = $(fuzz_ldadd)
+# Built with --enable-fuzzer it is libFuzzer's; else it replays tests/fuzz/corpus/<target>/ and "make check" runs it.
+fuzz_ldadd = $(FUZZ_ENGINE) $(LDADD)
+check_LIBRARIES += tests/fuzz/libreplay.a
+tests_fuzz_libreplay_a_SOURCES = tests/fuzz/replay.c
+EXTRA_DIST += tests/fuzz/corpus
