@@ -17,7 +17,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/** Number of the last test reported. */
+/** What was run. */
 struct replay {
     unsigned count; /**< files run so far */
     unsigned failed; /**< files that could not be read */
@@ -52,7 +52,6 @@ static void replay_file(struct replay *replay, const char *path) {
         printf("not ok %u - %s: %s\n", replay->count, path, strerror(errno));
         return;
     }
-    /* malloc(0) may be one readable byte: an exact copy keeps the sanitizer's red zone next to the last byte. */
     LLVMFuzzerTestOneInput(data, size);
     free(data);
     printf("ok %u - %s\n", replay->count, path);

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What the netns tests share: namespaces with names of their own, daemons in them, TAP. Sourced, never run.
+#
+# A test sources this, builds its network with ns_new and link, starts daemons with start (or server and client), and reports
+# with ok, is and check. Everything made is gone at exit, also after a failure: namespaces by name, processes by their
+# number, files with the directory $dir.
+# shellcheck shell=bash
+set -u
+top=${top_srcdir:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
+build=${top_builddir:-$top/build}
+mpvpnd=$build/mpvpnd
+mpvpnctl=$build/mpvpnctl
+tests=0
+failures=0
+namespaces=()
+pids=()
+
+die() {
+    echo "Bail out! $*"
+    exit 99
+}
+
+[ "$(id -u)" = 0 ] || die 'network namespaces need root'
+for tool in ip ping ethtool; do
+    command -v "$tool" >/dev/null || die "$tool is missing"
+done
+dir=$(mktemp -d "${TMPDIR:-/tmp}/mpvpn-test.XXXXXX") || die 'no temporary directory'
+tag=mpv$$$((RANDOM % 1000))
+
+cleanup() {
+    local status=$? pid ns
+    set +e
+    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
+    for pid in "${pids[@]}"; do
+        for _ in 1 2 3 4 5 6 7 8 9 10; do
+            kill -0 "$pid" 2>/dev/null || break
+            sleep 0.1
+        done
+        kill -9 "$pid" 2>/dev/null
+        wait "$pid" 2>/dev/null
+    done
+    for ns in "${namespaces[@]}"; do ip netns del "$ns" 2>/dev/null; done
+    if [ $status != 0 ] || [ $failures != 0 ]; then
+        for log in "$dir"/*.log; do
+            [ ! -f "$log" ] || { echo "# ${log##*/}:"; tail -n 40 "$log" | sed 's/^/#   /'; }
+        done
+    fi
+    rm -rf "$dir"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM HUP
+
+# --- reporting -----------------------------------------------------------------------------------------------------------
+
+# ok NAME / not_ok NAME [DETAIL]
+ok() {
+    tests=$((tests + 1))
+    echo "ok $tests - $1"
+}
+
+not_ok() {
+    tests=$((tests + 1))
+    failures=$((failures + 1))
+    echo "not ok $tests - $1"
+    [ -z "${2:-}" ] || printf '%s\n' "$2" | sed 's/^/# /'
+}
+
+# check NAME COMMAND...: passes when the command succeeds; its output is shown when it does not
+check() {
+    local name=$1 output
+    shift
+    if output=$("$@" 2>&1); then ok "$name"; else not_ok "$name" "$output"; fi
+}
+
+# refuses NAME COMMAND...: passes when the command fails
+refuses() {
+    local name=$1 output
+    shift
+    if output=$("$@" 2>&1); then not_ok "$name" "$output"; else ok "$name"; fi
+}
+
+# is NAME GOT WANTED
+is() {
+    if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "got: $2
+wanted: $3"; fi
+}
+
+# like NAME TEXT REGEX
+like() {
+    if grep -qE -- "$3" <<<"$2"; then ok "$1"; else not_ok "$1" "no match for $3 in: $2"; fi
+}
+
+# finish: the plan; the last line of every test
+finish() {
+    echo "1..$tests"
+    [ $failures = 0 ]
+    exit
+}
+
+# until_true SECONDS COMMAND...: run the command until it succeeds or the time is over
+until_true() {
+    local end=$((SECONDS + $1))
+    shift
+    while ! "$@" >/dev/null 2>&1; do
+        [ $SECONDS -lt "$end" ] || return 1
+        sleep 0.1
+    done
+}
+
+# --- the network ---------------------------------------------------------------------------------------------------------
+
+# ns_new NAME...: make namespaces; $NAME becomes the name that the kernel knows it by
+ns_new() {
+    local name ns
+    for name in "$@"; do
+        ns=$tag-$name
+        ip netns add "$ns" || die "cannot make the namespace $ns"
+        namespaces+=("$ns")
+        printf -v "$name" '%s' "$ns"
+        ip -n "$ns" link set lo up
+        in_ns "$ns" sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 2>/dev/null
+    done
+}
+
+# in_ns NS COMMAND...
+in_ns() {
+    local ns=$1
+    shift
+    ip netns exec "$ns" "$@"
+}
+
+# link NS1 DEV1 ADDRESS1 NS2 DEV2 ADDRESS2 [MTU]: join two namespaces; ADDRESS is a list with commas, each with its length
+link() {
+    local mtu=${7:-1500} address
+    ip -n "$1" link add "$2" mtu "$mtu" type veth peer name "$5" mtu "$mtu" netns "$4" || die "cannot make the link $2"
+    for address in ${3//,/ }; do ip -n "$1" address add "$address" dev "$2" nodad 2>/dev/null || ip -n "$1" address add "$address" dev "$2"; done
+    for address in ${6//,/ }; do ip -n "$4" address add "$address" dev "$5" nodad 2>/dev/null || ip -n "$4" address add "$address" dev "$5"; done
+    ip -n "$1" link set "$2" up
+    ip -n "$4" link set "$5" up
+}
+
+# --- processes -----------------------------------------------------------------------------------------------------------
+
+# start NS LOGNAME COMMAND...: run in the background; its output goes to $dir/LOGNAME.log, its number to $last_pid
+start() {
+    local ns=$1 log=$2
+    shift 2
+    ip netns exec "$ns" "$@" >>"$dir/$log.log" 2>&1 &
+    last_pid=$!
+    pids+=("$last_pid")
+}
+
+# stop PID [SIGNAL]: end one process that start made, and wait for it
+stop() {
+    local i
+    kill "-${2:-TERM}" "$1" 2>/dev/null
+    for ((i = 0; i < 100; i++)); do
+        kill -0 "$1" 2>/dev/null || break
+        sleep 0.1
+    done
+    wait "$1" 2>/dev/null
+}
+
+# keys: make the server's key and certificate in $dir; $pin is the pin that clients check
+keys() {
+    "$mpvpnctl" keygen "$dir" server >"$dir/keygen.txt" 2>&1 || die "keygen failed: $(cat "$dir/keygen.txt")"
+    pin=$(grep -o 'sha256:[0-9A-Za-z+/=_-]*' "$dir/keygen.txt" | head -n 1)
+}
+
+# user NAME: a random token in $token, and its hash as the configuration wants it in $token_hash
+user() {
+    token=$(head -c 24 /dev/urandom | base64 | tr '+/' '-_')
+    token_hash=sha256:$(printf '%s' "$token" | sha256sum | cut -d' ' -f1)
+}
+
+# daemon NS NAME: start mpvpnd with $dir/NAME.conf and wait until it answers on $dir/NAME.sock; its number is in $last_pid
+daemon() {
+    start "$1" "$2" "$mpvpnd" -c "$dir/$2.conf" -s "$dir/$2.sock" -v
+    until_true 10 ctl "$2" version || return 1
+}
+
+# ctl NAME COMMAND...: mpvpnctl for the daemon of that name
+ctl() {
+    local name=$1
+    shift
+    "$mpvpnctl" -s "$dir/$name.sock" "$@"
+}
