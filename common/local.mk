@@ -4,5 +4,16 @@ libcommon_a_SOURCES += \
 	common/addr.h \
 	common/clock.c \
 	common/clock.h \
-	common/log.h
-unit_tests += tests/unit/check_addr
+	common/drop.c \
+	common/drop.def \
+	common/drop.h \
+	common/error.def \
+	common/jsonrpc.c \
+	common/jsonrpc.h \
+	common/log.c \
+	common/log.h \
+	common/suggest.c \
+	common/suggest.h \
+	common/units.c \
+	common/units.h
+unit_tests += tests/unit/check_addr tests/unit/check_jsonrpc tests/unit/check_units
