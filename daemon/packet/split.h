@@ -28,6 +28,7 @@ struct split {
     uint16_t count;            /**< segments, ≥ 1 */
     uint16_t segment_payload;  /**< payload bytes of each but the last */
     uint32_t header_sum;       /**< ones'-complement sum over the constant parts of pseudo and layer-4 header */
+    uint32_t ip_sum;           /**< the same over the constant parts of an IPv4 header */
 };
 
 /**
