@@ -52,9 +52,10 @@ add_up() {
             case $result in
             PASS* | XFAIL*) passed=$((passed + 1)) ;;
             SKIP*) skipped=$((skipped + 1)) ;;
-            *) fail "$2: ${file#"$1"/}: $result" ;;
+            *) fail "$2: ${file#"$1"/}" ;;
             esac
         done < <(sed -n 's/^:test-result: //p' "$file")
+        sed -n 's/^\(not ok\|Bail out!\|ERROR:\)/    &/p' "${file%.trs}.log" 2>/dev/null >>"$work/failed.txt"
     done < <(find "$1" -name '*.trs' -type f)
     find "$1" -name '*.trs' -type f -delete
 }
@@ -126,6 +127,8 @@ stage_fuzz() {
 if [ ! -x "$top/configure" ] || [ "$top/configure.ac" -nt "$top/configure" ]; then
     (cd "$top" && autoreconf -fi) || { echo '0 passed, 1 failed, 0 skipped'; exit 1; }
 fi
+mkdir -p "$work"
+: >"$work/failed.txt"
 for stage in "${stages[@]}"; do
     declare -F "stage_$stage" >/dev/null || { usage >&2; exit 2; }
     say "$stage"
@@ -133,7 +136,8 @@ for stage in "${stages[@]}"; do
 done
 if [ ${#failures[@]} -gt 0 ]; then
     say 'failed'
-    printf '%s\n' "${failures[@]}"
+    printf '%s\n' "${failures[@]}" | sort | uniq -c
+    cat "$work/failed.txt"
 fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Every file names its licence; every header stands alone and is guarded; clang agrees with the Doxygen comments.
-. "$(dirname "$0")/lib.sh"
 # File names here have no spaces.
 # shellcheck disable=SC2046,SC2086
+. "$(dirname "$0")/lib.sh"
 
 sources=$(project_files '*.c' '*.h' '*.def')
 scripts=$(project_files '*.sh' '*.mk' 'Makefile.am' 'configure.ac' '*.service' '.ci/run')
