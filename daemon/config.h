@@ -8,9 +8,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "common/addr.h"
 #include "masque/auth.h"
+
+#define CONFIG_PORT_DEFAULT 443u /**< the server's UDP port where none is given */
+#define CONFIG_WHY_MAX 512u      /**< bytes that any error text fits into, with NUL */
 
 enum config_role { CONFIG_SERVER, CONFIG_CLIENT };
 enum config_routes { CONFIG_ROUTES_DEFAULT, CONFIG_ROUTES_LIST, CONFIG_ROUTES_NONE };
@@ -69,7 +73,7 @@ struct config {
     /* [Control], [Log], [Daemon] */
     char *control_group;              /**< Group; NULL: root only */
     int log_level;                    /**< Level, enum log_level */
-    char *user;                       /**< RunAs: user to become; default "mpvpn" when it exists, else stay; "root": stay */
+    char *run_as;                     /**< RunAs: user to become; NULL: "mpvpn" when it exists, else stay; "root": stay */
 };
 
 /**
@@ -78,7 +82,17 @@ struct config {
  * @return 0, or -errno of the file, or -EINVAL; out is set on success only
  */
 int config_read(const char *file, struct config **out, char *why, size_t why_size);
+/** The same from a stream. @param file its name, for messages, for relative file names and for the instance's name */
+int config_read_stream(FILE *stream, const char *file, struct config **out, char *why, size_t why_size);
 void config_free(struct config *config);
+/**
+ * Read a users file: [User NAME] sections only.
+ * @param user out: an array, the caller's to free
+ * @return as config_read(); -ENOENT: there is no such file
+ */
+int config_read_users(const char *file, struct auth_user **user, size_t *count, char *why, size_t why_size);
+/** Split "HOST", "HOST:PORT", "[V6]:PORT" or a bare address. @param host out: the caller's to free @return 0; -EINVAL; -ENOMEM */
+int config_split_host(const char *text, char **host, uint16_t *port);
 /** The instance's name of a configuration file's path: base name without ".conf". @param name out, at least 64 bytes @return 0; -EINVAL: no usable name */
 int config_instance_name(const char *file, char *name, size_t size);
 
