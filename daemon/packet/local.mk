@@ -1,9 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 libmpvpn_a_SOURCES += \
+	daemon/packet/buf.c \
 	daemon/packet/buf.h \
+	daemon/packet/checksum.c \
 	daemon/packet/checksum.h \
+	daemon/packet/icmp.c \
 	daemon/packet/icmp.h \
+	daemon/packet/inner.c \
 	daemon/packet/inner.h \
+	daemon/packet/merge.c \
 	daemon/packet/merge.h \
+	daemon/packet/split.c \
 	daemon/packet/split.h \
 	daemon/packet/superpacket.h
+unit_tests += \
+	tests/unit/check_buf \
+	tests/unit/check_checksum \
+	tests/unit/check_merge \
+	tests/unit/check_split
+EXTRA_DIST += tests/unit/make_packet.h
