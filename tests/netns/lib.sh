@@ -25,7 +25,7 @@ for tool in ip ping ethtool; do
     command -v "$tool" >/dev/null || die "$tool is missing"
 done
 dir=$(mktemp -d "${TMPDIR:-/tmp}/mpvpn-test.XXXXXX") || die 'no temporary directory'
-tag=mpv$$$((RANDOM % 1000))
+tag=mpv$$x$((RANDOM % 1000))
 
 cleanup() {
     local status=$? pid ns
@@ -173,15 +173,19 @@ user() {
     token_hash=sha256:$(printf '%s' "$token" | sha256sum | cut -d' ' -f1)
 }
 
-# daemon NS NAME: start mpvpnd with $dir/NAME.conf and wait until it answers on $dir/NAME.sock; its number is in $last_pid
+# config NAME: standard input becomes the configuration of the daemon NAME
+config() { cat >"$dir/$tag-$1.conf"; }
+
+# daemon NS NAME: start mpvpnd with the configuration NAME and wait until it answers; its number is in $last_pid.
+# Instances carry the test's tag in their names, so that tests do not meet in /run/mpvpn.
 daemon() {
-    start "$1" "$2" "$mpvpnd" -c "$dir/$2.conf" -s "$dir/$2.sock" -v
-    until_true 10 ctl "$2" version || return 1
+    start "$1" "$2" "$mpvpnd" -v -c "$dir/$tag-$2.conf"
+    until_true 10 ctl "$2" version
 }
 
 # ctl NAME COMMAND...: mpvpnctl for the daemon of that name
 ctl() {
     local name=$1
     shift
-    "$mpvpnctl" -s "$dir/$name.sock" "$@"
+    "$mpvpnctl" -s "/run/mpvpn/$tag-$name.sock" "$@"
 }
