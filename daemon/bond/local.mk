@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 libmpvpn_a_SOURCES += \
-	daemon/bond/queue.c \
-	daemon/bond/queue.h
-unit_tests += tests/unit/check_queue
+	daemon/bond/leg.c \
+	daemon/bond/leg.h \
+	daemon/bond/meter.h \
+	daemon/bond/queue.h \
+	daemon/bond/session.c \
+	daemon/bond/session.h
