@@ -137,7 +137,11 @@ link() {
     for address in ${6//,/ }; do ip -n "$4" address add "$address" dev "$5" nodad 2>/dev/null || ip -n "$4" address add "$address" dev "$5"; done
     ip -n "$1" link set "$2" up
     ip -n "$4" link set "$5" up
+    # The kernel tells of carrier up to a second late.
+    until_true 5 link_is_up "$1" "$2" && until_true 5 link_is_up "$4" "$5" || die "the link $2 does not come up"
 }
+
+link_is_up() { ip -n "$1" link show "$2" | grep -q 'state UP'; }
 
 # --- processes -----------------------------------------------------------------------------------------------------------
 
@@ -150,7 +154,7 @@ start() {
     pids+=("$last_pid")
 }
 
-# stop PID [SIGNAL]: end one process that start made, and wait for it
+# stop PID [SIGNAL]: end one process that start made; returns its exit status
 stop() {
     local i
     kill "-${2:-TERM}" "$1" 2>/dev/null
@@ -167,7 +171,7 @@ keys() {
     pin=$(grep -o 'sha256:[0-9A-Za-z+/=_-]*' "$dir/keygen.txt" | head -n 1)
 }
 
-# user NAME: a random token in $token, and its hash as the configuration wants it in $token_hash
+# user: a random token in $token, and its hash as the configuration wants it in $token_hash
 user() {
     token=$(head -c 24 /dev/urandom | base64 | tr '+/' '-_')
     token_hash=sha256:$(printf '%s' "$token" | sha256sum | cut -d' ' -f1)
