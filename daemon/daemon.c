@@ -151,9 +151,10 @@ static int drop_privileges(const struct daemon *daemon, const char *runtime_dir,
 }
 
 static int open_control(struct daemon *daemon, const char *runtime_dir, char *why, size_t why_size) {
+    const struct ctlsock_hooks hooks = methods_hooks(daemon);
     char path[256];
     snprintf(path, sizeof path, "%s/%s.sock", runtime_dir, daemon->config->name);
-    return ctlsock_open(daemon->worker.loop, path, daemon->config->control_group, methods_hooks(daemon), &daemon->control, why, why_size);
+    return ctlsock_open(daemon->worker.loop, path, daemon->config->control_group, &hooks, &daemon->control, why, why_size);
 }
 
 static int start(struct daemon *daemon, const struct daemon_settings *settings, char *why, size_t why_size) {
