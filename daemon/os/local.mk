@@ -1,9 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 libmpvpn_a_SOURCES += \
+	daemon/os/ctlsock.c \
 	daemon/os/ctlsock.h \
 	daemon/os/loop.h \
+	daemon/os/netlink.c \
 	daemon/os/netlink.h \
+	daemon/os/netlink_change.c \
+	daemon/os/netlink_internal.h \
+	daemon/os/netlink_journal.c \
+	daemon/os/netlink_message.c \
+	daemon/os/netlink_monitor.c \
+	daemon/os/privs.c \
 	daemon/os/privs.h \
+	daemon/os/privs_daemon.c \
+	daemon/os/privs_filter.c \
+	daemon/os/privs_internal.h \
+	daemon/os/resolve.c \
 	daemon/os/resolve.h \
 	daemon/os/tun.h \
 	daemon/os/udp.h
