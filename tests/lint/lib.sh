@@ -35,11 +35,10 @@ project_files() {
     if [ -e .git ] && git ls-files >/dev/null 2>&1; then
         git ls-files --cached --others --exclude-standard "$@"
     else
-        local pattern wanted=()
-        [ $# -gt 0 ] || set -- '*'
+        local pattern found=()
         for pattern in "$@"; do
-            wanted+=(-o -path "$pattern")
+            found+=(-o -name "${pattern##*/}")
         done
-        find .ci Makefile.am README.md NEWS configure.ac common ctl contrib daemon man tests -type f \( -false "${wanted[@]}" \) -print
+        find common daemon ctl tests contrib man -type f \( -false "${found[@]}" \) -print
     fi | while read -r file; do [ ! -f "$file" ] || printf '%s\n' "$file"; done
 }
