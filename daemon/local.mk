@@ -1,4 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The hall.
 libmpvpn_a_SOURCES += \
-	daemon/config.h
+	daemon/client.c \
+	daemon/client.h \
+	daemon/client_host.c \
+	daemon/client_host.h \
+	daemon/config.h \
+	daemon/daemon.h \
+	daemon/egress.c \
+	daemon/egress.h \
+	daemon/ingress.c \
+	daemon/ingress.h \
+	daemon/options.def \
+	daemon/server.h \
+	daemon/timers.c \
+	daemon/timers.h \
+	daemon/worker.c \
+	daemon/worker.h
+unit_tests += tests/unit/check_timers

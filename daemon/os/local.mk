@@ -1,20 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 libmpvpn_a_SOURCES += \
 	daemon/os/ctlsock.h \
-	daemon/os/loop.c \
 	daemon/os/loop.h \
 	daemon/os/netlink.h \
 	daemon/os/privs.h \
 	daemon/os/resolve.h \
-	daemon/os/ring.c \
-	daemon/os/ring.h \
-	daemon/os/tun.c \
 	daemon/os/tun.h \
-	daemon/os/udp.c \
-	daemon/os/udp.h \
-	daemon/os/udp_private.h \
-	daemon/os/udp_tx.c \
-	daemon/os/vnethdr.c \
-	daemon/os/vnethdr.h
-unit_tests += tests/unit/check_loop tests/unit/check_udp tests/unit/check_vnethdr
-EXTRA_DIST += tests/unit/os_env.h
+	daemon/os/udp.h

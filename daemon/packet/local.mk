@@ -10,6 +10,8 @@ libmpvpn_a_SOURCES += \
 	daemon/packet/inner.h \
 	daemon/packet/merge.c \
 	daemon/packet/merge.h \
+	daemon/packet/prefixmap.c \
+	daemon/packet/prefixmap.h \
 	daemon/packet/split.c \
 	daemon/packet/split.h \
 	daemon/packet/superpacket.h

@@ -68,6 +68,14 @@ int crypt_decrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_cr
 /** Header-protection mask of a 16-byte sample; writes 16 bytes at most. */
 int crypt_hp_mask(uint8_t *dest, const ngtcp2_crypto_cipher *hp, const ngtcp2_crypto_cipher_ctx *context, const uint8_t *sample);
 
+/**
+ * Seal a few bytes by AES-128-GCM with a key that is used once or seldom: nothing is kept, nothing is allocated.
+ * @param out length + CRYPT_TAG_BYTES; may be in @return 0; -EIO
+ */
+int crypt_seal(const uint8_t key[16], const uint8_t nonce[CRYPT_IV_BYTES], const uint8_t *aad, size_t aad_length, const uint8_t *in, size_t length, uint8_t *out);
+/** Open what crypt_seal() sealed. @param length with the tag @return 0; -EBADMSG: it is not authentic */
+int crypt_open(const uint8_t key[16], const uint8_t nonce[CRYPT_IV_BYTES], const uint8_t *aad, size_t aad_length, const uint8_t *in, size_t length, uint8_t *out);
+
 /** Everything that protects one direction at one level. */
 struct crypt_keys {
     ngtcp2_crypto_aead_ctx aead;  /**< AEAD context */
@@ -78,8 +86,14 @@ struct crypt_keys {
 int crypt_keys_derive(const struct crypt_suite *suite, const uint8_t *secret, bool hp, struct crypt_keys *out);
 void crypt_keys_free(struct crypt_keys *keys);
 
-/** AEAD and key for the Retry integrity tag of version 1, for ngtcp2_conn_set_retry_aead() and ngtcp2_pkt_write_retry(). @return 0, context owned by the caller;
- * -ENOMEM; -EIO */
+/**
+ * Write a Retry packet with its integrity tag (RFC 9001 section 5.8).
+ * @param dcid the client's SCID @param scid our new connection ID @param original_dcid DCID of the client's Initial
+ * @return bytes, or 0: no room, or an original_dcid of less than 8 bytes
+ */
+size_t crypt_write_retry(const ngtcp2_cid *dcid, const ngtcp2_cid *scid, const ngtcp2_cid *original_dcid, const uint8_t *token, size_t token_length, uint8_t *out,
+                         size_t size);
+/** AEAD and key with which a client checks the integrity tag of a Retry, for ngtcp2_conn_set_retry_aead(). @return 0, context owned by the caller; -ENOMEM; -EIO */
 int crypt_retry_aead(ngtcp2_crypto_aead *aead, ngtcp2_crypto_aead_ctx *context);
 /** Stateless-reset token of one of our connection IDs: always the same for the same key. @return 0; -EIO */
 int crypt_stateless_reset_token(const uint8_t key[32], const ngtcp2_cid *cid, uint8_t out[NGTCP2_STATELESS_RESET_TOKENLEN]);

@@ -35,10 +35,11 @@ project_files() {
     if [ -e .git ] && git ls-files >/dev/null 2>&1; then
         git ls-files --cached --others --exclude-standard "$@"
     else
-        local pattern found=()
+        local pattern wanted=()
+        [ $# -gt 0 ] || set -- '*'
         for pattern in "$@"; do
-            found+=(-o -name "${pattern##*/}")
+            wanted+=(-o -path "$pattern")
         done
-        find common daemon ctl tests contrib man -type f \( -false "${found[@]}" \) -print
+        find .ci Makefile.am README.md NEWS configure.ac common ctl contrib daemon man tests -type f \( -false "${wanted[@]}" \) -print
     fi | while read -r file; do [ ! -f "$file" ] || printf '%s\n' "$file"; done
 }

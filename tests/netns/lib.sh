@@ -25,7 +25,7 @@ for tool in ip ping ethtool; do
     command -v "$tool" >/dev/null || die "$tool is missing"
 done
 dir=$(mktemp -d "${TMPDIR:-/tmp}/mpvpn-test.XXXXXX") || die 'no temporary directory'
-tag=mpv$$$((RANDOM % 1000))
+tag=mpv$$x$((RANDOM % 1000))
 
 cleanup() {
     local status=$? pid ns
@@ -137,7 +137,11 @@ link() {
     for address in ${6//,/ }; do ip -n "$4" address add "$address" dev "$5" nodad 2>/dev/null || ip -n "$4" address add "$address" dev "$5"; done
     ip -n "$1" link set "$2" up
     ip -n "$4" link set "$5" up
+    # The kernel tells of carrier up to a second late.
+    until_true 5 link_is_up "$1" "$2" && until_true 5 link_is_up "$4" "$5" || die "the link $2 does not come up"
 }
+
+link_is_up() { ip -n "$1" link show "$2" | grep -q 'state UP'; }
 
 # --- processes -----------------------------------------------------------------------------------------------------------
 
@@ -150,7 +154,7 @@ start() {
     pids+=("$last_pid")
 }
 
-# stop PID [SIGNAL]: end one process that start made, and wait for it
+# stop PID [SIGNAL]: end one process that start made; returns its exit status
 stop() {
     local i
     kill "-${2:-TERM}" "$1" 2>/dev/null
@@ -167,21 +171,25 @@ keys() {
     pin=$(grep -o 'sha256:[0-9A-Za-z+/=_-]*' "$dir/keygen.txt" | head -n 1)
 }
 
-# user NAME: a random token in $token, and its hash as the configuration wants it in $token_hash
+# user: a random token in $token, and its hash as the configuration wants it in $token_hash
 user() {
     token=$(head -c 24 /dev/urandom | base64 | tr '+/' '-_')
     token_hash=sha256:$(printf '%s' "$token" | sha256sum | cut -d' ' -f1)
 }
 
-# daemon NS NAME: start mpvpnd with $dir/NAME.conf and wait until it answers on $dir/NAME.sock; its number is in $last_pid
+# config NAME: standard input becomes the configuration of the daemon NAME
+config() { cat >"$dir/$tag-$1.conf"; }
+
+# daemon NS NAME: start mpvpnd with the configuration NAME and wait until it answers; its number is in $last_pid.
+# Instances carry the test's tag in their names, so that tests do not meet in /run/mpvpn.
 daemon() {
-    start "$1" "$2" "$mpvpnd" -c "$dir/$2.conf" -s "$dir/$2.sock" -v
-    until_true 10 ctl "$2" version || return 1
+    start "$1" "$2" "$mpvpnd" -v -c "$dir/$tag-$2.conf"
+    until_true 10 ctl "$2" version
 }
 
 # ctl NAME COMMAND...: mpvpnctl for the daemon of that name
 ctl() {
     local name=$1
     shift
-    "$mpvpnctl" -s "$dir/$name.sock" "$@"
+    "$mpvpnctl" -s "/run/mpvpn/$tag-$name.sock" "$@"
 }

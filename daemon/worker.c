@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* worker: makes and frees the datapath's state, and runs the end of every turn.
+ *
+ * How it works: completions only read (ingress) or queue (egress) and *mark* the carriers they concern. When all completions of a turn were
+ * handed out, worker_on_turn() runs the timers, serves each marked carrier once (so acknowledgements are acted on in the batch that brought them, and
+ * one GSO batch gathers all that a turn has to send), writes the merged superpackets to the TUN, and sets the loop's deadline.
+ * Left out: any decision about who may connect (client.c, server.c).
+ * Invariant: a carrier is freed only from carrier_serve() or by its role outside of the leg's hooks; never from within a leg's call. */
+#include "worker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "egress.h"
+#include "ingress.h"
+#include "quic/tls.h"
+
+#define QUEUE_MAX_PACKETS 4096u
+#define QUEUE_MAX_BYTES (8u << 20)
+
+/* leg hooks: two are the datapath's, the others the role's */
+
+static void on_cid(void *context, const struct conn_cid *cid, bool in_use) {
+    struct carrier *carrier = context;
+    if (!in_use)
+        cidtable_remove(carrier->worker->cids, cid);
+    else if (cidtable_add(carrier->worker->cids, cid, carrier))
+        log_warning("connection ID could not be registered");
+}
+static void on_packet(void *context, const uint8_t *packet, size_t length) { ingress_on_packet(context, packet, length); }
+static void on_request(void *context, const struct connect_ip_request *request, struct connect_ip_answer *answer) {
+    ((struct carrier *)context)->hooks->leg.on_request(context, request, answer);
+}
+static void on_open(void *context) { ((struct carrier *)context)->hooks->leg.on_open(context); }
+static void on_refused(void *context, unsigned status, const char *reason) { ((struct carrier *)context)->hooks->leg.on_refused(context, status, reason); }
+static void on_addresses(void *context, const struct capsule_address *addresses, size_t count) {
+    const struct carrier_hooks *hooks = ((struct carrier *)context)->hooks;
+    if (hooks->leg.on_addresses) hooks->leg.on_addresses(context, addresses, count);
+}
+static void on_address_request(void *context, const struct capsule_address *requests, size_t count) {
+    const struct carrier_hooks *hooks = ((struct carrier *)context)->hooks;
+    if (hooks->leg.on_address_request) hooks->leg.on_address_request(context, requests, count);
+}
+static void on_routes(void *context, const struct ip_range *ranges, size_t count) {
+    const struct carrier_hooks *hooks = ((struct carrier *)context)->hooks;
+    if (hooks->leg.on_routes) hooks->leg.on_routes(context, ranges, count);
+}
+static void on_closed(void *context, uint64_t code, const char *reason) { ((struct carrier *)context)->hooks->leg.on_closed(context, code, reason); }
+static void on_mtu(void *context) { ((struct carrier *)context)->hooks->leg.on_mtu(context); }
+static void on_token(void *context, const uint8_t *token, size_t length) {
+    const struct carrier_hooks *hooks = ((struct carrier *)context)->hooks;
+    if (hooks->leg.on_token) hooks->leg.on_token(context, token, length);
+}
+static void on_handshake(void *context) { ((struct carrier *)context)->hooks->leg.on_handshake(context); }
+static void on_path(void *context, const struct conn_path *path) {
+    struct carrier *carrier = context;
+    carrier->path = *path;
+    carrier->hooks->leg.on_path(context, path);
+}
+
+const struct leg_hooks *carrier_leg_hooks(void) {
+    static const struct leg_hooks hooks = {
+        .on_request = on_request,
+        .on_open = on_open,
+        .on_refused = on_refused,
+        .on_addresses = on_addresses,
+        .on_address_request = on_address_request,
+        .on_routes = on_routes,
+        .on_packet = on_packet,
+        .on_closed = on_closed,
+        .on_cid = on_cid,
+        .on_mtu = on_mtu,
+        .on_token = on_token,
+        .on_handshake = on_handshake,
+        .on_path = on_path,
+    };
+    return &hooks;
+}
+
+/* carriers */
+
+static void on_writable(void *context) { carrier_mark(context); }
+
+static void on_deadline(void *context, uint64_t now) {
+    struct carrier *carrier = context;
+    int error = leg_on_timer(carrier->leg, now);
+    if (error) carrier->error = error;
+    carrier_mark(carrier);
+}
+
+struct carrier *carrier_new(struct worker *worker, struct udp_socket *socket, const struct carrier_hooks *hooks, void *owner) {
+    struct carrier *carrier = calloc(1, sizeof *carrier);
+    if (!carrier) return NULL;
+    carrier->worker = worker;
+    carrier->socket = socket;
+    carrier->hooks = hooks;
+    carrier->owner = owner;
+    carrier->since = loop_now(worker->loop);
+    carrier->timer = (struct timer){.on_due = on_deadline, .context = carrier};
+    carrier->tx = udp_tx_new(socket, on_writable, carrier);
+    if (!carrier->tx) {
+        free(carrier);
+        return NULL;
+    }
+    DL_APPEND(worker->carriers, carrier);
+    return carrier;
+}
+
+void carrier_free(struct carrier *carrier) {
+    if (!carrier) return;
+    if (carrier->marked) LL_DELETE2(carrier->worker->marked, carrier, next_marked);
+    timer_set(&carrier->worker->timers, &carrier->timer, TIME_NEVER);
+    leg_free(carrier->leg);
+    udp_tx_free(carrier->tx);
+    DL_DELETE(carrier->worker->carriers, carrier);
+    free(carrier);
+}
+
+void carrier_close(struct carrier *carrier, uint64_t error_code, const char *reason) {
+    leg_close(carrier->leg, error_code, reason, loop_now(carrier->worker->loop));
+    carrier->closing = true;
+    carrier_mark(carrier);
+}
+
+void carrier_mark(struct carrier *carrier) {
+    if (carrier->marked) return;
+    carrier->marked = true;
+    LL_PREPEND2(carrier->worker->marked, carrier, next_marked);
+}
+
+/* All that the connection itself has to say; stops when the socket is full (on_writable marks the carrier again). */
+static void write_control(struct carrier *carrier, uint64_t now) {
+    uint8_t *out;
+    while ((out = udp_tx_reserve(carrier->tx, CONN_UDP_MAX))) {
+        struct conn_packet packet;
+        ssize_t written = leg_write(carrier->leg, out, CONN_UDP_MAX, &packet, now);
+        if (written > 0) udp_tx_commit(carrier->tx, (size_t)written, &packet.path.local, &packet.path.remote, packet.ecn, packet.probe);
+        if (written < 0 && !carrier->error) carrier->error = (int)written;
+        if (written <= 0 || conn_is_closed(leg_conn(carrier->leg))) return;
+    }
+}
+
+void carrier_serve(struct carrier *carrier, uint64_t now) {
+    bool waiting;
+    if (carrier->error || carrier->closing) {
+        /* A connection that just failed still has its CONNECTION_CLOSE to say; one that the peer ended has nothing. */
+        if (carrier->closing || carrier->error == -ECONNABORTED) write_control(carrier, now);
+        udp_tx_flush(carrier->tx);
+        carrier->hooks->on_end(carrier, now);
+        return;
+    }
+    if (carrier->starved) write_control(carrier, now);
+    waiting = carrier->session && carrier->session->leg == carrier->leg && egress_pump(carrier, now);
+    carrier->starved = waiting;
+    if (!carrier->error) write_control(carrier, now);
+    udp_tx_flush(carrier->tx);
+    if (carrier->error || carrier->closing)
+        carrier_mark(carrier);
+    else
+        timer_set(&carrier->worker->timers, &carrier->timer, leg_deadline(carrier->leg, waiting));
+}
+
+/* the worker */
+
+static void emit_to_tun(void *context, struct superpacket *packet) {
+    struct worker *worker = context;
+    if (tun_write(worker->tun, packet)) worker_drop(worker, DROP_TUN_WRITE);
+}
+
+static void worker_on_turn(void *context, uint64_t now) {
+    struct worker *worker = context;
+    timers_run(&worker->timers, now);
+    while (worker->marked) {
+        struct carrier *carrier = worker->marked;
+        LL_DELETE2(worker->marked, carrier, next_marked);
+        carrier->marked = false;
+        carrier_serve(carrier, now);
+    }
+    if (worker->merge) merge_flush(worker->merge);
+    loop_set_deadline(worker->loop, timers_next(&worker->timers));
+}
+
+static void on_tun_packet(void *context, struct superpacket *packet) { egress_on_tun(context, packet); }
+
+static void on_tun_failure(void *context, int error) {
+    struct worker *worker = context;
+    log_error("%s: the device failed: %s", tun_name(worker->tun), strerror(-error));
+    loop_stop(worker->loop);
+}
+
+int worker_init(struct worker *worker, const struct worker_settings *settings, char *why, size_t why_size) {
+    const struct loop_hooks hooks = {.on_turn = worker_on_turn, .context = worker};
+    const size_t large = settings->large_buffers ? settings->large_buffers : 256;
+    const size_t small = settings->small_buffers ? settings->small_buffers : 4096;
+    const struct buf_pool_settings buffers = {.count = {[BUF_256] = small, [BUF_2048] = small, [BUF_9216] = small / 4, [BUF_LARGE] = large}};
+    uint8_t cid_key[16];
+    int error;
+
+    *worker = (struct worker){.server = settings->server, .next_session_id = 1};
+    tls_random(worker->hash_key, sizeof worker->hash_key);
+    tls_random(cid_key, sizeof cid_key);
+    error = loop_new(&hooks, &worker->loop, why, why_size);
+    if (error) return error;
+    worker->buffers = buf_pool_new(&buffers);
+    worker->cids = cidtable_new(cid_key);
+    worker->targets = prefixmap_new();
+    if (worker->buffers && worker->cids && worker->targets) return 0;
+    snprintf(why, why_size, "no memory for packet buffers");
+    worker_fini(worker);
+    return -ENOMEM;
+}
+
+int worker_open_tun(struct worker *worker, const char *name, char *why, size_t why_size) {
+    struct tun_settings settings = {.pool = worker->buffers};
+    const struct tun_hooks hooks = {.on_packet = on_tun_packet, .on_failure = on_tun_failure, .context = worker};
+    struct merge_settings merge = {.tcp = true, .pool = worker->buffers, .emit = emit_to_tun, .context = worker};
+    int error;
+    snprintf(settings.name, sizeof settings.name, "%s", name);
+    error = tun_open(worker->loop, &settings, &hooks, &worker->tun, why, why_size);
+    if (error) return error;
+    merge.udp = tun_has_uso(worker->tun);
+    worker->merge = merge_new(&merge);
+    if (worker->merge) return 0;
+    snprintf(why, why_size, "no memory for merging packets");
+    return -ENOMEM;
+}
+
+void worker_fini(struct worker *worker) {
+    while (worker->carriers) carrier_free(worker->carriers);
+    merge_free(worker->merge);
+    tun_close(worker->tun);
+    prefixmap_free(worker->targets);
+    cidtable_free(worker->cids);
+    timers_fini(&worker->timers);
+    loop_free(worker->loop);
+    buf_pool_free(worker->buffers);
+    *worker = (struct worker){0};
+}
+
+struct session *worker_session_new(struct worker *worker, const char *user) {
+    struct queue_settings queue = {.max_packets = QUEUE_MAX_PACKETS, .max_bytes = QUEUE_MAX_BYTES, .max_memory = QUEUE_MAX_BYTES};
+    memcpy(queue.key, worker->hash_key, sizeof queue.key);
+    return session_new(worker->next_session_id++, user, &queue, loop_now(worker->loop));
+}
