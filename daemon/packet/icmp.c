@@ -98,7 +98,7 @@ size_t icmp_error(enum icmp_reason reason, const uint8_t *packet, size_t length,
     bool v4;
 
     /* A superpacket is refused as a whole, its length field may say anything: the length given is the truth. */
-    if (inner_parse(packet, length, false, &inner) && inner_parse(packet, length, true, &inner)) return 0;
+    if (inner_parse(packet, length, true, &inner)) return 0;
     if (source->version != inner.version || !may_answer(reason, packet, &inner)) return 0;
     v4 = inner.version == 4;
     head = (v4 ? IP4_HEADER : IP6_HEADER) + ICMP_HEADER;

@@ -18,6 +18,8 @@ libmpvpn_a_SOURCES += \
 unit_tests += \
 	tests/unit/check_buf \
 	tests/unit/check_checksum \
+	tests/unit/check_icmp \
+	tests/unit/check_inner \
 	tests/unit/check_merge \
 	tests/unit/check_split
 EXTRA_DIST += tests/unit/make_packet.h
