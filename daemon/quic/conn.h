@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* conn: one QUIC connection (ngtcp2) as bytes and a time in, bytes out. After every event the owner does the same three things: read (conn_read or
  * conn_on_timer), write (conn_write, conn_write_datagram), arm the timer (conn_deadline). Datagrams are not kept: whoever sends them learns by
- * id whether each was acknowledged or lost. Pacing is our own (FACTS: ngtcp2's is never engaged). Nothing of ngtcp2 or wolfSSL shows here.
+ * id whether each was acknowledged or lost. Sending is paced in bursts of one send quantum. A connection that could send and was given nothing is known
+ * to be application-limited, whichever of conn_write() and conn_write_datagram() the owner calls first. Nothing of ngtcp2 or wolfSSL shows here.
  *
  * Standards: RFC 9000, 9001, 9002, 9221 (DATAGRAM), 8899 (PMTUD). */
 #ifndef MPVPN_QUIC_CONN_H
@@ -53,7 +54,7 @@ struct conn_hooks {
     uint64_t (*on_stream_data)(void *context, int64_t stream_id, bool fin, const uint8_t *data, size_t length);
     /** The peer acknowledged this many more bytes of a stream: they may be freed. */
     void (*on_stream_acked)(void *context, int64_t stream_id, uint64_t length);
-    /** A stream is finished or reset in both directions. */
+    /** A stream is finished or reset in both directions. error_code is 0 when neither end gave one. */
     void (*on_stream_closed)(void *context, int64_t stream_id, uint64_t error_code);
     /** RESET_STREAM came: nothing more is read from it. */
     void (*on_stream_reset)(void *context, int64_t stream_id, uint64_t error_code);
@@ -181,6 +182,8 @@ bool conn_is_ready(const struct conn *conn);
 bool conn_is_closed(const struct conn *conn);
 /** Why it ended; meaningful after an -errno. The struct lives as long as the connection. */
 const struct conn_error *conn_error(const struct conn *conn);
+/** Give the client a NEW_TOKEN token for its next connection (server, after on_handshake). @param token copied @return 0; -ENOTCONN; -ENOMEM */
+int conn_submit_token(struct conn *conn, const uint8_t *token, size_t length);
 /** Move to another local address (client): probing starts; on_path tells success. @return 0; -EINVAL: not possible (no spare CID, before confirmation) */
 int conn_migrate(struct conn *conn, const struct conn_path *path, uint64_t now);
 /** TLS exporter (RFC 8446 section 7.5). @return 0; -ENOTCONN: before the handshake; -EIO */
@@ -203,7 +206,7 @@ struct conn_statistics {
     uint64_t bytes_received;    /**< UDP payload */
     uint64_t packets_sent;      /**< QUIC packets */
     uint64_t packets_received;  /**< QUIC packets */
-    uint64_t packets_lost;      /**< declared lost */
+    uint64_t packets_lost;      /**< declared lost, of those that carried a datagram */
     uint64_t datagrams_lost;    /**< DATAGRAM frames declared lost */
     uint64_t datagrams_spurious; /**< acknowledged after all */
     uint64_t key_updates;       /**< key phases begun */

@@ -1,10 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 libmpvpn_a_SOURCES += \
+	daemon/quic/cidtable.c \
 	daemon/quic/cidtable.h \
+	daemon/quic/conn.c \
 	daemon/quic/conn.h \
+	daemon/quic/conn_callbacks.c \
+	daemon/quic/conn_end.c \
+	daemon/quic/conn_first.c \
+	daemon/quic/conn_internal.h \
+	daemon/quic/conn_io.c \
 	daemon/quic/crypt.c \
 	daemon/quic/crypt.h \
 	daemon/quic/keygen.c \
+	daemon/quic/pacer.c \
+	daemon/quic/pacer.h \
 	daemon/quic/tls.c \
 	daemon/quic/tls.h \
 	daemon/quic/tls_context.h \

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* conn: one QUIC connection on ngtcp2: making and freeing it, streams, statistics. Packets are in conn_io.c, ngtcp2's callbacks in conn_callbacks.c, errors in
+ * conn_end.c, packets without a connection in conn_first.c.
+ *
+ * How it works: both ends get the same settings; a server adds what the first packet said. Flow-control windows are made for a tunnel's requests and
+ * capsules: the traffic itself goes in datagrams, which have none.
+ *
+ * What it leaves out: 0-RTT, QUIC version 2, preferred addresses, multipath.
+ *
+ * Invariants: every connection ID told to the owner by on_cid(true) is taken back by on_cid(false), by conn_free() at the latest.
+ *
+ * Standards: RFC 9000, 9001, 9002, 9221, 9287 (a cleared fixed bit is understood), 8899. */
+#include "quic/conn_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "quic/crypt.h"
+#include "quic/tls.h"
+
+#define DEFAULT_IDLE (30 * NS_PER_SEC)       /**< ns */
+#define HANDSHAKE_TIMEOUT (10 * NS_PER_SEC)  /**< ns */
+#define MAX_ACK_DELAY (5 * NS_PER_MS)        /**< ns: two default ones alone would exceed the goal for failover */
+#define STREAM_WINDOW (1u << 20)             /**< bytes of credit for a stream */
+#define CONNECTION_WINDOW (4u << 20)         /**< bytes of credit for all streams */
+#define MAX_STREAMS 16u                      /**< streams of a kind that the peer may have open */
+#define OUR_CIDS 7u                          /**< connection IDs of the peer that we keep */
+#define UDP_MAX_V4 1472u                     /**< bytes of UDP payload in an Ethernet frame, IPv4 */
+#define UDP_MAX_V6 1452u                     /**< the same, IPv6 */
+
+/* A size that carries an inner packet of 1280 first, then the largest, then what PPPoE and tunnels leave. */
+static const uint16_t probes_v4[] = {1344, UDP_MAX_V4, 1406, 1232};
+static const uint16_t probes_v6[] = {1344, UDP_MAX_V6, 1406, 1232};
+
+/** Fill in ngtcp2's settings. @return 0; -EINVAL: no such controller */
+static int fill_settings(const struct conn_settings *from, uint64_t now, ngtcp2_settings *out) {
+    bool v6 = from->path.remote.sa.sa_family == AF_INET6 && sock_addr_ip(&from->path.remote).version == 6;
+
+    ngtcp2_settings_default(out);
+    if (from->congestion == NULL || strcmp(from->congestion, "bbr") == 0)
+        out->cc_algo = NGTCP2_CC_ALGO_BBR;
+    else if (strcmp(from->congestion, "cubic") == 0)
+        out->cc_algo = NGTCP2_CC_ALGO_CUBIC;
+    else
+        return -EINVAL;
+    out->initial_ts = now;
+    out->handshake_timeout = HANDSHAKE_TIMEOUT;
+    out->ack_thresh = CONN_ACK_THRESHOLD;
+    out->max_tx_udp_payload_size = v6 ? UDP_MAX_V6 : UDP_MAX_V4;
+    out->pmtud_probes = v6 ? probes_v6 : probes_v4;
+    out->pmtud_probeslen = v6 ? sizeof probes_v6 / sizeof *probes_v6 : sizeof probes_v4 / sizeof *probes_v4;
+    return 0;
+}
+
+static void fill_transport_params(const struct conn_settings *from, ngtcp2_transport_params *out) {
+    ngtcp2_transport_params_default(out);
+    out->initial_max_stream_data_bidi_local = STREAM_WINDOW;
+    out->initial_max_stream_data_bidi_remote = STREAM_WINDOW;
+    out->initial_max_stream_data_uni = STREAM_WINDOW;
+    out->initial_max_data = CONNECTION_WINDOW;
+    out->initial_max_streams_bidi = MAX_STREAMS;
+    out->initial_max_streams_uni = MAX_STREAMS;
+    out->max_idle_timeout = from->idle_timeout != 0 ? from->idle_timeout : DEFAULT_IDLE;
+    out->max_ack_delay = MAX_ACK_DELAY;
+    out->active_connection_id_limit = OUR_CIDS;
+    out->max_datagram_frame_size = UINT16_MAX;
+    out->grease_quic_bit = 1;
+}
+
+/** Everything of a connection but ngtcp2's part. */
+static int conn_new(const struct conn_settings *settings, bool server, const char *server_name, uint64_t now, struct conn **out) {
+    struct tls_session_settings tls = {.server = server, .server_name = server_name, .key_update_packets = settings->key_update_packets};
+    struct conn *conn = calloc(1, sizeof *conn);
+
+    if (conn == NULL) return -ENOMEM;
+    conn->hooks = settings->hooks;
+    conn->context = settings->context;
+    conn->server = server;
+    conn->worker = settings->worker;
+    conn->now = now;
+    conn->look_again = TIME_NEVER;
+    conn->keepalive = settings->keepalive;
+    conn->mtu = NGTCP2_MAX_UDP_PAYLOAD_SIZE;
+    memcpy(conn->reset_key, settings->reset_key, sizeof conn->reset_key);
+    pacer_init(&conn->pacer, conn->mtu);
+    ngtcp2_ccerr_default(&conn->ccerr);
+    conn->tls_context = tls_context_ref(settings->tls);
+    conn->tls = tls_session_new(settings->tls, &tls);
+    if (conn->tls == NULL) {
+        conn_free(conn);
+        return -EIO;
+    }
+    *out = conn;
+    return 0;
+}
+
+/** The last steps, when ngtcp2's part is made. */
+static void start(struct conn *conn, const ngtcp2_cid *cid) {
+    tls_session_bind(conn->tls, conn->ng);
+    ngtcp2_conn_set_keep_alive_timeout(conn->ng, conn->keepalive);
+    conn_cid_use(conn, cid->data, cid->datalen);
+}
+
+int conn_client_new(const struct conn_settings *settings, const struct conn_client_settings *client, uint64_t now, struct conn **out) {
+    ngtcp2_callbacks callbacks;
+    ngtcp2_settings s;
+    ngtcp2_transport_params params;
+    ngtcp2_path path;
+    ngtcp2_cid dcid = {.datalen = CONN_CID_BYTES}, scid = {.datalen = CONN_CID_BYTES};
+    struct conn *conn = NULL;
+    int rv = fill_settings(settings, now, &s);
+
+    if (rv == 0) rv = conn_new(settings, false, client->server_name, now, &conn);
+    if (rv != 0) return rv;
+    conn_set_callbacks(conn, &callbacks);
+    fill_transport_params(settings, &params);
+    conn_path_to(&path, &settings->path);
+    conn_cid_make(settings->worker, scid.data, scid.datalen);
+    tls_random(dcid.data, dcid.datalen);
+    if (client->first_dcid_worker >= 0) dcid.data[0] = (uint8_t)client->first_dcid_worker;
+    s.token = client->token;
+    s.tokenlen = client->token != NULL ? client->token_length : 0;
+    if (ngtcp2_conn_client_new(&conn->ng, &dcid, &scid, &path, NGTCP2_PROTO_VER_V1, &callbacks, &s, &params, NULL, conn) != 0) {
+        conn_free(conn);
+        return -ENOMEM;
+    }
+    start(conn, &scid);
+    *out = conn;
+    return 0;
+}
+
+int conn_server_new(const struct conn_settings *settings, const struct conn_server_settings *server, uint64_t now, struct conn **out) {
+    ngtcp2_callbacks callbacks;
+    ngtcp2_settings s;
+    ngtcp2_transport_params params;
+    ngtcp2_path path;
+    ngtcp2_cid dcid, scid = {.datalen = CONN_CID_BYTES};
+    struct conn *conn = NULL;
+    int rv = server->version == NGTCP2_PROTO_VER_V1 ? fill_settings(settings, now, &s) : -EINVAL;
+
+    if (rv == 0) rv = conn_new(settings, true, NULL, now, &conn);
+    if (rv != 0) return rv;
+    conn_set_callbacks(conn, &callbacks);
+    fill_transport_params(settings, &params);
+    conn_path_to(&path, &settings->path);
+    ngtcp2_cid_init(&dcid, server->peer_cid.bytes, server->peer_cid.length);
+    conn_cid_make(settings->worker, scid.data, scid.datalen);
+    ngtcp2_cid_init(&params.original_dcid, server->original_dcid.bytes, server->original_dcid.length);
+    params.original_dcid_present = 1;
+    if (server->retried) {
+        ngtcp2_cid_init(&params.retry_scid, server->initial_dcid.bytes, server->initial_dcid.length);
+        params.retry_scid_present = 1;
+    }
+    params.stateless_reset_token_present = crypt_stateless_reset_token(settings->reset_key, &scid, params.stateless_reset_token) == 0;
+    if (server->token_valid) {
+        s.token = server->token;
+        s.tokenlen = server->token_length;
+        s.token_type = server->retried ? NGTCP2_TOKEN_TYPE_RETRY : NGTCP2_TOKEN_TYPE_NEW_TOKEN;
+    }
+    if (ngtcp2_conn_server_new(&conn->ng, &dcid, &scid, &path, NGTCP2_PROTO_VER_V1, &callbacks, &s, &params, NULL, conn) != 0) {
+        conn_free(conn);
+        return -ENOMEM;
+    }
+    start(conn, &scid);
+    conn_cid_use(conn, server->initial_dcid.bytes, server->initial_dcid.length);
+    *out = conn;
+    return 0;
+}
+
+void conn_free(struct conn *conn) {
+    if (conn == NULL) return;
+    for (size_t i = 0; i < CONN_CIDS; i++)
+        if (conn->cids[i].length != 0) CONN_TELL(conn, on_cid, &conn->cids[i], false);
+    ngtcp2_conn_del(conn->ng);
+    tls_session_free(conn->tls);
+    tls_context_unref(conn->tls_context);
+    free(conn->close_packet);
+    free(conn);
+}
+
+int64_t conn_open_stream(struct conn *conn, bool bidirectional) {
+    int64_t stream_id;
+    int rv;
+
+    if (!conn->ready || conn->state != CONN_LIVE) return -ENOTCONN;
+    rv = bidirectional ? ngtcp2_conn_open_bidi_stream(conn->ng, &stream_id, NULL) : ngtcp2_conn_open_uni_stream(conn->ng, &stream_id, NULL);
+    return rv == 0 ? stream_id : -EAGAIN;
+}
+
+void conn_consumed(struct conn *conn, int64_t stream_id, uint64_t length) {
+    /* A stream that is gone needs no credit, the connection does. */
+    ngtcp2_conn_extend_max_stream_offset(conn->ng, stream_id, length);
+    ngtcp2_conn_extend_max_offset(conn->ng, length);
+    conn->write_wanted = true;
+}
+
+void conn_reset_stream(struct conn *conn, int64_t stream_id, uint64_t error_code) {
+    ngtcp2_conn_shutdown_stream(conn->ng, 0, stream_id, error_code);
+    conn->write_wanted = true;
+}
+
+void conn_stop_sending(struct conn *conn, int64_t stream_id, uint64_t error_code) {
+    ngtcp2_conn_shutdown_stream_read(conn->ng, 0, stream_id, error_code);
+    conn->write_wanted = true;
+}
+
+void conn_ping(struct conn *conn) {
+    conn->ping = true;
+}
+
+bool conn_is_ready(const struct conn *conn) {
+    return conn->ready;
+}
+
+int conn_submit_token(struct conn *conn, const uint8_t *token, size_t length) {
+    if (!conn->server || !conn->ready || conn->state != CONN_LIVE || length == 0) return -ENOTCONN;
+    if (ngtcp2_conn_submit_new_token(conn->ng, token, length) != 0) return -ENOMEM;
+    conn->write_wanted = true;
+    return 0;
+}
+
+int conn_migrate(struct conn *conn, const struct conn_path *path, uint64_t now) {
+    ngtcp2_path to;
+
+    if (conn->server || conn->state != CONN_LIVE) return -EINVAL;
+    if (now > conn->now) conn->now = now;
+    conn_path_to(&to, path);
+    if (ngtcp2_conn_initiate_migration(conn->ng, &to, conn->now) != 0) return -EINVAL;
+    conn->write_wanted = true;
+    return 0;
+}
+
+int conn_export(struct conn *conn, const char *label, const uint8_t *context, size_t context_length, uint8_t *out, size_t length) {
+    if (!conn->ready) return -ENOTCONN;
+    return tls_session_export(conn->tls, label, context, context_length, out, length);
+}
+
+const char *conn_cipher_name(const struct conn *conn) {
+    return tls_session_cipher_name(conn->tls);
+}
+
+const char *conn_tls_reason(const struct conn *conn) {
+    return tls_session_reason(conn->tls);
+}
+
+void conn_statistics(const struct conn *conn, struct conn_statistics *out) {
+    ngtcp2_conn_info info;
+    uint64_t window = conn->now - conn->rate.since;
+
+    ngtcp2_conn_get_conn_info(conn->ng, &info);
+    *out = (struct conn_statistics){
+        .rtt_smoothed = info.smoothed_rtt,
+        .rtt_min = info.min_rtt,
+        .rtt_latest = info.latest_rtt,
+        .rtt_variation = info.rttvar,
+        .cwnd_bytes = info.cwnd,
+        .in_flight_bytes = info.bytes_in_flight,
+        .delivery_rate_bps = conn->rate.bps,
+        .bytes_sent = conn->bytes_sent,
+        .bytes_received = conn->bytes_received,
+        .packets_sent = conn->packets_sent,
+        .packets_received = conn->packets_received,
+        .packets_lost = conn->datagrams_lost,
+        .datagrams_lost = conn->datagrams_lost,
+        .datagrams_spurious = conn->datagrams_spurious,
+        .key_updates = conn->key_updates,
+        .udp_payload_bytes = conn->mtu,
+    };
+    /* Nothing was acknowledged for longer than a window: the last rate holds no more. */
+    if (window >= 2 * CONN_RATE_WINDOW && window > 2 * info.smoothed_rtt) out->delivery_rate_bps = conn->rate.bytes * 8 * 1000 / (window / NS_PER_MS);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* conn_internal: what the files of conn share: conn.c (making, freeing, small calls), conn_io.c (packets and timers), conn_callbacks.c (what ngtcp2 tells),
+ * conn_end.c (errors and closing), conn_first.c (packets without a connection). Internal to quic/. */
+#ifndef MPVPN_QUIC_CONN_INTERNAL_H
+#define MPVPN_QUIC_CONN_INTERNAL_H
+
+#include <ngtcp2/ngtcp2.h>
+
+#include "quic/conn.h"
+#include "quic/pacer.h"
+#include "quic/tls_session.h"
+
+#define CONN_ACK_THRESHOLD 8u    /**< ack-eliciting packets that are acknowledged at once */
+#define CONN_CIDS 32u            /**< our connection IDs that can be in use at once: ngtcp2 issues 8, retired ones linger for 3 PTO */
+#define CONN_LOST_IDS 256u       /**< slots for the ids of datagrams declared lost, a power of two */
+#define CONN_RATE_WINDOW (100 * NS_PER_MS) /**< the delivery rate is measured over at least this long */
+
+/** Life of a connection. What may be called: everything in LIVE; from FAILED on only conn_write, conn_read, timers, and what only looks. */
+enum conn_state {
+    CONN_LIVE,     /**< handshake or open */
+    CONN_FAILED,   /**< over; CONNECTION_CLOSE is still to be written */
+    CONN_CLOSING,  /**< CONNECTION_CLOSE was written, and is written again when packets come */
+    CONN_DRAINING, /**< the peer closed: silent until the deadline */
+    CONN_DEAD,     /**< nothing left to wait for */
+};
+
+/** Acknowledged bytes over time. */
+struct conn_rate {
+    uint64_t since;     /**< ns: start of the window */
+    uint64_t bytes;     /**< acknowledged in it */
+    uint64_t bps;       /**< of the last whole window, bits per second */
+};
+
+/** One connection. */
+struct conn {
+    ngtcp2_conn *ng;                /**< owned */
+    struct tls_session *tls;        /**< owned */
+    struct tls_context *tls_context; /**< a reference */
+    const struct conn_hooks *hooks; /**< the owner's, borrowed */
+    void *context;                  /**< for the hooks */
+    ngtcp2_update_key update_key;   /**< crypt's callback, wrapped to count */
+    uint64_t now;                   /**< ns: latest time ngtcp2 was told; never goes back */
+    enum conn_state state;          /**< where in its life */
+    bool server;                    /**< which end */
+    bool ready;                     /**< TLS handshake complete */
+    bool confirmed;                 /**< handshake confirmed */
+    bool starved;                   /**< could have sent at the last event and was given nothing: to be marked before the next datagram */
+    bool write_wanted;              /**< ngtcp2's writer is known to have something to say */
+    bool ping;                      /**< a PING is wanted */
+    bool stream_waits;              /**< stream data are left over */
+    bool datagram_turn;             /**< of stream data and datagrams that both wait, a datagram goes next */
+    uint8_t worker;                 /**< first byte of our connection IDs */
+    uint8_t reset_key[32];          /**< for stateless-reset tokens */
+    uint64_t look_again;            /**< ns: call ngtcp2's writer then, if no packet was written before */
+    uint64_t keepalive;             /**< ns between PINGs; 0: none */
+    unsigned datagrams_unacked;     /**< DATAGRAM frames and stream frames received since the last packet was written */
+    struct pacer pacer;             /**< pacing */
+    size_t mtu;                     /**< UDP payload the path carries, as last told */
+
+    ngtcp2_ccerr ccerr;             /**< what CONNECTION_CLOSE says */
+    struct conn_error error;        /**< why it ended */
+    uint64_t hook_error;            /**< HTTP/3 error code that a hook returned; 0: none */
+    uint64_t close_deadline;        /**< ns: end of the closing or draining period */
+    uint64_t close_received;        /**< packets received while closing */
+    bool close_again;               /**< write the CONNECTION_CLOSE packet once more */
+    uint8_t *close_packet;          /**< it, owned; NULL: none was kept */
+    size_t close_length;            /**< bytes of it */
+
+    struct conn_cid cids[CONN_CIDS]; /**< ours in use; length 0: free slot */
+    struct conn_rate rate;          /**< delivery rate */
+    uint64_t lost_ids[CONN_LOST_IDS]; /**< id + 1 of a datagram declared lost, by its low bits; 0: none */
+    uint64_t bytes_sent;            /**< UDP payload */
+    uint64_t bytes_received;        /**< UDP payload */
+    uint64_t packets_sent;          /**< written */
+    uint64_t packets_received;      /**< read */
+    uint64_t datagrams_lost;        /**< declared lost */
+    uint64_t datagrams_spurious;    /**< acknowledged after all */
+    uint64_t key_updates;           /**< key phases begun */
+};
+
+/** Call a hook that the owner set. */
+#define CONN_TELL(conn, hook, ...)                                                               \
+    do {                                                                                         \
+        if ((conn)->hooks->hook != NULL) (conn)->hooks->hook((conn)->context, ##__VA_ARGS__);    \
+    } while (0)
+
+/* conn_callbacks.c */
+/** Fill in every ngtcp2 callback of a connection. */
+void conn_set_callbacks(struct conn *conn, ngtcp2_callbacks *callbacks);
+/** A connection ID of ours came into use or went out of use: remember it and tell the owner. @return 0; -ENOSPC */
+int conn_cid_use(struct conn *conn, const uint8_t *bytes, size_t length);
+void conn_cid_forget(struct conn *conn, const uint8_t *bytes, size_t length);
+/** Fill a new connection ID: worker first, the rest random. */
+void conn_cid_make(uint8_t worker, uint8_t *bytes, size_t length);
+
+/* conn_end.c */
+/** Translate ngtcp2's error into the end of the connection. @return what conn_read() says */
+int conn_fail(struct conn *conn, int library_error);
+/** Write or repeat CONNECTION_CLOSE. @return as conn_write() */
+ssize_t conn_write_close(struct conn *conn, uint8_t *out, size_t size, struct conn_packet *packet);
+/** What to return for a connection that is over. @return 0, -ECONNABORTED or -ENOTCONN */
+int conn_end_status(const struct conn *conn);
+
+/* conn_io.c */
+/** From a path of ngtcp2 to ours, and the reverse (pointing into ours). */
+void conn_path_from(struct conn_path *out, const ngtcp2_path *path);
+void conn_path_to(ngtcp2_path *out, const struct conn_path *path);
+/** Tell the owner when the path's largest payload changed. */
+void conn_check_mtu(struct conn *conn);
+
+#endif

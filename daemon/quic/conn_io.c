@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* conn_io: packets and time into a connection, packets out of it.
+ *
+ * How it works: ngtcp2 knows the controller's pacing rate, and tells it only by what ngtcp2_conn_update_pkt_tx_time() does to its next expiry. So a burst is
+ * counted here (pacer.c); when it ends, ngtcp2 is told, and the expiry read before and after shows until when it will send nothing but acknowledgements.
+ * That makes pacing and ngtcp2's idea of "application-limited" agree: a writer that has nothing to say while pacing allows marks the connection so, and
+ * BBR then distrusts its measurements. Therefore, while datagrams keep coming, ngtcp2's plain writer is called only when something is known to come of it
+ * (write_wanted, stream data) or when it would send nothing but acknowledgements anyway; other frames ride along with datagrams, or go a millisecond later
+ * (look_again). And to mark a real pause it is called once before the first datagram after the connection could have sent and was given nothing (starved).
+ *
+ * A pause must leave no credit behind: ngtcp2 adds up how late a pacing time-out is served and lets later bursts go unpaced for as long. So a time-out that has
+ * passed unnoticed is served under its own time, before ngtcp2 hears of anything later.
+ *
+ * What it leaves out: batching (the owner's), and which leg a datagram goes to.
+ *
+ * Invariants: times given to ngtcp2 never go back; a true conn_can_send() means that ngtcp2 lets a packet out.
+ *
+ * Standards: RFC 9000, 9002 section 7.7 and 7.8, 9221. */
+#include "quic/conn_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#define STREAM_TRIES 64u      /**< streams offered for one packet before it is closed */
+#define VECTORS 16u           /**< pieces of stream data taken at a time */
+#define FULL_PACKET 1200u     /**< bytes: after a packet this long there may be another one */
+#define LOOK_AGAIN NS_PER_MS  /**< ns: what ngtcp2 may have to say waits no longer for a datagram to go with */
+#define REFUSAL_WAIT NS_PER_MS /**< ns: pause after ngtcp2 refused a datagram that should have gone */
+#define SHORT_HEADER 5u       /**< bytes of a short header without the connection ID: flags and the longest packet number */
+#define FRAME_HEADER 3u       /**< bytes of a DATAGRAM frame's type and length */
+#define SEAL 16u              /**< bytes of the AEAD tag */
+
+void conn_path_from(struct conn_path *out, const ngtcp2_path *path) {
+    assert(path->local.addrlen <= sizeof out->local && path->remote.addrlen <= sizeof out->remote);
+    memset(out, 0, sizeof *out);
+    memcpy(&out->local, path->local.addr, path->local.addrlen);
+    memcpy(&out->remote, path->remote.addr, path->remote.addrlen);
+}
+
+void conn_path_to(ngtcp2_path *out, const struct conn_path *path) {
+    /* ngtcp2's addresses are not const, but it only copies them. */
+    out->local.addr = (struct sockaddr *)(uintptr_t)&path->local;
+    out->local.addrlen = sock_addr_length(&path->local);
+    out->remote.addr = (struct sockaddr *)(uintptr_t)&path->remote;
+    out->remote.addrlen = sock_addr_length(&path->remote);
+    out->user_data = NULL;
+}
+
+/** Close the burst at the latest time ngtcp2 knows: tell it, and learn until when it is blocked. */
+static void close_burst(struct conn *conn) {
+    uint64_t before = ngtcp2_conn_get_expiry(conn->ng), after, next;
+    size_t bytes = conn->pacer.burst;
+
+    ngtcp2_conn_update_pkt_tx_time(conn->ng, conn->now);
+    after = ngtcp2_conn_get_expiry(conn->ng);
+    if (after < before) {
+        next = after;
+        pacer_set_rate(&conn->pacer, next > conn->now ? next - conn->now : 0, bytes, conn->mtu);
+    } else {
+        /* Another time-out comes first and hides it: the rate of the last burst tells. */
+        next = conn->now + pacer_time(&conn->pacer, bytes);
+    }
+    pacer_close(&conn->pacer, next);
+}
+
+/** Time goes on: what the time before leaves to be done comes first. @return as conn_read() */
+static int advance(struct conn *conn, uint64_t now) {
+    int rv = 0;
+
+    if (now <= conn->now) return 0;
+    if (conn->state == CONN_LIVE && conn->confirmed) {
+        if (pacer_is_open(&conn->pacer, conn->now) && ngtcp2_conn_get_cwnd_left(conn->ng) > 0) conn->starved = true;
+        if (pacer_must_close(&conn->pacer, now)) {
+            close_burst(conn);
+            if (conn->pacer.blocked_until < now && conn->pacer.blocked_until == ngtcp2_conn_get_expiry(conn->ng)) {
+                conn->now = conn->pacer.blocked_until;
+                rv = ngtcp2_conn_handle_expiry(conn->ng, conn->now);
+            }
+        }
+    }
+    conn->now = now;
+    return rv == 0 ? 0 : conn_fail(conn, rv);
+}
+
+void conn_check_mtu(struct conn *conn) {
+    size_t mtu = ngtcp2_conn_get_path_max_tx_udp_payload_size(conn->ng);
+
+    if (mtu == conn->mtu) return;
+    conn->mtu = mtu;
+    conn->write_wanted = true; /* the next probe */
+    CONN_TELL(conn, on_mtu, mtu);
+}
+
+/** Count what an arriving packet acknowledged: what left the window, less what was lost. */
+static void count_delivered(struct conn *conn, uint64_t in_flight_before, uint64_t lost_before) {
+    struct conn_rate *rate = &conn->rate;
+    uint64_t lost = (conn->datagrams_lost - lost_before) * conn->mtu, gone, window;
+    ngtcp2_conn_info info;
+
+    ngtcp2_conn_get_conn_info(conn->ng, &info);
+    gone = in_flight_before > info.bytes_in_flight ? in_flight_before - info.bytes_in_flight : 0;
+    rate->bytes += gone > lost ? gone - lost : 0;
+    window = info.smoothed_rtt > CONN_RATE_WINDOW ? info.smoothed_rtt : CONN_RATE_WINDOW;
+    if (conn->now - rate->since < window) return;
+    rate->bps = rate->bytes * 8 * 1000 / ((conn->now - rate->since) / NS_PER_MS);
+    rate->since = conn->now;
+    rate->bytes = 0;
+}
+
+int conn_read(struct conn *conn, const struct conn_path *path, uint8_t ecn, uint8_t *data, size_t length, uint64_t now) {
+    ngtcp2_pkt_info info = {.ecn = ecn & NGTCP2_ECN_MASK};
+    ngtcp2_conn_info before;
+    ngtcp2_path from;
+    uint64_t lost = conn->datagrams_lost;
+    unsigned unacked = conn->datagrams_unacked;
+    bool confirmed = conn->confirmed;
+    int rv = advance(conn, now);
+
+    if (rv != 0) return rv;
+    conn->packets_received++;
+    conn->bytes_received += length;
+    if (conn->state == CONN_CLOSING) {
+        conn->close_received++;
+        if ((conn->close_received & (conn->close_received - 1)) == 0) conn->close_again = true;
+    }
+    if (conn->state != CONN_LIVE) return conn_end_status(conn);
+    conn_path_to(&from, path);
+    ngtcp2_conn_get_conn_info(conn->ng, &before);
+    rv = ngtcp2_conn_read_pkt(conn->ng, &from, &info, data, length, conn->now);
+    if (rv != 0) return conn_fail(conn, rv);
+    /* An acknowledgement is small; whatever is not and brought no datagram may want an answer (a path challenge). */
+    if (!confirmed || conn->datagrams_unacked >= CONN_ACK_THRESHOLD || (length >= FULL_PACKET && conn->datagrams_unacked == unacked)) conn->write_wanted = true;
+    count_delivered(conn, before.bytes_in_flight, lost);
+    conn_check_mtu(conn);
+    return 0;
+}
+
+int conn_on_timer(struct conn *conn, uint64_t now) {
+    int rv = advance(conn, now);
+    uint64_t expiry;
+
+    if (rv != 0) return rv;
+    if (conn->state == CONN_CLOSING || conn->state == CONN_DRAINING) {
+        if (conn->now >= conn->close_deadline) conn->state = CONN_DEAD;
+        return -ENOTCONN;
+    }
+    if (conn->state != CONN_LIVE) return conn_end_status(conn);
+    if (conn->look_again <= conn->now) {
+        conn->look_again = TIME_NEVER;
+        conn->write_wanted = true;
+    }
+    expiry = ngtcp2_conn_get_expiry(conn->ng);
+    if (expiry > conn->now) return 0;
+    rv = ngtcp2_conn_handle_expiry(conn->ng, conn->now);
+    if (rv != 0) return conn_fail(conn, rv);
+    if (expiry != conn->pacer.blocked_until) conn->write_wanted = true;
+    conn_check_mtu(conn);
+    return 0;
+}
+
+uint64_t conn_deadline(const struct conn *conn, bool datagrams_waiting) {
+    uint64_t deadline;
+
+    switch (conn->state) {
+    case CONN_FAILED: return conn->now;
+    case CONN_CLOSING:
+    case CONN_DRAINING: return conn->close_deadline;
+    case CONN_DEAD: return conn->now;
+    default: break;
+    }
+    deadline = ngtcp2_conn_get_expiry(conn->ng);
+    if (conn->look_again < deadline) deadline = conn->look_again;
+    if (datagrams_waiting && conn->pacer.blocked_until > conn->now && conn->pacer.blocked_until < deadline) deadline = conn->pacer.blocked_until;
+    return deadline;
+}
+
+/** Account for a packet that ngtcp2 wrote. */
+static void on_written(struct conn *conn, size_t length, const ngtcp2_path *path, const ngtcp2_pkt_info *info, struct conn_packet *packet) {
+    conn_path_from(&packet->path, path);
+    packet->ecn = (uint8_t)info->ecn;
+    packet->probe = conn->confirmed && length > ngtcp2_conn_get_path_max_tx_udp_payload_size(conn->ng);
+    conn->packets_sent++;
+    conn->bytes_sent += length;
+    conn->datagrams_unacked = 0;
+    conn->look_again = TIME_NEVER;
+    if (!conn->confirmed) return;
+    pacer_on_sent(&conn->pacer, length, conn->now);
+    if (pacer_is_exhausted(&conn->pacer)) close_burst(conn);
+}
+
+/** Ask the owner for stream data. */
+static bool next_stream(struct conn *conn, int64_t *stream_id, bool *fin, struct iovec *vectors, size_t *count) {
+    if (conn->hooks->next_stream_data == NULL || ngtcp2_conn_get_max_data_left(conn->ng) == 0) return false;
+    *count = VECTORS;
+    *fin = false;
+    return conn->hooks->next_stream_data(conn->context, stream_id, fin, vectors, count);
+}
+
+/** Write one packet, with stream data as far as they fit. @return as ngtcp2_conn_writev_stream(), without its stream errors */
+static ngtcp2_ssize write_streams(struct conn *conn, ngtcp2_path *path, ngtcp2_pkt_info *info, uint8_t *out, size_t size) {
+    struct iovec vectors[VECTORS];
+    ngtcp2_vec pieces[VECTORS];
+    ngtcp2_ssize n, taken;
+
+    for (unsigned tries = 0;; tries++) {
+        int64_t stream_id = -1;
+        size_t count = 0;
+        bool fin = false, offered = tries < STREAM_TRIES && next_stream(conn, &stream_id, &fin, vectors, &count);
+        uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_NONE;
+
+        if (offered) {
+            flags = NGTCP2_WRITE_STREAM_FLAG_MORE | (fin ? NGTCP2_WRITE_STREAM_FLAG_FIN : 0);
+            for (size_t i = 0; i < count; i++) pieces[i] = (ngtcp2_vec){vectors[i].iov_base, vectors[i].iov_len};
+        }
+        n = ngtcp2_conn_writev_stream(conn->ng, path, info, out, size, &taken, flags, offered ? stream_id : -1, pieces, offered ? count : 0, conn->now);
+        if (offered && taken >= 0 && (n >= 0 || n == NGTCP2_ERR_WRITE_MORE)) CONN_TELL(conn, on_stream_written, stream_id, (size_t)taken);
+        conn->stream_waits = offered && n >= 0;
+        switch (n) {
+        case NGTCP2_ERR_WRITE_MORE: continue;
+        case NGTCP2_ERR_STREAM_DATA_BLOCKED: CONN_TELL(conn, on_stream_blocked, stream_id, false); continue;
+        case NGTCP2_ERR_STREAM_SHUT_WR:
+        case NGTCP2_ERR_STREAM_NOT_FOUND: CONN_TELL(conn, on_stream_blocked, stream_id, true); continue;
+        default: return n;
+        }
+    }
+}
+
+/** Write one packet without a datagram; 0 when there is nothing to say. */
+static ssize_t write_plain(struct conn *conn, uint8_t *out, size_t size, struct conn_packet *packet) {
+    ngtcp2_path_storage path;
+    ngtcp2_pkt_info info = {0};
+    ngtcp2_ssize n;
+    bool ping = conn->ping && conn->confirmed;
+
+    ngtcp2_path_storage_zero(&path);
+    if (ping) {
+        /* A PING goes out when the keep-alive time is over, so make it over. */
+        conn->now++;
+        ngtcp2_conn_set_keep_alive_timeout(conn->ng, 1);
+    }
+    n = write_streams(conn, &path.path, &info, out, size);
+    if (ping) {
+        ngtcp2_conn_set_keep_alive_timeout(conn->ng, conn->keepalive);
+        if (n > 0) conn->ping = false;
+    }
+    if (n < 0) return conn_fail(conn, (int)n);
+    if (n > 0) {
+        if ((size_t)n < FULL_PACKET) conn->write_wanted = false;
+        on_written(conn, (size_t)n, &path.path, &info, packet);
+    } else if (pacer_is_open(&conn->pacer, conn->now) && ngtcp2_conn_get_cwnd_left(conn->ng) > 0) {
+        conn->write_wanted = false;
+        conn->starved = false;
+        conn->look_again = TIME_NEVER;
+    }
+    return n;
+}
+
+/** Whether to call ngtcp2's writer: not when it most likely has nothing to say while the owner's datagrams would go, since that marks the connection
+ * application-limited. */
+static bool may_write_plain(struct conn *conn) {
+    struct iovec vectors[VECTORS];
+    int64_t stream_id;
+    size_t count;
+    bool fin;
+
+    if (!conn->confirmed || conn->write_wanted || conn->ping || conn->starved) return true;
+    if (!pacer_is_open(&conn->pacer, conn->now) || ngtcp2_conn_get_cwnd_left(conn->ng) == 0) return true;
+    if (next_stream(conn, &stream_id, &fin, vectors, &count)) return true;
+    if (conn->look_again == TIME_NEVER) conn->look_again = conn->now + LOOK_AGAIN;
+    return false;
+}
+
+ssize_t conn_write(struct conn *conn, uint8_t *out, size_t size, struct conn_packet *packet, uint64_t now) {
+    int rv = advance(conn, now);
+
+    memset(packet, 0, sizeof *packet);
+    if (rv != 0) return rv;
+    if (conn->state != CONN_LIVE) return conn_write_close(conn, out, size, packet);
+    if (!may_write_plain(conn)) return 0;
+    return write_plain(conn, out, size, packet);
+}
+
+size_t conn_datagram_max(const struct conn *conn) {
+    const ngtcp2_transport_params *peer;
+    size_t overhead, packet_max, frame_max;
+
+    if (!conn->ready || conn->state != CONN_LIVE) return 0;
+    peer = ngtcp2_conn_get_remote_transport_params(conn->ng);
+    overhead = SHORT_HEADER + ngtcp2_conn_get_dcid(conn->ng)->datalen + FRAME_HEADER + SEAL;
+    packet_max = ngtcp2_conn_get_path_max_tx_udp_payload_size(conn->ng) - overhead;
+    if (peer == NULL || peer->max_datagram_frame_size <= FRAME_HEADER) return 0;
+    frame_max = (size_t)(peer->max_datagram_frame_size < UINT16_MAX ? peer->max_datagram_frame_size : UINT16_MAX) - FRAME_HEADER;
+    return packet_max < frame_max ? packet_max : frame_max;
+}
+
+bool conn_can_send(const struct conn *conn, size_t length, uint64_t now) {
+    uint64_t time = now > conn->now ? now : conn->now;
+
+    if (conn->state != CONN_LIVE || !conn->ready) return false;
+    if (!pacer_is_open(&conn->pacer, time) || ngtcp2_conn_get_cwnd_left(conn->ng) == 0) return false;
+    return length <= conn_datagram_max(conn);
+}
+
+ssize_t conn_write_datagram(struct conn *conn, const struct iovec *vectors, size_t count, uint64_t id, bool *accepted, uint8_t *out, size_t size,
+                            struct conn_packet *packet, uint64_t now) {
+    ngtcp2_path_storage path;
+    ngtcp2_pkt_info info = {0};
+    ngtcp2_vec pieces[VECTORS];
+    ngtcp2_ssize n;
+    int taken = 0, rv = advance(conn, now);
+
+    *accepted = false;
+    memset(packet, 0, sizeof *packet);
+    if (rv != 0) return rv;
+    if (conn->state != CONN_LIVE) return conn_write_close(conn, out, size, packet);
+    if (!conn->ready) return 0;
+    if (conn->starved || (conn->stream_waits && !conn->datagram_turn)) {
+        conn->starved = false;
+        conn->datagram_turn = true;
+        n = write_plain(conn, out, size, packet);
+        if (n != 0) return n;
+    }
+    if (count > VECTORS) return -EINVAL;
+    for (size_t i = 0; i < count; i++) pieces[i] = (ngtcp2_vec){vectors[i].iov_base, vectors[i].iov_len};
+    ngtcp2_path_storage_zero(&path);
+    n = ngtcp2_conn_writev_datagram(conn->ng, &path.path, &info, out, size, &taken, NGTCP2_WRITE_DATAGRAM_FLAG_NONE, id, pieces, count, conn->now);
+    if (n < 0) return conn_fail(conn, (int)n);
+    if (n == 0) {
+        pacer_hold(&conn->pacer, conn->now + REFUSAL_WAIT);
+        return 0;
+    }
+    *accepted = taken != 0;
+    if (*accepted) conn->datagram_turn = false;
+    if ((size_t)n < FULL_PACKET || *accepted) conn->write_wanted = false;
+    on_written(conn, (size_t)n, &path.path, &info, packet);
+    return n;
+}
