@@ -37,11 +37,22 @@ const char *jsonrpc_reason(enum jsonrpc_code code) {
     return "unknown";
 }
 
-static json_t *error_answer(const struct jsonrpc_error *error, json_t *id) {
-    json_t *message = json_string(error->message);
+/* A message may quote bytes that are no UTF-8. */
+static json_t *message_string(const char *message) {
+    char ascii[JSONRPC_MESSAGE_MAX];
+    json_t *string = json_string(message);
 
-    /* A message may quote bytes that are no UTF-8; the reason says enough then. */
-    if (!message) message = json_string(jsonrpc_reason(error->code));
+    if (string) return string;
+    snprintf(ascii, sizeof ascii, "%s", message);
+    for (char *p = ascii; *p; p++) {
+        if ((unsigned char)*p > '~') *p = '?';
+    }
+    return json_string(ascii);
+}
+
+static json_t *error_answer(const struct jsonrpc_error *error, json_t *id) {
+    json_t *message = message_string(error->message);
+
     return json_pack("{s:s, s:{s:i, s:o, s:{s:s}}, s:O}", "jsonrpc", "2.0", "error", "code", (int)error->code, "message", message, "data", "reason",
                      jsonrpc_reason(error->code), "id", id);
 }

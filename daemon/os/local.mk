@@ -1,9 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 libmpvpn_a_SOURCES += \
+	daemon/os/ctlsock.c \
 	daemon/os/ctlsock.h \
+	daemon/os/loop.c \
 	daemon/os/loop.h \
+	daemon/os/netlink.c \
 	daemon/os/netlink.h \
+	daemon/os/netlink_change.c \
+	daemon/os/netlink_internal.h \
+	daemon/os/netlink_journal.c \
+	daemon/os/netlink_message.c \
+	daemon/os/netlink_monitor.c \
+	daemon/os/privs.c \
 	daemon/os/privs.h \
+	daemon/os/privs_daemon.c \
+	daemon/os/privs_filter.c \
+	daemon/os/privs_internal.h \
+	daemon/os/resolve.c \
 	daemon/os/resolve.h \
+	daemon/os/ring.c \
+	daemon/os/ring.h \
+	daemon/os/tun.c \
 	daemon/os/tun.h \
-	daemon/os/udp.h
+	daemon/os/udp.c \
+	daemon/os/udp.h \
+	daemon/os/udp_private.h \
+	daemon/os/udp_tx.c \
+	daemon/os/vnethdr.c \
+	daemon/os/vnethdr.h
+unit_tests += tests/unit/check_loop tests/unit/check_udp tests/unit/check_vnethdr
+EXTRA_DIST += tests/unit/os_env.h
