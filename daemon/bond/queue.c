@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* queue: FQ-CoDel over superpackets.
+ *
+ * Flows. A keyed hash puts each superpacket into one of 1024 flow queues. Flows that became active lately (`fresh`) are served before
+ * the others (`stale`), each in turn for a quantum of bytes (deficit round robin): a flow that sends little never waits behind one that
+ * sends much. A superpacket is an entry of its flow's list and leaves segment by segment, each paying its own bytes.
+ *
+ * CoDel runs per flow, on the time each segment has waited: when that stays above target for an interval, segments are dropped (or
+ * marked, when they are ECN-capable) at moments that come closer with the square root of their number, until the wait is below target
+ * again. A queue that holds no more than one quantum in all is never judged. All segments of a superpacket came at one time.
+ *
+ * Looking and taking are apart: queue_peek() chooses a flow and lets CoDel judge its head; that segment stays shown until it is
+ * committed, so that a leg that is not ready costs nothing. Times for the statistics are taken at the last look before the commit.
+ *
+ * Entries come from an array made with the queue, whose untouched part costs no memory. A limit reached (entries, bytes, or memory of
+ * buffers) drops segments from the head of the flow with the most bytes, which is where the newcomer's room was lost.
+ *
+ * It leaves out pacing, choice of leg, and per-packet priorities.
+ * Invariants: a flow is on a list exactly while `list` says so; backlog[f] is the sum of the segment lengths left in flow f; the sum of
+ * backlog is bytes; `shown` is a flow with a head, or NULL.
+ * Standards: RFC 8290, RFC 8289, RFC 3168. */
+#include "bond/queue.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+
+#define INTERVAL_MIN (100 * NS_PER_MS) /**< CoDel's interval at least */
+#define TARGET_MIN (5 * NS_PER_MS)     /**< CoDel's target at least */
+#define RECENT_INTERVALS 16u           /**< a dropping state that began again within so many intervals goes on where it was */
+
+/** A superpacket held. */
+struct entry {
+    struct split split;   /**< the packet, its reference ours */
+    struct inner inner;   /**< its headers */
+    struct entry *next;   /**< in the flow, or in the free list */
+    uint64_t queued_at;   /**< ns */
+    uint32_t flow_hash;   /**< of its flow */
+    uint16_t index;       /**< segments before this one have left */
+};
+
+/** CoDel's state of a flow (RFC 8289 section 4.4; the names are its). */
+struct codel {
+    uint64_t first_above_time; /**< ns when the wait will have been above target for an interval; 0: it is below */
+    uint64_t drop_next;        /**< ns of the next drop */
+    uint32_t count;            /**< drops since dropping began */
+    uint32_t last_count;       /**< count when dropping last began */
+    bool dropping;             /**< in dropping state */
+};
+
+/** Which list a flow is on. */
+enum flow_list { LIST_NONE, LIST_FRESH, LIST_STALE };
+
+/** A flow queue; zeroed is idle. */
+struct flow {
+    struct entry *head;  /**< oldest entry; NULL: empty */
+    struct entry *tail;  /**< newest; meaningless when empty */
+    struct flow *next;   /**< in its list */
+    struct codel codel;  /**< judge */
+    int64_t deficit;     /**< bytes it may still send in this turn */
+    uint8_t list;        /**< enum flow_list */
+};
+
+/** Flows in order of turn. */
+struct flow_fifo {
+    struct flow *first; /**< whose turn it is; NULL: empty */
+    struct flow *last;  /**< meaningless when empty */
+};
+
+/** The queue. */
+struct queue {
+    struct queue_settings settings;   /**< as given, zeros replaced */
+    uint64_t interval;                /**< CoDel's, ns */
+    uint64_t target;                  /**< CoDel's, ns */
+    struct flow_fifo fresh, stale;    /**< active flows */
+    struct flow *shown;               /**< whose head queue_peek() shows; NULL: none */
+    struct queue_item item;           /**< what it shows */
+    uint64_t shown_at;                /**< ns of the last look */
+    uint64_t bytes;                   /**< of segments held */
+    uint64_t memory;                  /**< capacity of buffers held */
+    size_t segments;                  /**< segments held */
+    size_t held;                      /**< entries in use */
+    size_t carved;                    /**< entries ever used */
+    struct entry *entries;            /**< max_packets of them */
+    struct entry *free;               /**< given back */
+    struct queue_stats stats;         /**< counters */
+    struct flow flows[QUEUE_FLOWS];   /**< by hash */
+    uint32_t backlog[QUEUE_FLOWS];    /**< bytes of each, apart, so that the fattest is quickly found */
+};
+
+static void fifo_append(struct flow_fifo *fifo, struct flow *flow) {
+    flow->next = NULL;
+    if (fifo->first)
+        fifo->last->next = flow;
+    else
+        fifo->first = flow;
+    fifo->last = flow;
+}
+
+static void fifo_remove_first(struct flow_fifo *fifo) {
+    fifo->first = fifo->first->next;
+}
+
+struct queue *queue_new(const struct queue_settings *settings) {
+    struct queue *queue = calloc(1, sizeof *queue);
+
+    if (!queue) return NULL;
+    queue->settings = *settings;
+    if (queue->settings.quantum_bytes == 0) queue->settings.quantum_bytes = QUEUE_QUANTUM_BYTES;
+    if (queue->settings.max_memory == 0) queue->settings.max_memory = UINT64_MAX;
+    queue->entries = calloc(settings->max_packets ? settings->max_packets : 1, sizeof *queue->entries);
+    if (!queue->entries) {
+        free(queue);
+        return NULL;
+    }
+    queue_set_timing(queue, 0, 0);
+    return queue;
+}
+
+void queue_free(struct queue *queue) {
+    if (!queue) return;
+    for (size_t i = 0; i < QUEUE_FLOWS; i++)
+        for (struct entry *entry = queue->flows[i].head; entry; entry = entry->next) buf_unref(entry->split.packet.buf);
+    free(queue->entries);
+    free(queue);
+}
+
+void queue_set_timing(struct queue *queue, uint64_t largest_srtt, uint64_t rate_bps) {
+    uint64_t interval = largest_srtt + largest_srtt / 2, target;
+
+    if (interval < INTERVAL_MIN) interval = INTERVAL_MIN;
+    target = interval / 20 > TARGET_MIN ? interval / 20 : TARGET_MIN;
+    if (rate_bps > 0) {
+        uint64_t two_packets = 2 * 8 * NS_PER_SEC * queue->settings.quantum_bytes / rate_bps;
+
+        if (two_packets > target) target = two_packets;
+    }
+    /* A target above the interval would switch CoDel off on very slow links. */
+    queue->interval = interval > target ? interval : target;
+    queue->target = target;
+}
+
+/** The number of a flow. */
+static size_t flow_number(const struct queue *queue, const struct flow *flow) {
+    return (size_t)(flow - queue->flows);
+}
+
+/** Take an entry off its flow and give its memory back. */
+static void release_head(struct queue *queue, struct flow *flow) {
+    struct entry *entry = flow->head;
+
+    flow->head = entry->next;
+    queue->memory -= entry->split.packet.buf->capacity;
+    buf_unref(entry->split.packet.buf);
+    entry->next = queue->free;
+    queue->free = entry;
+    queue->held--;
+}
+
+/** The segment at the head of a flow leaves, for whatever reason. */
+static void advance(struct queue *queue, struct flow *flow) {
+    struct entry *entry = flow->head;
+    size_t length = split_length(&entry->split, entry->index);
+
+    queue->backlog[flow_number(queue, flow)] -= (uint32_t)length;
+    queue->bytes -= length;
+    queue->segments--;
+    if (++entry->index == entry->split.count) release_head(queue, flow);
+}
+
+/** Drop segments from the head of the fattest flow until a packet of that many bytes in a buffer of that capacity fits. */
+static void make_room(struct queue *queue, uint64_t bytes, uint64_t capacity) {
+    while (queue->held == queue->settings.max_packets || queue->bytes + bytes > queue->settings.max_bytes ||
+           queue->memory + capacity > queue->settings.max_memory) {
+        size_t fattest = 0;
+
+        for (size_t i = 1; i < QUEUE_FLOWS; i++)
+            if (queue->backlog[i] > queue->backlog[fattest]) fattest = i;
+        if (queue->shown == &queue->flows[fattest]) queue->shown = NULL;
+        advance(queue, &queue->flows[fattest]);
+        queue->stats.overflow_drops++;
+    }
+}
+
+/** An entry that nobody uses; there is one. */
+static struct entry *take_entry(struct queue *queue) {
+    struct entry *entry = queue->free;
+
+    if (entry)
+        queue->free = entry->next;
+    else
+        entry = &queue->entries[queue->carved++];
+    queue->held++;
+    return entry;
+}
+
+/** Append an entry to its flow, and the flow to the fresh ones when it was idle. */
+static void append(struct queue *queue, struct entry *entry, uint64_t bytes) {
+    struct flow *flow = &queue->flows[entry->flow_hash % QUEUE_FLOWS];
+
+    entry->next = NULL;
+    if (flow->head)
+        flow->tail->next = entry;
+    else
+        flow->head = entry;
+    flow->tail = entry;
+    queue->backlog[flow_number(queue, flow)] += (uint32_t)bytes;
+    if (flow->list != LIST_NONE) return;
+    flow->list = LIST_FRESH;
+    flow->deficit = queue->settings.quantum_bytes;
+    fifo_append(&queue->fresh, flow);
+    queue->stats.new_flows++;
+}
+
+int queue_put(struct queue *queue, const struct superpacket *packet, const struct inner *inner, uint64_t now) {
+    uint64_t bytes, capacity = packet->buf->capacity;
+    struct split split;
+    struct entry *entry;
+    int error = split_init(&split, packet);
+
+    if (error == 0) {
+        /* The headers come once more with each segment but the first. */
+        bytes = split.packet.length + (uint64_t)split.header_bytes * (split.count - 1u);
+        if (bytes > queue->settings.max_bytes || capacity > queue->settings.max_memory || queue->settings.max_packets == 0) error = -EMSGSIZE;
+    }
+    if (error) {
+        queue->stats.refused++;
+        return error;
+    }
+    make_room(queue, bytes, capacity);
+    entry = take_entry(queue);
+    entry->split = split;
+    entry->inner = *inner;
+    entry->queued_at = now;
+    entry->flow_hash = inner_flow_hash(inner, queue->settings.key);
+    entry->index = 0;
+    append(queue, entry, bytes);
+    queue->bytes += bytes;
+    queue->memory += capacity;
+    queue->segments += split.count;
+    queue->stats.put_packets++;
+    queue->stats.put_segments += split.count;
+    return 0;
+}
+
+/** How long a flow's head has waited. */
+static uint64_t waited(const struct flow *flow, uint64_t now) {
+    return now > flow->head->queued_at ? now - flow->head->queued_at : 0;
+}
+
+/** CoDel: whether the wait of the flow's head has been above target for an interval. */
+static bool over_target(const struct queue *queue, struct flow *flow, uint64_t now) {
+    struct codel *codel = &flow->codel;
+
+    if (!flow->head || waited(flow, now) < queue->target || queue->bytes <= queue->settings.quantum_bytes) {
+        codel->first_above_time = 0;
+        return false;
+    }
+    if (codel->first_above_time == 0) {
+        codel->first_above_time = now + queue->interval;
+        return false;
+    }
+    return now >= codel->first_above_time;
+}
+
+/** Integer square root. */
+static uint64_t square_root(uint64_t x) {
+    uint64_t root = 0;
+
+    for (uint64_t bit = 1ull << 62; bit; bit >>= 2) {
+        bool fits = x >= root + bit;
+
+        if (fits) x -= root + bit;
+        root >>= 1;
+        if (fits) root += bit;
+    }
+    return root;
+}
+
+/** CoDel's control law: the time after t at which to drop again; 8 fractional bits of the root are kept. */
+static uint64_t control_law(const struct queue *queue, const struct codel *codel, uint64_t t) {
+    return t + (queue->interval << 8) / square_root((uint64_t)codel->count << 16);
+}
+
+/** Mark the flow's head, or drop it when its sender does not know ECN. @return true: marked, the head stays */
+static bool mark_or_drop(struct queue *queue, struct flow *flow) {
+    if (flow->head->inner.traffic_class & 3) {
+        queue->stats.ce_marks++;
+        return true;
+    }
+    advance(queue, flow);
+    queue->stats.codel_drops++;
+    return false;
+}
+
+/** CoDel in dropping state (RFC 8289 section 5.5). @return whether the head is to be marked */
+static bool go_on_dropping(struct queue *queue, struct flow *flow, uint64_t now) {
+    struct codel *codel = &flow->codel;
+    bool marked = false;
+
+    while (codel->dropping && !marked && now >= codel->drop_next) {
+        codel->count++;
+        marked = mark_or_drop(queue, flow);
+        if (!marked && !over_target(queue, flow, now))
+            codel->dropping = false;
+        else
+            codel->drop_next = control_law(queue, codel, codel->drop_next);
+    }
+    return marked;
+}
+
+/** CoDel enters dropping state. @return whether the head is to be marked */
+static bool begin_dropping(struct queue *queue, struct flow *flow, uint64_t now) {
+    struct codel *codel = &flow->codel;
+    uint32_t since = codel->count - codel->last_count;
+    bool recent = now < codel->drop_next + RECENT_INTERVALS * queue->interval;
+    bool marked = mark_or_drop(queue, flow);
+
+    if (!marked) over_target(queue, flow, now);
+    codel->dropping = true;
+    /* Dropping that began again soon goes on near the rate that controlled the queue before. */
+    codel->count = since > 1 && recent ? since : 1;
+    codel->last_count = codel->count;
+    codel->drop_next = control_law(queue, codel, now);
+    return marked;
+}
+
+/** Let CoDel judge the flow's head until one may leave; the flow may be empty after it. @return whether the head is to be marked */
+static bool judge(struct queue *queue, struct flow *flow, uint64_t now) {
+    bool over = over_target(queue, flow, now);
+
+    if (!flow->codel.dropping) return over && begin_dropping(queue, flow, now);
+    if (over) return go_on_dropping(queue, flow, now);
+    flow->codel.dropping = false;
+    return false;
+}
+
+/** Show the head of a flow. */
+static void show(struct queue *queue, struct flow *flow, bool mark_ce) {
+    const struct entry *entry = flow->head;
+
+    queue->shown = flow;
+    queue->item = (struct queue_item){
+        .split = &entry->split,
+        .inner = &entry->inner,
+        .index = entry->index,
+        .length = (uint16_t)split_length(&entry->split, entry->index),
+        .flow_hash = entry->flow_hash,
+        .mark_ce = mark_ce,
+        .queued_at = entry->queued_at,
+    };
+}
+
+const struct queue_item *queue_peek(struct queue *queue, uint64_t now) {
+    queue->shown_at = now;
+    while (!queue->shown) {
+        struct flow_fifo *fifo = queue->fresh.first ? &queue->fresh : &queue->stale;
+        struct flow *flow = fifo->first;
+        bool mark_ce;
+
+        if (!flow) return NULL;
+        if (flow->deficit <= 0) {
+            flow->deficit += queue->settings.quantum_bytes;
+            fifo_remove_first(fifo);
+            fifo_append(&queue->stale, flow);
+            flow->list = LIST_STALE;
+            continue;
+        }
+        mark_ce = judge(queue, flow, now);
+        if (flow->head) {
+            show(queue, flow, mark_ce);
+            break;
+        }
+        /* Empty. A fresh flow waits one round before it may be fresh again, or it would starve the stale ones. */
+        fifo_remove_first(fifo);
+        flow->list = LIST_NONE;
+        if (fifo == &queue->fresh && queue->stale.first) {
+            fifo_append(&queue->stale, flow);
+            flow->list = LIST_STALE;
+        }
+    }
+    return &queue->item;
+}
+
+void queue_build(const struct queue_item *item, struct segment *out) {
+    if (item->mark_ce && item->split->header_bytes == 0) inner_mark_ce(superpacket_data(&item->split->packet));
+    split_segment(item->split, item->index, out);
+    if (item->mark_ce && out->header_bytes > 0) inner_mark_ce(out->header);
+}
+
+void queue_commit(struct queue *queue) {
+    struct flow *flow = queue->shown;
+    struct queue_stats *stats = &queue->stats;
+    uint64_t sojourn;
+
+    if (!flow) return;
+    sojourn = waited(flow, queue->shown_at);
+    stats->sojourn_last = sojourn;
+    if (sojourn > stats->sojourn_max) stats->sojourn_max = sojourn;
+    stats->sojourn_average = stats->sojourn_average - stats->sojourn_average / 16 + sojourn / 16;
+    stats->sent_segments++;
+    stats->sent_bytes += queue->item.length;
+    flow->deficit -= queue->item.length;
+    queue->shown = NULL;
+    advance(queue, flow);
+}
+
+unsigned queue_drop_head(struct queue *queue, bool whole) {
+    struct flow *flow = queue->shown;
+    unsigned left;
+
+    if (!flow) return 0;
+    left = whole ? flow->head->split.count - (unsigned)flow->head->index : 1;
+    queue->shown = NULL;
+    for (unsigned i = 0; i < left; i++) advance(queue, flow);
+    return left;
+}
+
+uint64_t queue_bytes(const struct queue *queue) {
+    return queue->bytes;
+}
+
+size_t queue_packets(const struct queue *queue) {
+    return queue->segments;
+}
+
+uint64_t queue_interval(const struct queue *queue) {
+    return queue->interval;
+}
+
+uint64_t queue_target(const struct queue *queue) {
+    return queue->target;
+}
+
+const struct queue_stats *queue_stats(const struct queue *queue) {
+    return &queue->stats;
+}

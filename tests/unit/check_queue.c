@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* check_queue: FQ-CoDel in virtual time. A drain takes segments at a given rate, sources fill, and the outcome is compared with what RFC 8290
+ * promises. */
+#include "bond/queue.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "make_packet.h"
+
+enum { ACK = 16 };
+
+static struct buf_pool *pool;
+static struct queue *queue;
+static uint8_t content[65535];
+
+static void remake(size_t packets, uint64_t bytes) {
+    queue_free(queue);
+    queue = queue_new(&(struct queue_settings){.max_packets = packets, .max_bytes = bytes, .key = {1, 2, 3}});
+    ck_assert_ptr_nonnull(queue);
+}
+
+static void setup(void) {
+    pool = buf_pool_new(&(struct buf_pool_settings){.count = {4096, 4096, 64, 128}});
+    queue = NULL;
+    remake(4000, 8 << 20);
+}
+
+static void teardown(void) {
+    queue_free(queue);
+    for (int i = 0; i < BUF_CLASSES; i++) ck_assert_uint_eq(buf_pool_used(pool, i), 0);
+    buf_pool_free(pool);
+}
+
+/** A packet of a flow, TCP superpacket when gso_size is given, else UDP. */
+static struct superpacket make(unsigned flow, size_t payload_bytes, uint16_t gso_size, uint8_t tos) {
+    struct made m = {.version = 4, .protocol = gso_size ? IPPROTO_TCP : IPPROTO_UDP, .source = (uint8_t)flow, .target = 1, .sport = 9, .dport = 8,
+                     .ttl = 64, .df = true, .tos = tos, .flags = ACK, .payload = content, .payload_bytes = payload_bytes};
+    struct superpacket packet = {.buf = buf_get(pool, payload_bytes + 100), .offset = 32};
+
+    ck_assert_ptr_nonnull(packet.buf);
+    packet.length = (uint32_t)made_write(&m, superpacket_data(&packet));
+    if (gso_size) packet.offload = (struct offload){.gso = OFFLOAD_TCP4, .gso_size = gso_size, .needs_checksum = true};
+    return packet;
+}
+
+static int put_packet(struct superpacket packet, uint64_t now) {
+    struct inner inner;
+    int error;
+
+    ck_assert_int_eq(inner_parse(superpacket_data(&packet), packet.length, true, &inner), 0);
+    error = queue_put(queue, &packet, &inner, now);
+    if (error) buf_unref(packet.buf);
+    return error;
+}
+
+/** Queue a plain packet of 1000 bytes. */
+static void put(unsigned flow, uint64_t now) {
+    ck_assert_int_eq(put_packet(make(flow, 972, 0, 0), now), 0);
+}
+
+/** Which flow a shown segment belongs to. */
+static unsigned flow_of(const struct queue_item *item) {
+    return item->inner->source.bytes[3];
+}
+
+/** Take everything. @return segments */
+static size_t drain(uint64_t now) {
+    size_t n = 0;
+
+    for (; queue_peek(queue, now); n++) queue_commit(queue);
+    return n;
+}
+
+START_TEST(empty_queue_shows_nothing) {
+    ck_assert_ptr_null(queue_peek(queue, 1));
+    queue_commit(queue);
+    ck_assert_uint_eq(queue_drop_head(queue, true), 0);
+    ck_assert_uint_eq(queue_bytes(queue) + queue_packets(queue), 0);
+    queue_free(NULL);
+}
+END_TEST
+
+START_TEST(one_flow_leaves_in_order) {
+    for (unsigned i = 0; i < 20; i++) ck_assert_int_eq(put_packet(make(1, 100 + i, 0, 0), 5), 0);
+    ck_assert_uint_eq(queue_packets(queue), 20);
+    for (unsigned i = 0; i < 20; i++) {
+        const struct queue_item *item = queue_peek(queue, 6);
+
+        ck_assert_uint_eq(item->length, 128 + i);
+        ck_assert_uint_eq(item->queued_at, 5);
+        queue_commit(queue);
+    }
+    ck_assert_uint_eq(queue_bytes(queue) + queue_packets(queue), 0);
+}
+END_TEST
+
+START_TEST(shown_segment_stays_shown_until_committed) {
+    const struct queue_item *item;
+
+    put(1, 0);
+    ck_assert_uint_eq(flow_of(queue_peek(queue, 0)), 1);
+    put(2, 0);
+    for (uint64_t t = 0; t < 5 * NS_PER_SEC; t += NS_PER_SEC / 3) ck_assert_uint_eq(flow_of(queue_peek(queue, t)), 1);
+    queue_commit(queue);
+    item = queue_peek(queue, NS_PER_SEC);
+    ck_assert_uint_eq(flow_of(item), 2);
+    ck_assert_uint_eq(drain(NS_PER_SEC), 1);
+}
+END_TEST
+
+START_TEST(superpacket_leaves_segment_by_segment) {
+    struct superpacket packet = make(3, 10 * 1400 + 77, 1400, 0);
+    uint64_t total = packet.length + 10 * 40;
+    size_t payload = 0;
+
+    ck_assert_int_eq(put_packet(packet, 0), 0);
+    ck_assert_uint_eq(queue_packets(queue), 11);
+    ck_assert_uint_eq(queue_bytes(queue), total);
+    for (unsigned i = 0; i < 11; i++) {
+        const struct queue_item *item = queue_peek(queue, 0);
+        struct segment segment;
+
+        ck_assert_uint_eq(item->index, i);
+        ck_assert_uint_eq(item->length, i < 10 ? 1440 : 117);
+        queue_build(item, &segment);
+        ck_assert_uint_eq(segment.header_bytes + segment.payload_bytes, item->length);
+        ck_assert_mem_eq(segment.payload, content + payload, segment.payload_bytes);
+        payload += segment.payload_bytes;
+        total -= item->length;
+        ck_assert_uint_eq(packet.buf->references, 1);
+        queue_commit(queue);
+        ck_assert_uint_eq(queue_bytes(queue), total);
+    }
+    ck_assert_uint_eq(buf_pool_used(pool, BUF_LARGE), 0);
+    ck_assert_ptr_null(queue_peek(queue, 0));
+    ck_assert_uint_eq(queue_stats(queue)->sent_segments, 11);
+}
+END_TEST
+
+START_TEST(head_can_be_dropped_alone_or_with_its_superpacket) {
+    ck_assert_int_eq(put_packet(make(3, 9000, 1000, 0), 0), 0);
+    put(3, 0);
+    queue_peek(queue, 0);
+    ck_assert_uint_eq(queue_drop_head(queue, false), 1);
+    ck_assert_uint_eq(queue_drop_head(queue, false), 0);
+    ck_assert_uint_eq(queue_peek(queue, 0)->index, 1);
+    ck_assert_uint_eq(queue_drop_head(queue, true), 8);
+    ck_assert_uint_eq(queue_peek(queue, 0)->length, 1000);
+    ck_assert_uint_eq(queue_packets(queue), 1);
+}
+END_TEST
+
+START_TEST(malformed_superpacket_is_refused_and_stays_the_callers) {
+    struct superpacket packet = make(3, 9000, 1000, 0);
+
+    packet.offload.gso = OFFLOAD_TCP6;
+    ck_assert_int_eq(put_packet(packet, 0), -EINVAL);
+    remake(10, 5000);
+    ck_assert_int_eq(put_packet(make(3, 9000, 1000, 0), 0), -EMSGSIZE);
+    ck_assert_uint_eq(queue_stats(queue)->refused, 1);
+    ck_assert_uint_eq(queue_packets(queue), 0);
+}
+END_TEST
+
+START_TEST(flows_share_by_bytes_whatever_their_packets) {
+    /* Superpackets of 1400, plain packets of 1000, of 200, and one flow of superpackets of 300. */
+    uint64_t sent[5] = {0}, total = 0;
+
+    for (unsigned i = 0; i < 8; i++) ck_assert_int_eq(put_packet(make(1, 60000, 1360, 0), 0), 0);
+    for (unsigned i = 0; i < 480; i++) put(2, 0);
+    for (unsigned i = 0; i < 2400; i++) ck_assert_int_eq(put_packet(make(3, 172, 0, 0), 0), 0);
+    for (unsigned i = 0; i < 10; i++) ck_assert_int_eq(put_packet(make(4, 60000, 260, 0), 0), 0);
+    while (total < 1200000) {
+        const struct queue_item *item = queue_peek(queue, 1);
+
+        sent[flow_of(item)] += item->length;
+        total += item->length;
+        queue_commit(queue);
+    }
+    for (unsigned i = 1; i <= 4; i++) {
+        ck_assert_uint_gt(sent[i], 291000);
+        ck_assert_uint_lt(sent[i], 309000);
+    }
+}
+END_TEST
+
+START_TEST(sparse_flow_goes_first) {
+    for (unsigned i = 0; i < 400; i++) put(1 + i % 4, 0);
+    for (unsigned i = 0; i < 20; i++) {
+        queue_peek(queue, 0);
+        queue_commit(queue);
+    }
+    for (unsigned i = 0; i < 10; i++) {
+        ck_assert_int_eq(put_packet(make(99, 50, 0, 0), 0), 0);
+        ck_assert_uint_eq(flow_of(queue_peek(queue, 0)), 99);
+        queue_commit(queue);
+        /* It gets priority once a round, not for ever: a round of the others goes by. */
+        for (unsigned j = 0; j < 12; j++) {
+            ck_assert_uint_ne(flow_of(queue_peek(queue, 0)), 99);
+            queue_commit(queue);
+        }
+    }
+}
+END_TEST
+
+/** Feed flow 1 at in_bps and drain at out_bps, both in packets of 1000 bytes, for a while. @return ns of the longest wait in the last half */
+static uint64_t run(uint64_t from, uint64_t duration, uint64_t in_bps, uint64_t out_bps, uint8_t tos) {
+    uint64_t next_in = from, next_out = from, worst = 0;
+
+    while (next_in < from + duration || next_out < from + duration) {
+        if (next_in <= next_out) {
+            ck_assert_int_eq(put_packet(make(1, 972, 0, tos), next_in), 0);
+            next_in += 8000 * NS_PER_SEC / in_bps;
+        } else {
+            const struct queue_item *item = queue_peek(queue, next_out);
+
+            if (item && next_out > from + duration / 2 && next_out - item->queued_at > worst) worst = next_out - item->queued_at;
+            queue_commit(queue);
+            next_out += 8000 * NS_PER_SEC / out_bps;
+        }
+    }
+    return worst;
+}
+
+START_TEST(standing_queue_is_dropped_until_the_wait_is_short) {
+    uint64_t worst, sent;
+
+    queue_set_timing(queue, 40 * NS_PER_MS, 10000000);
+    /* 4 % too much: without CoDel the wait would grow by 40 ms a second, to 1.2 s. */
+    worst = run(0, 30 * NS_PER_SEC, 10400000, 10000000, 0);
+    sent = queue_stats(queue)->sent_segments;
+    ck_assert_uint_gt(queue_stats(queue)->codel_drops, 500);
+    ck_assert_uint_lt(worst, 150 * NS_PER_MS);
+    /* And the link was never idle. */
+    ck_assert_uint_gt(sent, 37000);
+}
+END_TEST
+
+START_TEST(burst_that_drains_within_the_interval_is_left_alone) {
+    queue_set_timing(queue, 40 * NS_PER_MS, 10000000);
+    for (uint64_t round = 0; round < 20; round++) {
+        uint64_t now = round * NS_PER_SEC;
+
+        /* 90 packets of 0.8 ms: the last waits 72 ms. */
+        for (unsigned i = 0; i < 90; i++) put(1, now);
+        for (; queue_peek(queue, now); now += 800 * NS_PER_US) queue_commit(queue);
+    }
+    ck_assert_uint_eq(queue_stats(queue)->codel_drops, 0);
+    ck_assert_uint_eq(queue_stats(queue)->sent_segments, 1800);
+}
+END_TEST
+
+START_TEST(drops_come_closer_as_the_queue_persists) {
+    uint64_t first, second;
+
+    queue_set_timing(queue, 0, 0);
+    run(0, NS_PER_SEC, 12000000, 10000000, 0);
+    first = queue_stats(queue)->codel_drops;
+    run(NS_PER_SEC, NS_PER_SEC, 12000000, 10000000, 0);
+    second = queue_stats(queue)->codel_drops - first;
+    ck_assert_uint_ge(first, 5);
+    ck_assert_uint_gt(second, first * 2);
+}
+END_TEST
+
+START_TEST(ecn_capable_packets_are_marked_not_dropped) {
+    static const uint8_t tos[] = {1, 2};
+
+    for (int i = 0; i < 2; i++) {
+        remake(4000, 8 << 20);
+        run(0, 3 * NS_PER_SEC, 10400000, 10000000, tos[i]);
+        ck_assert_uint_gt(queue_stats(queue)->ce_marks, 10);
+        ck_assert_uint_eq(queue_stats(queue)->codel_drops, 0);
+    }
+}
+END_TEST
+
+/** Let a queue of two packets of this kind get old until one is marked. */
+static void find_mark(uint16_t gso_size, struct segment *segment, size_t *length) {
+    uint64_t now = 0;
+
+    for (int i = 0; i < 400; i++) ck_assert_int_eq(put_packet(make(7, 1000, gso_size, 2), 0), 0);
+    for (;; now += 10 * NS_PER_MS) {
+        const struct queue_item *item = queue_peek(queue, now);
+
+        ck_assert_ptr_nonnull(item);
+        queue_build(item, segment);
+        *length = item->length;
+        if (item->mark_ce) return;
+        queue_commit(queue);
+    }
+}
+
+START_TEST(mark_is_in_the_header_and_its_checksum_right) {
+    struct segment segment;
+    size_t length;
+
+    find_mark(400, &segment, &length);
+    ck_assert_uint_eq(segment.header_bytes, 40);
+    ck_assert_uint_eq(segment.header[1], 3);
+    ck_assert_uint_eq(made_fold(made_sum(segment.header, 20)), 0xffff);
+    drain(0);
+    remake(4000, 8 << 20);
+    find_mark(0, &segment, &length);
+    ck_assert_uint_eq(segment.header_bytes, 0);
+    ck_assert_uint_eq(segment.payload[1], 3);
+    ck_assert_uint_eq(made_fold(made_sum(segment.payload, 20)), 0xffff);
+    ck_assert_uint_eq(made_fold(made_sum_l4(segment.payload, length)), 0xffff);
+}
+END_TEST
+
+START_TEST(overflow_by_bytes_hits_the_fattest_flow) {
+    remake(4000, 200000);
+    for (unsigned i = 0; i < 10; i++) put(2, 0), put(3, 0);
+    for (unsigned i = 0; i < 1000; i++) put(1, 0);
+    ck_assert_uint_le(queue_bytes(queue), 200000);
+    ck_assert_uint_eq(queue_stats(queue)->overflow_drops, 820);
+    ck_assert_int_eq(put_packet(make(1, 60000, 1400, 0), 0), 0);
+    ck_assert_uint_le(queue_bytes(queue), 200000);
+    {
+        size_t left[4] = {0};
+
+        for (const struct queue_item *item; (item = queue_peek(queue, 0)); queue_commit(queue)) left[flow_of(item)]++;
+        ck_assert_uint_eq(left[2], 10);
+        ck_assert_uint_eq(left[3], 10);
+    }
+}
+END_TEST
+
+START_TEST(overflow_by_packets_hits_the_fattest_flow_even_when_shown) {
+    remake(50, 8 << 20);
+    for (unsigned i = 0; i < 45; i++) put(1, i);
+    for (unsigned i = 0; i < 5; i++) put(2, 0);
+    ck_assert_uint_eq(flow_of(queue_peek(queue, 0)), 1);
+    for (unsigned i = 0; i < 5; i++) put(2, 0);
+    ck_assert_uint_eq(queue_packets(queue), 50);
+    ck_assert_uint_eq(queue_stats(queue)->overflow_drops, 5);
+    ck_assert_uint_eq(queue_peek(queue, 0)->queued_at, 5);
+    ck_assert_uint_eq(drain(0), 50);
+}
+END_TEST
+
+START_TEST(overflow_by_memory_counts_buffers) {
+    queue_free(queue);
+    queue = queue_new(&(struct queue_settings){.max_packets = 100, .max_bytes = 8 << 20, .max_memory = 3 * 2048 + 100});
+    for (unsigned i = 0; i < 10; i++) put(i, 0);
+    ck_assert_uint_eq(queue_packets(queue), 3);
+    ck_assert_uint_eq(buf_pool_used(pool, BUF_2048), 3);
+    ck_assert_int_eq(put_packet(make(1, 9500, 1000, 0), 0), -EMSGSIZE);
+}
+END_TEST
+
+START_TEST(timing_follows_round_trip_and_rate) {
+    ck_assert_uint_eq(queue_interval(queue), 100 * NS_PER_MS);
+    ck_assert_uint_eq(queue_target(queue), 5 * NS_PER_MS);
+    queue_set_timing(queue, 600 * NS_PER_MS, 100000000);
+    ck_assert_uint_eq(queue_interval(queue), 900 * NS_PER_MS);
+    ck_assert_uint_eq(queue_target(queue), 45 * NS_PER_MS);
+    queue_set_timing(queue, 30 * NS_PER_MS, 1000000);
+    ck_assert_uint_eq(queue_interval(queue), 100 * NS_PER_MS);
+    ck_assert_uint_eq(queue_target(queue), 2 * 1514 * 8 * NS_PER_US);
+    queue_set_timing(queue, 30 * NS_PER_MS, 100000);
+    ck_assert_uint_ge(queue_interval(queue), queue_target(queue));
+}
+END_TEST
+
+START_TEST(waiting_time_is_measured_at_each_segments_leaving) {
+    ck_assert_int_eq(put_packet(make(1, 3000, 1000, 0), 10 * NS_PER_MS), 0);
+    for (uint64_t i = 1; i <= 3; i++) {
+        queue_peek(queue, 10 * NS_PER_MS);
+        queue_peek(queue, (10 + i) * NS_PER_MS);
+        queue_commit(queue);
+        ck_assert_uint_eq(queue_stats(queue)->sojourn_last, i * NS_PER_MS);
+    }
+    ck_assert_uint_eq(queue_stats(queue)->sojourn_max, 3 * NS_PER_MS);
+    ck_assert_uint_gt(queue_stats(queue)->sojourn_average, 0);
+}
+END_TEST
+
+START_TEST(random_use_keeps_the_books_and_gives_every_buffer_back) {
+    uint64_t seed = 77 + (uint64_t)_i, now = 0;
+
+    queue_free(queue);
+    queue = queue_new(&(struct queue_settings){.max_packets = 60, .max_bytes = 400000, .max_memory = 60 * 67584});
+    for (int step = 0; step < 20000; step++) {
+        uint32_t dice = made_random(&seed);
+
+        now += dice % 3000000;
+        if (dice % 16 < 5) {
+            ck_assert_int_eq(put_packet(make(dice >> 8 & 31, dice >> 16 & 1023, 0, dice >> 4 & 3), now), 0);
+        } else if (dice % 16 < 7) {
+            int error = put_packet(make(dice >> 8 & 31, (dice >> 16 & 0x7fff) + 1, 1400, dice >> 4 & 3), now);
+
+            ck_assert_int_eq(error, 0);
+        } else if (queue_peek(queue, now)) {
+            if (dice % 16 == 15)
+                queue_drop_head(queue, dice & 256);
+            else
+                queue_commit(queue);
+        }
+        ck_assert_uint_le(queue_bytes(queue), 400000);
+        ck_assert((queue_bytes(queue) == 0) == (queue_packets(queue) == 0));
+    }
+    drain(now);
+    ck_assert_uint_eq(queue_bytes(queue) + queue_packets(queue), 0);
+    for (int i = 0; i < BUF_CLASSES; i++) ck_assert_uint_eq(buf_pool_used(pool, i), 0);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("queue");
+    TCase *tc = tcase_create("queue");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, empty_queue_shows_nothing);
+    tcase_add_test(tc, one_flow_leaves_in_order);
+    tcase_add_test(tc, shown_segment_stays_shown_until_committed);
+    tcase_add_test(tc, superpacket_leaves_segment_by_segment);
+    tcase_add_test(tc, head_can_be_dropped_alone_or_with_its_superpacket);
+    tcase_add_test(tc, malformed_superpacket_is_refused_and_stays_the_callers);
+    tcase_add_test(tc, flows_share_by_bytes_whatever_their_packets);
+    tcase_add_test(tc, sparse_flow_goes_first);
+    tcase_add_test(tc, standing_queue_is_dropped_until_the_wait_is_short);
+    tcase_add_test(tc, burst_that_drains_within_the_interval_is_left_alone);
+    tcase_add_test(tc, drops_come_closer_as_the_queue_persists);
+    tcase_add_test(tc, ecn_capable_packets_are_marked_not_dropped);
+    tcase_add_test(tc, mark_is_in_the_header_and_its_checksum_right);
+    tcase_add_test(tc, overflow_by_bytes_hits_the_fattest_flow);
+    tcase_add_test(tc, overflow_by_packets_hits_the_fattest_flow_even_when_shown);
+    tcase_add_test(tc, overflow_by_memory_counts_buffers);
+    tcase_add_test(tc, timing_follows_round_trip_and_rate);
+    tcase_add_test(tc, waiting_time_is_measured_at_each_segments_leaving);
+    tcase_add_loop_test(tc, random_use_keeps_the_books_and_gives_every_buffer_back, 0, 5);
+    suite_add_tcase(suite, tc);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
