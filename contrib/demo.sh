@@ -130,7 +130,7 @@ on_client ping -q -c 5 -i 0.2 10.77.0.1
 on_client ping -6 -q -c 5 -i 0.2 fd77::1
 
 title "iperf3 through the tunnel, $seconds s each way"
-on_server iperf3 -s -B 10.77.0.1 >"$dir/iperf3.log" 2>&1 &
+on_server iperf3 -s --forceflush -B 10.77.0.1 >"$dir/iperf3.log" 2>&1 &
 pids+=($!)
 until_true 5 'the iperf3 server' grep -q listening "$dir/iperf3.log"
 echo 'client to server:'
