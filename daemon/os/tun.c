@@ -389,8 +389,9 @@ void tun_close(struct tun *tun) {
         return;
     }
     tun->closed = true;
-    cancel_reads(tun);
     ring_file_close(tun->loop, &tun->file);
+    cancel_reads(tun);
+    ring_settle(tun->loop);
     free_if_done(tun);
 }
 
