@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* world: a virtual network in virtual time for whole ends of mpvpn. It implements os/loop.h, os/udp.h, os/tun.h, os/netlink.h and os/resolve.h; a program that links world_*.o
+ * runs the real hall and protocol rooms on them, as many ends as it likes, in one process and exactly repeatably: all chance comes from one seed.
+ *
+ *      host A ── tun ── worker ── udp ══ link (rate, delay, jitter, loss, queue) ══ udp ── worker ── tun ── host B
+ */
+#ifndef MPVPN_SIM_WORLD_H
+#define MPVPN_SIM_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/addr.h"
+#include "common/clock.h"
+#include "os/loop.h"
+#include "packet/superpacket.h"
+
+struct host;
+
+/** What a path does to datagrams, in each direction alike. Zeroed = perfect and immediate. */
+struct link_quality {
+    uint64_t delay;       /**< ns, one way */
+    uint64_t jitter;      /**< ns, standard deviation of the delay; never reorders */
+    uint64_t rate_bps;    /**< bits per second; 0: unlimited */
+    uint32_t queue_bytes; /**< behind the rate; 0: 256 KiB */
+    uint32_t mtu_bytes;   /**< largest IP packet; larger are dropped; 0: 1500 */
+    double loss;          /**< 0–1, at random */
+    double duplicate;     /**< 0–1, delivered twice */
+    double corrupt;       /**< 0–1, one byte flipped */
+    double ce_mark;       /**< 0–1, ECT packets marked CE */
+    bool dead;            /**< nothing passes */
+};
+
+/** Begin a world at time 1 s with this seed; there is one at a time. */
+void world_begin(uint64_t seed);
+/** End it; everything opened in it must be closed. */
+void world_end(void);
+/** A host with one address; what is opened while it is entered belongs to it. */
+struct host *world_host(const char *name, const char *address);
+/** Everything that os/ functions open from now on belongs to this host. */
+void world_enter(struct host *host);
+/** Give a host another address (a NAT rebinding or a new DHCP lease); sockets keep sending from the old one unless moved is set: then they move along, unnoticed. */
+void world_readdress(struct host *host, const char *address, bool moved);
+/** Links are between all hosts, with this quality from now on. */
+void world_quality(const struct link_quality *quality);
+/** The current virtual time in ns. */
+uint64_t world_now(void);
+/** Run until this time, or until done() says so. @return whether done() said so (false when NULL) */
+bool world_run(uint64_t until, bool (*done)(void *context), void *context);
+/** A random number from the world's seed. */
+uint64_t world_random(void);
+
+/** What the host's kernel is asked by: hand it to client_start() and server_start(). */
+struct netlink;
+struct netlink *host_netlink(struct host *host);
+/** Who gets what a host's worker writes to its TUN. */
+typedef void host_tun_fn(void *context, const uint8_t *packet, size_t length, const struct offload *offload);
+void host_on_tun(struct host *host, host_tun_fn *fn, void *context);
+/** A packet of the host's kernel goes into its TUN. @param offload NULL: a plain packet */
+void host_inject(struct host *host, const uint8_t *packet, size_t length, const struct offload *offload);
+/** Send raw bytes from one host to an endpoint (attacks). */
+void world_inject_udp(const union sock_addr *from, const union sock_addr *to, const uint8_t *data, size_t length);
+/** Watch all datagrams on the wire. */
+void world_tap(void (*fn)(void *context, const union sock_addr *from, const union sock_addr *to, const uint8_t *data, size_t length), void *context);
+
+#endif
