@@ -165,7 +165,7 @@ static struct nl_msg *rule_message(const struct netlink_change *change, bool pre
 static int route_make(struct netlink *netlink, const struct netlink_change *change) {
     int rc = netlink_request(netlink, route_message(change, true, false), NULL, NULL);
 
-    if (change->gateway.version && (rc == -ENETUNREACH || rc == -EHOSTUNREACH || rc == -EINVAL))
+    if (change->gateway.version && (rc == -ENETUNREACH || rc == -EHOSTUNREACH))
         rc = netlink_request(netlink, route_message(change, true, true), NULL, NULL);
     return rc;
 }
@@ -394,13 +394,10 @@ void netlink_undo_all(struct netlink *netlink) {
 
 int netlink_undo_crashed(struct netlink *netlink) {
     int rc = netlink_journal_load(&netlink->journal);
-    int undone;
 
     if (rc) {
         log_warning("%s: cannot read it: %s", netlink->journal.path, strerror(-rc));
         return rc;
     }
-    undone = undo(netlink, true);
-    if (undone) log_notice("netlink: undid %d changes that a former run left behind", undone);
-    return undone;
+    return undo(netlink, true);
 }

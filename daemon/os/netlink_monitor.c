@@ -208,6 +208,7 @@ static void on_ready(void *context, uint32_t revents) {
 
 int netlink_monitor_open(struct netlink *netlink, struct loop *loop, const struct netlink_hooks *hooks) {
     struct netlink_monitor *monitor = &netlink->monitor;
+    const int buffer_bytes = KERNEL_BUFFER_BYTES;
     int rc;
 
     if (hooks) monitor->hooks = *hooks;
@@ -221,7 +222,7 @@ int netlink_monitor_open(struct netlink *netlink, struct loop *loop, const struc
     rc = nl_socket_add_memberships(monitor->sock, RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, 0);
     if (rc == 0) rc = nl_socket_set_nonblocking(monitor->sock);
     if (rc < 0) return netlink_error(rc);
-    nl_socket_set_buffer_size(monitor->sock, KERNEL_BUFFER_BYTES, 0);
+    (void)setsockopt(nl_socket_get_fd(monitor->sock), SOL_SOCKET, SO_RCVBUFFORCE, &buffer_bytes, sizeof buffer_bytes);
     nl_socket_enable_msg_peek(monitor->sock);
     rc = view_read(netlink, &monitor->view); /* after joining: nothing falls between */
     if (rc) return rc;

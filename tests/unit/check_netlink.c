@@ -1,0 +1,789 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* check_netlink: the journal as a file; and, as root, in a network namespace of each test's own, what is asked of the kernel, told by it, changed and undone.
+ * The other side is played by ip(8), so that our reading of rtnetlink is not checked by itself. */
+#include "os/netlink.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <netlink/socket.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "os/netlink_internal.h"
+
+static char directory[64], path[100], why[300];
+static struct loop *loop;
+static struct netlink *netlink;
+
+/** What the hooks heard, as text, and how often. */
+static char told[16384];
+static unsigned routes_told;
+
+static void tell(const char *format, ...) {
+    size_t length = strlen(told);
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(told + length, sizeof told - length, format, arguments);
+    va_end(arguments);
+}
+
+static void on_link(void *context, unsigned ifindex, const char *device, bool present, bool up) {
+    (void)context;
+    ck_assert_uint_ne(ifindex, 0);
+    tell("%s %s|", device, present ? up ? "up" : "down" : "gone");
+}
+
+static void on_address(void *context, unsigned ifindex, const struct ip_addr *addr, bool present) {
+    char text[IP_ADDR_TEXT_MAX];
+
+    (void)context;
+    ck_assert_uint_ne(ifindex, 0);
+    if (addr->version == 6 && addr->bytes[0] == 0xfe) return; /* the kernel's own link-local ones come when they like */
+    tell("%c%s|", present ? '+' : '-', ip_addr_print(addr, text));
+}
+
+static void on_route(void *context) {
+    (void)context;
+    routes_told++;
+}
+
+static const struct netlink_hooks hooks = {.on_link = on_link, .on_address = on_address, .on_route = on_route};
+
+static void on_turn(void *context, uint64_t now) {
+    (void)context;
+    (void)now;
+    loop_stop(loop);
+}
+
+static void settle(void) {
+    for (unsigned i = 0; i < 20; i++) {
+        loop_set_deadline(loop, clock_now() + NS_PER_MS);
+        ck_assert_int_eq(loop_run(loop), 0);
+    }
+}
+
+static void directory_make(void) {
+    strcpy(directory, "/tmp/check_netlink.XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/test.journal", directory);
+}
+
+static void directory_remove(void) {
+    unlink(path);
+    ck_assert_int_eq(rmdir(directory), 0);
+}
+
+/** Run a command; it must succeed. */
+static void run(const char *command) {
+    ck_assert_msg(system(command) == 0, "%s", command);
+}
+
+/** Whether the output of a command contains a text. */
+static bool shows(const char *command, const char *text) {
+    static char output[65536];
+    FILE *pipe = popen(command, "r");
+    size_t length;
+
+    ck_assert_ptr_nonnull(pipe);
+    length = fread(output, 1, sizeof output - 1, pipe);
+    output[length] = '\0';
+    pclose(pipe);
+    return strstr(output, text) != NULL;
+}
+
+static struct ip_addr addr(const char *text) {
+    struct ip_addr out;
+
+    ck_assert_msg(ip_addr_parse(text, &out) == 0, "%s", text);
+    return out;
+}
+
+static struct ip_prefix prefix(const char *text) {
+    struct ip_prefix out;
+
+    ck_assert_msg(ip_prefix_parse(text, &out) == 0, "%s", text);
+    return out;
+}
+
+static void open_netlink(void) {
+    ck_assert_msg(netlink_open(loop, &hooks, path, &netlink, why, sizeof why) == 0, "%s", why);
+}
+
+/** A namespace with two pairs of devices: va–vb with 10.1.0.1/24 and fd01::1/64 on va, wa–wb with 10.2.0.1/24 on wa; all up. */
+static void setup(void) {
+    const struct loop_hooks loop_hooks = {.on_turn = on_turn};
+
+    directory_make();
+    ck_assert_int_eq(unshare(CLONE_NEWNET), 0);
+    run("ip link set lo up; ip link add va type veth peer name vb; ip link add wa type veth peer name wb; "
+        "for d in va vb wa wb; do ip link set $d up; done; "
+        "ip addr add 10.1.0.1/24 dev va; ip addr add 10.2.0.1/24 dev wa; ip addr add fd01::1/64 dev va nodad");
+    told[0] = '\0';
+    routes_told = 0;
+    ck_assert_msg(loop_new(&loop_hooks, &loop, why, sizeof why) == 0, "%s", why);
+    open_netlink();
+}
+
+static void teardown(void) {
+    netlink_close(netlink);
+    loop_free(loop);
+    directory_remove();
+}
+
+static unsigned index_of(const char *device) {
+    unsigned ifindex = if_nametoindex(device);
+
+    ck_assert_uint_ne(ifindex, 0);
+    return ifindex;
+}
+
+static struct netlink_route_spec route_to(const char *target, const char *gateway, const char *device) {
+    struct netlink_route_spec spec = {.target = prefix(target), .ifindex = index_of(device)};
+
+    if (gateway) spec.gateway = addr(gateway);
+    return spec;
+}
+
+static off_t journal_size(void) {
+    struct stat status;
+
+    ck_assert_int_eq(stat(path, &status), 0);
+    return status.st_size;
+}
+
+/* The journal */
+
+static struct netlink_change change(const char *text) {
+    struct netlink_change out;
+
+    ck_assert_msg(netlink_change_parse(text, &out) == 0, "%s", text);
+    return out;
+}
+
+START_TEST(changes_survive_being_written_and_read) {
+    static const char *const texts[] = {
+        "up 7 mpvpn0 none none none 0 0 0",
+        "mtu 7 mpvpn0 none none none 0 0 1500",
+        "address 7 mpvpn0 10.77.0.10/32 none none 0 0 0",
+        "address 7 mpvpn0 fd77::10/128 none none 0 0 0",
+        "route 2 enp5s0 192.0.2.1/32 10.0.0.1 10.0.0.2 254 0 0",
+        "route 2 fifteenletters0 ::/0 fe80::1 none 4294967295 1024 1280",
+        "rule 0 - 10.0.0.2/32 none none 100 1000 0",
+    };
+    char text[NETLINK_CHANGE_TEXT_MAX];
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct netlink_change c = change(texts[i]);
+
+        ck_assert_str_eq(netlink_change_print(&c, text), texts[i]);
+    }
+}
+END_TEST
+
+START_TEST(text_that_is_no_change_is_refused) {
+    static const char *const texts[] = {
+        "", "up", "up 7 mpvpn0 none none none 0 0", "up 7 mpvpn0 none none none 0 0 0 0", "down 7 mpvpn0 none none none 0 0 0",
+        "up 0 mpvpn0 none none none 0 0 0", "up 7 - none none none 0 0 0", "address 7 mpvpn0 none none none 0 0 0",
+        "address 7 mpvpn0 10.0.0.0/33 none none 0 0 0", "route 2 e 192.0.2.1/32 gate none 254 0 0", "rule 0 - none none none 100 1000 0",
+        "route 2 anamethatisfartoolong 192.0.2.1/32 none none 254 0 0", "route x e 192.0.2.1/32 none none 254 0 0",
+    };
+    struct netlink_change out;
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) ck_assert_msg(netlink_change_parse(texts[i], &out) == -EINVAL, "%s", texts[i]);
+}
+END_TEST
+
+/** Write a journal as a former process might have left it. @param boot NULL: this boot's */
+static void leave_behind(const char *boot, const char *lines) {
+    FILE *file = fopen(path, "w"), *id = fopen("/proc/sys/kernel/random/boot_id", "r");
+    char own[64] = "unknown";
+
+    ck_assert_ptr_nonnull(file);
+    ck_assert(!id || fscanf(id, "%63s", own) == 1);
+    if (id) fclose(id);
+    fprintf(file, "boot %s\n%s", boot ? boot : own, lines);
+    fclose(file);
+}
+
+/** The journal's list as it is read from the file. */
+static struct netlink_journal load(void) {
+    struct netlink_journal journal;
+
+    ck_assert_int_eq(netlink_journal_open(&journal, path, why, sizeof why), 0);
+    ck_assert_int_eq(netlink_journal_load(&journal), 0);
+    return journal;
+}
+
+#define ADDRESS_1 "address 7 t 10.0.0.1/32 none none 0 0 0"
+#define ADDRESS_2 "address 7 t 10.0.0.2/32 none none 0 0 0"
+#define ADDRESS_3 "address 7 t 10.0.0.3/32 none none 0 0 0"
+
+START_TEST(what_a_process_left_behind_is_read_without_what_was_struck_out) {
+    struct netlink_journal journal, again;
+
+    ck_assert_int_eq(netlink_journal_open(&journal, path, why, sizeof why), 0);
+    ck_assert_int_eq(netlink_journal_add(&journal, &(struct netlink_change){0}), 0);
+    netlink_journal_strike(&journal, 0);
+    ck_assert_int_eq(journal_size(), 0);
+    struct netlink_change one = change(ADDRESS_1), two = change(ADDRESS_2), three = change(ADDRESS_3);
+    ck_assert_int_eq(netlink_journal_add(&journal, &one), 0);
+    ck_assert_int_eq(netlink_journal_add(&journal, &two), 0);
+    ck_assert_int_eq(netlink_journal_add(&journal, &three), 0);
+    ck_assert_uint_eq(netlink_journal_find(&journal, &two), 1);
+    netlink_journal_strike(&journal, 1);
+    ck_assert_uint_eq(netlink_journal_find(&journal, &two), 2);
+    netlink_journal_close(&journal);
+    again = load();
+    ck_assert_uint_eq(again.count, 2);
+    ck_assert_uint_eq(netlink_journal_find(&again, &one), 0);
+    ck_assert_uint_eq(netlink_journal_find(&again, &three), 1);
+    netlink_journal_clear(&again);
+    ck_assert_int_eq(journal_size(), 0);
+    netlink_journal_close(&again);
+}
+END_TEST
+
+START_TEST(a_corrupt_or_truncated_line_costs_only_itself) {
+    struct netlink_journal journal;
+
+    leave_behind(NULL, "+ " ADDRESS_1 "\nnonsense\n+ address 7 t 10.0.0\n\n\xff\xfe\n- " ADDRESS_3 "\n+ " ADDRESS_2 "\n+ address 7 t 10.0.0.3/32 none none 0 0 ");
+    journal = load();
+    ck_assert_uint_eq(journal.count, 2);
+    netlink_journal_close(&journal);
+}
+END_TEST
+
+START_TEST(a_line_cut_short_by_a_crash_does_not_spoil_the_next) {
+    struct netlink_change one = change(ADDRESS_1);
+    struct netlink_journal journal;
+
+    leave_behind(NULL, "+ " ADDRESS_2 "\n+ addr");
+    ck_assert_int_eq(netlink_journal_open(&journal, path, why, sizeof why), 0);
+    ck_assert_int_eq(netlink_journal_add(&journal, &one), 0);
+    netlink_journal_close(&journal);
+    journal = load();
+    ck_assert_uint_eq(journal.count, 2);
+    netlink_journal_close(&journal);
+}
+END_TEST
+
+START_TEST(what_was_changed_before_the_last_boot_is_forgotten) {
+    struct netlink_journal journal;
+
+    leave_behind("00000000-0000-0000-0000-000000000000", "+ " ADDRESS_1 "\n");
+    journal = load();
+    ck_assert_uint_eq(journal.count, 0);
+    netlink_journal_close(&journal);
+}
+END_TEST
+
+START_TEST(a_long_life_does_not_make_a_long_file) {
+    struct netlink_change stays = change(ADDRESS_1), comes = change(ADDRESS_2);
+    struct netlink_journal journal;
+
+    ck_assert_int_eq(netlink_journal_open(&journal, path, why, sizeof why), 0);
+    ck_assert_int_eq(netlink_journal_add(&journal, &stays), 0);
+    for (unsigned i = 0; i < 3000; i++) {
+        ck_assert_int_eq(netlink_journal_add(&journal, &comes), 0);
+        netlink_journal_strike(&journal, 1);
+        ck_assert_int_lt(journal_size(), 70000);
+    }
+    ck_assert_int_eq(netlink_journal_add(&journal, &comes), 0);
+    netlink_journal_close(&journal);
+    journal = load();
+    ck_assert_uint_eq(journal.count, 2);
+    ck_assert_uint_eq(netlink_journal_find(&journal, &stays), 0);
+    netlink_journal_close(&journal);
+}
+END_TEST
+
+START_TEST(a_journal_in_use_and_one_that_is_no_file_are_refused) {
+    struct netlink_journal journal, second;
+
+    ck_assert_int_eq(netlink_journal_open(&journal, path, why, sizeof why), 0);
+    ck_assert_int_eq(netlink_journal_open(&second, path, why, sizeof why), -EBUSY);
+    netlink_journal_close(&second);
+    netlink_journal_close(&journal);
+    unlink(path);
+    ck_assert_int_eq(symlink("/etc/passwd", path), 0);
+    ck_assert_int_eq(netlink_journal_open(&journal, path, why, sizeof why), -ELOOP);
+    netlink_journal_close(&journal);
+    ck_assert_int_eq(netlink_journal_open(&journal, "/dev/null", why, sizeof why), -EINVAL);
+    netlink_journal_close(&journal);
+    ck_assert_int_eq(netlink_journal_open(&journal, NULL, why, sizeof why), 0);
+    netlink_journal_close(&journal);
+}
+END_TEST
+
+START_TEST(a_journal_that_cannot_be_written_forbids_the_change) {
+    struct netlink_change one = change(ADDRESS_1);
+    struct netlink_journal journal;
+
+    ck_assert_int_eq(netlink_journal_open(&journal, path, why, sizeof why), 0);
+    close(journal.fd);
+    journal.fd = open("/dev/full", O_WRONLY);
+    ck_assert_int_ge(journal.fd, 0);
+    ck_assert_int_eq(netlink_journal_add(&journal, &one), -ENOSPC);
+    ck_assert_uint_eq(journal.count, 0);
+    netlink_journal_close(&journal);
+}
+END_TEST
+
+/* What is asked */
+
+START_TEST(links_are_found_by_name) {
+    struct netlink_link link;
+
+    run("ip link set wb down; ip link set va mtu 1400");
+    ck_assert_int_eq(netlink_link(netlink, "va", &link), 0);
+    ck_assert_uint_eq(link.ifindex, index_of("va"));
+    ck_assert_uint_eq(link.mtu_bytes, 1400);
+    ck_assert(link.up);
+    ck_assert_int_eq(netlink_link(netlink, "wa", &link), 0);
+    ck_assert(!link.up);
+    ck_assert_int_eq(netlink_link(netlink, "nosuch", &link), -ENODEV);
+    ck_assert_int_eq(netlink_link(netlink, "", &link), -ENODEV);
+    ck_assert_int_eq(netlink_link(netlink, "a-name-that-is-longer-than-any", &link), -ENODEV);
+}
+END_TEST
+
+START_TEST(the_source_is_the_best_address_that_lasts) {
+    struct ip_addr source, expected;
+
+    ck_assert_int_eq(netlink_source(netlink, index_of("va"), 4, &source), 0);
+    expected = addr("10.1.0.1");
+    ck_assert_int_eq(ip_addr_compare(&source, &expected), 0);
+    ck_assert_int_eq(netlink_source(netlink, index_of("va"), 6, &source), 0);
+    expected = addr("fd01::1");
+    ck_assert_int_eq(ip_addr_compare(&source, &expected), 0);
+    run("ip addr add 2001:db8::1/64 dev va nodad preferred_lft 0; ip addr add 2001:db8::2/64 dev va nodad");
+    ck_assert_int_eq(netlink_source(netlink, index_of("va"), 6, &source), 0);
+    expected = addr("2001:db8::2");
+    ck_assert_int_eq(ip_addr_compare(&source, &expected), 0);
+    run("ip addr flush dev wa scope global");
+    ck_assert_int_eq(netlink_source(netlink, index_of("wa"), 4, &source), -EADDRNOTAVAIL);
+    ck_assert_int_eq(netlink_source(netlink, index_of("wa"), 6, &source), -EADDRNOTAVAIL);
+    ck_assert_int_eq(netlink_source(netlink, 9999, 4, &source), -EADDRNOTAVAIL);
+}
+END_TEST
+
+START_TEST(the_kernel_is_asked_how_it_would_send) {
+    struct ip_addr target = addr("192.0.2.1"), target6 = addr("2001:db8::1"), expected;
+    struct netlink_route route;
+
+    ck_assert_int_eq(netlink_route(netlink, &target, 0, &route), -ENETUNREACH);
+    run("ip route add default via 10.1.0.254 metric 10; ip route add default via 10.2.0.254 metric 20; ip -6 route add default via fd01::fe");
+    ck_assert_int_eq(netlink_route(netlink, &target, 0, &route), 0);
+    ck_assert_str_eq(route.device, "va");
+    expected = addr("10.1.0.254");
+    ck_assert_int_eq(ip_addr_compare(&route.gateway, &expected), 0);
+    expected = addr("10.1.0.1");
+    ck_assert_int_eq(ip_addr_compare(&route.source, &expected), 0);
+    ck_assert_int_eq(netlink_route(netlink, &target, index_of("wa"), &route), 0);
+    ck_assert_str_eq(route.device, "wa");
+    expected = addr("10.2.0.254");
+    ck_assert_int_eq(ip_addr_compare(&route.gateway, &expected), 0);
+    ck_assert_int_eq(netlink_route(netlink, &target6, index_of("va"), &route), 0);
+    expected = addr("fd01::fe");
+    ck_assert_int_eq(ip_addr_compare(&route.gateway, &expected), 0);
+    target = addr("10.1.0.77");
+    ck_assert_int_eq(netlink_route(netlink, &target, index_of("va"), &route), 0);
+    ck_assert_uint_eq(route.gateway.version, 0);
+}
+END_TEST
+
+START_TEST(a_device_without_a_route_is_not_taken_for_on_link) {
+    struct ip_addr target = addr("192.0.2.1"), target6 = addr("2001:db8::1");
+    struct netlink_route route;
+
+    run("ip route add default via 10.1.0.254; ip -6 route add default via fd01::fe");
+    ck_assert_int_eq(netlink_route(netlink, &target, index_of("wa"), &route), -ENETUNREACH);
+    ck_assert_int_eq(netlink_route(netlink, &target6, index_of("wa"), &route), -ENETUNREACH);
+    run("ip route add unreachable 198.51.100.0/24; ip route add blackhole 203.0.113.0/24");
+    target = addr("198.51.100.1");
+    ck_assert_int_eq(netlink_route(netlink, &target, 0, &route), -ENETUNREACH);
+    target = addr("203.0.113.1");
+    ck_assert_int_eq(netlink_route(netlink, &target, 0, &route), -ENETUNREACH);
+}
+END_TEST
+
+START_TEST(multipath_and_foreign_gateways_are_understood) {
+    struct ip_addr target = addr("192.0.2.1"), expected = addr("fd01::fe");
+    struct netlink_route route;
+
+    run("ip route add 192.0.2.0/24 via inet6 fd01::fe dev va; ip route add 198.51.100.0/24 nexthop via 10.1.0.254 nexthop via 10.2.0.254");
+    ck_assert_int_eq(netlink_route(netlink, &target, 0, &route), 0);
+    ck_assert_int_eq(ip_addr_compare(&route.gateway, &expected), 0);
+    target = addr("198.51.100.1");
+    ck_assert_int_eq(netlink_route(netlink, &target, 0, &route), 0);
+    ck_assert_uint_eq(route.gateway.version, 4);
+}
+END_TEST
+
+START_TEST(reverse_path_filtering_is_the_stricter_of_two) {
+    run("echo 0 > /proc/sys/net/ipv4/conf/all/rp_filter; echo 2 > /proc/sys/net/ipv4/conf/va/rp_filter; echo 0 > /proc/sys/net/ipv4/conf/wa/rp_filter");
+    ck_assert_int_eq(netlink_rp_filter("va"), 2);
+    ck_assert_int_eq(netlink_rp_filter("wa"), 0);
+    run("echo 1 > /proc/sys/net/ipv4/conf/all/rp_filter");
+    ck_assert_int_eq(netlink_rp_filter("wa"), 1);
+    ck_assert_int_eq(netlink_rp_filter("nosuch"), -ENOENT);
+    ck_assert_int_eq(netlink_rp_filter("../all"), -EINVAL);
+}
+END_TEST
+
+/* What is told */
+
+START_TEST(links_are_told_when_they_change_and_only_then) {
+    settle();
+    told[0] = '\0';
+    run("ip link set wb down");
+    settle();
+    ck_assert_ptr_nonnull(strstr(told, "wa down|"));
+    ck_assert_ptr_nonnull(strstr(told, "wb down|"));
+    told[0] = '\0';
+    run("ip link set wb alias x; ip link set wb alias y");
+    settle();
+    ck_assert_str_eq(told, "");
+    run("ip link set wb up");
+    settle();
+    ck_assert_ptr_nonnull(strstr(told, "wa up|"));
+    run("ip link del wa");
+    settle();
+    ck_assert_ptr_nonnull(strstr(told, "wa gone|"));
+    ck_assert_ptr_nonnull(strstr(told, "-10.2.0.1|"));
+}
+END_TEST
+
+START_TEST(addresses_are_told_when_they_are_usable) {
+    settle();
+    told[0] = '\0';
+    run("ip addr add 10.1.0.5/24 dev va; ip addr add fd01::5/64 dev va nodad; ip addr add fd01::6/64 dev va");
+    settle();
+    ck_assert_str_eq(told, "+10.1.0.5|+fd01::5|"); /* fd01::6 is being tried out */
+    for (unsigned i = 0; i < 300 && !strstr(told, "+fd01::6|"); i++) settle();
+    ck_assert_ptr_nonnull(strstr(told, "+fd01::6|"));
+    told[0] = '\0';
+    run("ip addr change 10.1.0.5/24 dev va valid_lft 1000 preferred_lft 1000; ip addr del 10.1.0.5/24 dev va");
+    settle();
+    ck_assert_str_eq(told, "-10.1.0.5|");
+}
+END_TEST
+
+START_TEST(routes_are_told_once_a_reading) {
+    settle();
+    routes_told = 0;
+    run("for i in 1 2 3 4 5 6 7 8 9; do ip route add 192.0.2.$i via 10.1.0.254; done");
+    settle();
+    ck_assert_uint_eq(routes_told, 1);
+    settle();
+    ck_assert_uint_eq(routes_told, 1);
+    run("ip -6 route add 2001:db8::/32 via fd01::fe");
+    settle();
+    ck_assert_uint_eq(routes_told, 2);
+}
+END_TEST
+
+START_TEST(after_an_overrun_everything_is_told_that_was_missed) {
+    const int small = 4096;
+
+    settle();
+    told[0] = '\0';
+    ck_assert_int_eq(setsockopt(nl_socket_get_fd(netlink->monitor.sock), SOL_SOCKET, SO_RCVBUFFORCE, &small, sizeof small), 0);
+    run("for i in $(seq 100); do ip link set vb alias x$i; done; ip link del wa; ip addr add 10.9.0.1/24 dev va; ip addr del 10.1.0.1/24 dev va");
+    routes_told = 0;
+    settle();
+    ck_assert_ptr_nonnull(strstr(told, "wa gone|"));
+    ck_assert_ptr_nonnull(strstr(told, "wb gone|"));
+    ck_assert_ptr_nonnull(strstr(told, "+10.9.0.1|"));
+    ck_assert_ptr_nonnull(strstr(told, "-10.1.0.1|"));
+    ck_assert_ptr_nonnull(strstr(told, "-10.2.0.1|"));
+    ck_assert_uint_eq(routes_told, 1);
+    told[0] = '\0';
+    run("ip addr add 10.1.0.10/24 dev va");
+    settle();
+    ck_assert_str_eq(told, "+10.1.0.10|");
+}
+END_TEST
+
+/* What is changed */
+
+START_TEST(a_device_comes_up_without_chatter_and_goes_down_again) {
+    unsigned ifindex;
+
+    run("ip tuntap add tt mode tun; ip tuntap add tu mode tun");
+    ifindex = index_of("tt");
+    ck_assert_int_eq(netlink_device_up(netlink, ifindex, 1342), 0);
+    ck_assert_int_eq(netlink_device_up(netlink, ifindex, 1342), 0);
+    ck_assert(shows("ip -d link show tt", "mtu 1342"));
+    ck_assert(shows("ip -d link show tt", ",UP"));
+    ck_assert(shows("ip -d link show tt", "addrgenmode none"));
+    ck_assert(!shows("ip -6 addr show tt", "fe80"));
+    ck_assert_int_eq(netlink_device_mtu(netlink, ifindex, 1280), 0);
+    ck_assert_int_eq(netlink_device_mtu(netlink, ifindex, 1300), 0);
+    ck_assert(shows("ip link show tt", "mtu 1300"));
+    netlink_undo_all(netlink);
+    ck_assert(shows("ip link show tt", "mtu 1500"));
+    ck_assert(!shows("ip link show tt", ",UP"));
+    ck_assert_int_eq(netlink_device_up(netlink, 9999, 1342), -ENODEV);
+    ck_assert_int_eq(journal_size(), 0);
+}
+END_TEST
+
+START_TEST(a_host_without_ipv6_is_served_with_ipv4) {
+    struct ip_prefix v4 = prefix("10.77.0.1/32"), v6 = prefix("fd77::1/128");
+    struct ip_addr target = addr("2001:db8::1"), source;
+    struct netlink_route route;
+    unsigned ifindex;
+
+    run("echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6; echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6; ip tuntap add tt mode tun");
+    ifindex = index_of("tt");
+    ck_assert_int_eq(netlink_device_up(netlink, ifindex, 1200), 0);
+    ck_assert_int_eq(netlink_address(netlink, ifindex, &v4, true), 0);
+    ck_assert_int_lt(netlink_address(netlink, ifindex, &v6, true), 0);
+    ck_assert_int_eq(netlink_route(netlink, &target, 0, &route), -ENETUNREACH);
+    ck_assert_int_eq(netlink_source(netlink, ifindex, 6, &source), -EADDRNOTAVAIL);
+    netlink_undo_all(netlink);
+    ck_assert(!shows("ip addr show tt", "10.77.0.1"));
+}
+END_TEST
+
+START_TEST(addresses_of_ours_come_and_go_and_others_stay) {
+    struct ip_prefix own4 = prefix("10.77.0.1/24"), own6 = prefix("fd77::1/64"), theirs = prefix("10.1.0.1/24");
+    unsigned ifindex = index_of("va");
+
+    ck_assert_int_eq(netlink_address(netlink, ifindex, &own4, true), 0);
+    ck_assert_int_eq(netlink_address(netlink, ifindex, &own4, true), 0);
+    ck_assert_int_eq(netlink_address(netlink, ifindex, &own6, true), 0);
+    ck_assert_int_eq(netlink_address(netlink, ifindex, &theirs, true), 0);
+    ck_assert(shows("ip addr show va", "inet 10.77.0.1/24"));
+    ck_assert(shows("ip addr show va", "inet6 fd77::1/64"));
+    ck_assert(!shows("ip addr show va to fd77::/16", "tentative"));
+    ck_assert_int_eq(netlink_address(netlink, ifindex, &own4, false), 0);
+    ck_assert_int_eq(netlink_address(netlink, ifindex, &own4, false), 0);
+    ck_assert_int_eq(netlink_address(netlink, ifindex, &theirs, false), 0);
+    ck_assert(!shows("ip addr show va", "10.77.0.1"));
+    netlink_undo_all(netlink);
+    ck_assert(!shows("ip addr show va", "fd77::1"));
+    ck_assert(shows("ip addr show va", "inet 10.1.0.1/24"));
+}
+END_TEST
+
+START_TEST(routes_are_made_as_described_and_undone) {
+    struct netlink_route_spec host = route_to("192.0.2.1/32", "10.1.0.254", "va"), all4 = route_to("0.0.0.0/0", NULL, "wa"),
+                              all6 = route_to("::/0", "fd01::fe", "va"), net = route_to("198.51.100.77/24", "fd01::fe", "va");
+
+    host.metric = 5;
+    host.mtu_bytes = 1400;
+    host.source = addr("10.1.0.1");
+    all4.table = 77;
+    ck_assert_int_eq(netlink_route_set(netlink, &host, true), 0);
+    ck_assert_int_eq(netlink_route_set(netlink, &host, true), 0);
+    ck_assert_int_eq(netlink_route_set(netlink, &all4, true), 0);
+    ck_assert_int_eq(netlink_route_set(netlink, &all6, true), 0);
+    ck_assert_int_eq(netlink_route_set(netlink, &net, true), 0);
+    ck_assert(shows("ip route show", "192.0.2.1 via 10.1.0.254 dev va proto 109 src 10.1.0.1 metric 5 mtu 1400"));
+    ck_assert(shows("ip route show table 77", "default dev wa proto 109 scope link"));
+    ck_assert(shows("ip -6 route show", "default via fd01::fe dev va proto 109 metric 1024"));
+    ck_assert(shows("ip route show", "198.51.100.0/24 via inet6 fd01::fe dev va"));
+    ck_assert_int_eq(netlink_route_set(netlink, &net, false), 0);
+    ck_assert(!shows("ip route show", "198.51.100.0/24"));
+    netlink_undo_all(netlink);
+    ck_assert(!shows("ip route show table all", "proto 109"));
+    ck_assert(!shows("ip -6 route show table all", "proto 109"));
+    ck_assert_int_eq(journal_size(), 0);
+}
+END_TEST
+
+START_TEST(routes_of_others_are_neither_replaced_nor_removed) {
+    struct netlink_route_spec same = route_to("192.0.2.1/32", "10.1.0.254", "va"), other = route_to("192.0.2.1/32", "10.1.0.253", "va"),
+                              same6 = route_to("2001:db8::/32", "fd01::fe", "va"), other6 = route_to("2001:db8::/32", "fd01::fd", "va");
+
+    run("ip route add 192.0.2.1 via 10.1.0.254; ip -6 route add 2001:db8::/32 via fd01::fe");
+    ck_assert_int_eq(netlink_route_set(netlink, &same, true), 0);
+    ck_assert_int_eq(netlink_route_set(netlink, &other, true), -EEXIST);
+    ck_assert_int_eq(netlink_route_set(netlink, &same6, true), 0);
+    ck_assert_int_eq(netlink_route_set(netlink, &other6, true), -EEXIST);
+    ck_assert_int_eq(netlink_route_set(netlink, &same, false), 0);
+    netlink_undo_all(netlink);
+    ck_assert(shows("ip route show", "192.0.2.1 via 10.1.0.254"));
+    ck_assert(shows("ip -6 route show", "2001:db8::/32 via fd01::fe"));
+    ck_assert_int_eq(journal_size(), 0);
+}
+END_TEST
+
+START_TEST(a_gateway_outside_the_devices_network_is_believed) {
+    struct netlink_route_spec host = route_to("192.0.2.1/32", "172.31.1.1", "va"), host6 = route_to("2001:db8::/32", "fd99::1", "va"),
+                              impossible = route_to("192.0.2.2/32", "10.1.0.255", "va");
+
+    ck_assert_int_eq(netlink_route_set(netlink, &host, true), 0);
+    ck_assert(shows("ip route show", "192.0.2.1 via 172.31.1.1 dev va proto 109 onlink"));
+    ck_assert_int_eq(netlink_route_set(netlink, &host6, true), 0);
+    ck_assert(shows("ip -6 route show", "2001:db8::/32 via fd99::1 dev va proto 109"));
+    ck_assert_int_lt(netlink_route_set(netlink, &impossible, true), 0); /* a broadcast address */
+    netlink_undo_all(netlink);
+    ck_assert(!shows("ip route show", "192.0.2.1"));
+}
+END_TEST
+
+START_TEST(a_route_that_vanished_with_its_link_is_no_trouble) {
+    struct netlink_route_spec host = route_to("192.0.2.1/32", "10.2.0.254", "wa");
+    struct netlink_route_spec again;
+
+    ck_assert_int_eq(netlink_route_set(netlink, &host, true), 0);
+    run("ip link set wa down; ip link set wa up");
+    ck_assert(!shows("ip route show", "192.0.2.1"));
+    for (unsigned i = 0; i < 50 && !shows("ip link show wa", "LOWER_UP"); i++) usleep(1000);
+    ck_assert_int_eq(netlink_route_set(netlink, &host, true), 0);
+    ck_assert(shows("ip route show", "192.0.2.1 via 10.2.0.254"));
+    again = host;
+    run("ip link del wa");
+    ck_assert_int_eq(netlink_route_set(netlink, &again, false), 0);
+    netlink_undo_all(netlink);
+}
+END_TEST
+
+START_TEST(rules_are_made_and_undone) {
+    struct ip_addr from4 = addr("10.1.0.1"), from6 = addr("fd01::1");
+
+    run("ip rule add from 10.1.0.1 table 100 priority 1001");
+    ck_assert_int_eq(netlink_rule_set(netlink, &from4, 100, 1000, true), 0);
+    ck_assert_int_eq(netlink_rule_set(netlink, &from4, 100, 1000, true), 0);
+    ck_assert_int_eq(netlink_rule_set(netlink, &from4, 101, 1002, true), 0);
+    ck_assert_int_eq(netlink_rule_set(netlink, &from6, 100, 1000, true), 0);
+    ck_assert(shows("ip rule show", "1000:\tfrom 10.1.0.1 lookup 100"));
+    ck_assert(shows("ip -6 rule show", "1000:\tfrom fd01::1 lookup 100"));
+    ck_assert_int_eq(netlink_rule_set(netlink, &from4, 101, 1002, false), 0);
+    ck_assert(!shows("ip rule show", "1002:"));
+    netlink_undo_all(netlink);
+    ck_assert(!shows("ip rule show", "1000:"));
+    ck_assert(!shows("ip -6 rule show", "1000:"));
+    ck_assert(shows("ip rule show", "1001:"));
+}
+END_TEST
+
+/* What a crash leaves */
+
+/** A process that makes some changes and dies without undoing them. */
+static void crash(void) {
+    pid_t pid;
+    int result;
+
+    netlink_close(netlink);
+    netlink = NULL;
+    pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        struct ip_addr from = addr("10.1.0.1");
+        struct ip_prefix own = prefix("10.77.0.1/32");
+        struct netlink_route_spec host = route_to("192.0.2.1/32", "10.1.0.254", "va"), theirs = route_to("192.0.2.2/32", "10.1.0.254", "va");
+        const struct loop_hooks loop_hooks = {.on_turn = on_turn};
+
+        if (loop_new(&loop_hooks, &loop, why, sizeof why) || netlink_open(loop, &hooks, path, &netlink, why, sizeof why)) _exit(1);
+        if (netlink_address(netlink, index_of("va"), &own, true) || netlink_route_set(netlink, &host, true) || netlink_route_set(netlink, &theirs, true) ||
+            netlink_rule_set(netlink, &from, 100, 1000, true) || netlink_device_mtu(netlink, index_of("va"), 1400))
+            _exit(2);
+        _exit(0);
+    }
+    ck_assert_int_eq(waitpid(pid, &result, 0), pid);
+    ck_assert_int_eq(result, 0);
+}
+
+START_TEST(the_next_run_undoes_what_a_crashed_one_left) {
+    run("ip route add 192.0.2.2 via 10.1.0.254");
+    crash();
+    ck_assert(shows("ip route show", "192.0.2.1 via"));
+    ck_assert(shows("ip link show va", "mtu 1400"));
+    open_netlink();
+    ck_assert_int_eq(netlink_undo_crashed(netlink), 4);
+    ck_assert(!shows("ip route show", "192.0.2.1"));
+    ck_assert(shows("ip route show", "192.0.2.2"));
+    ck_assert(!shows("ip addr show va", "10.77.0.1"));
+    ck_assert(shows("ip link show va", "mtu 1500"));
+    ck_assert(!shows("ip rule show", "1000:"));
+    ck_assert_int_eq(journal_size(), 0);
+    ck_assert_int_eq(netlink_undo_crashed(netlink), 0);
+}
+END_TEST
+
+START_TEST(what_is_gone_by_itself_is_not_counted) {
+    run("ip route add 192.0.2.2 via 10.1.0.254");
+    crash();
+    run("ip route del 192.0.2.1; ip addr del 10.77.0.1/32 dev va; ip rule del priority 1000; ip route add 192.0.2.1 via 10.1.0.254");
+    open_netlink();
+    ck_assert_int_eq(netlink_undo_crashed(netlink), 1);
+    ck_assert(shows("ip route show", "192.0.2.1 via 10.1.0.254")); /* somebody else's now */
+}
+END_TEST
+
+START_TEST(a_device_of_another_name_is_left_alone) {
+    crash();
+    run("ip link set va down; ip link set va name vc; ip link set vc up");
+    open_netlink();
+    ck_assert_int_eq(netlink_undo_crashed(netlink), 1); /* the rule */
+    ck_assert(shows("ip addr show vc", "10.77.0.1"));
+    ck_assert(shows("ip link show vc", "mtu 1400"));
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("netlink");
+    TCase *file = tcase_create("journal"), *kernel = tcase_create("kernel");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_checked_fixture(file, directory_make, directory_remove);
+    tcase_add_test(file, changes_survive_being_written_and_read);
+    tcase_add_test(file, text_that_is_no_change_is_refused);
+    tcase_add_test(file, what_a_process_left_behind_is_read_without_what_was_struck_out);
+    tcase_add_test(file, a_corrupt_or_truncated_line_costs_only_itself);
+    tcase_add_test(file, a_line_cut_short_by_a_crash_does_not_spoil_the_next);
+    tcase_add_test(file, what_was_changed_before_the_last_boot_is_forgotten);
+    tcase_add_test(file, a_long_life_does_not_make_a_long_file);
+    tcase_add_test(file, a_journal_in_use_and_one_that_is_no_file_are_refused);
+    tcase_add_test(file, a_journal_that_cannot_be_written_forbids_the_change);
+    suite_add_tcase(suite, file);
+
+    tcase_set_timeout(kernel, 60);
+    tcase_add_checked_fixture(kernel, setup, teardown);
+    tcase_add_test(kernel, links_are_found_by_name);
+    tcase_add_test(kernel, the_source_is_the_best_address_that_lasts);
+    tcase_add_test(kernel, the_kernel_is_asked_how_it_would_send);
+    tcase_add_test(kernel, a_device_without_a_route_is_not_taken_for_on_link);
+    tcase_add_test(kernel, multipath_and_foreign_gateways_are_understood);
+    tcase_add_test(kernel, reverse_path_filtering_is_the_stricter_of_two);
+    tcase_add_test(kernel, links_are_told_when_they_change_and_only_then);
+    tcase_add_test(kernel, addresses_are_told_when_they_are_usable);
+    tcase_add_test(kernel, routes_are_told_once_a_reading);
+    tcase_add_test(kernel, after_an_overrun_everything_is_told_that_was_missed);
+    tcase_add_test(kernel, a_device_comes_up_without_chatter_and_goes_down_again);
+    tcase_add_test(kernel, a_host_without_ipv6_is_served_with_ipv4);
+    tcase_add_test(kernel, addresses_of_ours_come_and_go_and_others_stay);
+    tcase_add_test(kernel, routes_are_made_as_described_and_undone);
+    tcase_add_test(kernel, routes_of_others_are_neither_replaced_nor_removed);
+    tcase_add_test(kernel, a_gateway_outside_the_devices_network_is_believed);
+    tcase_add_test(kernel, a_route_that_vanished_with_its_link_is_no_trouble);
+    tcase_add_test(kernel, rules_are_made_and_undone);
+    tcase_add_test(kernel, the_next_run_undoes_what_a_crashed_one_left);
+    tcase_add_test(kernel, what_is_gone_by_itself_is_not_counted);
+    tcase_add_test(kernel, a_device_of_another_name_is_left_alone);
+    /* Without root there is no namespace to work in; suite and test case must still be owned by somebody. */
+    if (geteuid() == 0)
+        suite_add_tcase(suite, kernel);
+    else
+        suite_add_tcase(suite_create("skipped without root"), kernel);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
