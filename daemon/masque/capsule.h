@@ -14,9 +14,10 @@
 #define CAPSULE_ADDRESS_REQUEST 0x02ull     /**< RFC 9484 section 4.7.2 */
 #define CAPSULE_ROUTE_ADVERTISEMENT 0x03ull /**< RFC 9484 section 4.7.3 */
 
-#define CAPSULE_MAX 66048u      /**< bytes: longest known capsule value taken (a 65,535-byte packet and its context ID); longer is malformed */
-#define CAPSULE_ADDRESSES_MAX 64u /**< addresses in one capsule that we keep */
-#define CAPSULE_ROUTES_MAX 1024u  /**< ranges in one capsule that we keep */
+#define CAPSULE_MAX 66048u      /**< bytes: longest known capsule value taken (a 65,535-byte packet and its context ID); a longer DATAGRAM is passed over,
+                                     another is H3_EXCESSIVE_LOAD */
+#define CAPSULE_ADDRESSES_MAX 64u /**< addresses in one capsule; more is H3_EXCESSIVE_LOAD */
+#define CAPSULE_ROUTES_MAX 1024u  /**< ranges in one capsule; more is H3_EXCESSIVE_LOAD */
 #define VARINT_MAX_BYTES 8u     /**< QUIC variable-length integer (RFC 9000 section 16) */
 
 /** One entry of ADDRESS_ASSIGN or ADDRESS_REQUEST. */
@@ -43,7 +44,7 @@ void capsule_decoder_free(struct capsule_decoder *decoder);
 /**
  * Feed stream bytes, cut anywhere.
  * @return 0; else the HTTP/3 error code to abort with: malformed contents (RFC 9484: addresses of no version, ranges that overlap, are out of order or
- *         start after their end, request ID 0 …) are H3_DATAGRAM_ERROR/H3_MESSAGE_ERROR as the RFC names them; why names the fault
+ *         start after their end, request ID 0 or twice in a capsule …) are H3_MESSAGE_ERROR (RFC 9297 section 3.3); why names the fault
  */
 uint64_t capsule_decoder_feed(struct capsule_decoder *decoder, const uint8_t *data, size_t length);
 /** The stream ended. @return 0, or an error code when it ended within a capsule */

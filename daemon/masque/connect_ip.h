@@ -36,13 +36,13 @@ struct connect_ip_answer {
     const char *reason;            /**< for a refusal: one line for the body and proxy-status; NULL: none */
 };
 
-/** What the owner hears. */
+/** What the owner hears. None may free the object. on_closed also tells of a client's request that the peer abandoned unanswered. */
 struct connect_ip_hooks {
     /** Server: fill the answer. Called once a connection's request is well-formed. */
     void (*on_request)(void *context, const struct connect_ip_request *request, struct connect_ip_answer *answer);
     /** Server: the 200 is on its way; assign addresses and advertise routes now. Client: 200 came. */
     void (*on_open)(void *context, const struct h3_message *response);
-    /** Client: refused. status 0: the peer cannot do it at all (no extended CONNECT, no datagrams); reason is one printable line */
+    /** Client: refused. status 0: the peer cannot do it at all (no extended CONNECT, no datagrams); reason is one printable line. May open anew. */
     void (*on_refused)(void *context, unsigned status, const char *reason);
     /** The peer assigned us these addresses (a full list: RFC 9484 section 4.7.1). */
     void (*on_addresses)(void *context, const struct capsule_address *addresses, size_t count);
@@ -70,13 +70,17 @@ uint64_t connect_ip_start(struct connect_ip *ip);
 /**
  * Client: ask for the tunnel; waits for the peer's SETTINGS by itself, as RFC 9220 demands.
  * @param authorization value of the field, NULL: none; copied
+ * @return 0; -EINVAL: the template cannot say that scope, or a field cannot be sent; -EBUSY: asked already; -ENOMEM
  */
 int connect_ip_open(struct connect_ip *ip, const char *authority, const struct connect_ip_scope *scope, const char *authorization, const struct h3_field *fields, size_t field_count);
+/** Take datagrams of a context ID (< 64) besides 0: an extension was agreed. Others are dropped and counted. */
+void connect_ip_register(struct connect_ip *ip, uint64_t context_id);
 /** A QUIC DATAGRAM came (conn's hook). Datagrams before their request is known wait up to 100 ms, at most 64. @return 0 or an error code to close the connection with */
 uint64_t connect_ip_on_datagram(struct connect_ip *ip, const uint8_t *data, size_t length, uint64_t now);
 /** Whether the tunnel is open (200 sent or received, not closed). */
 bool connect_ip_is_open(const struct connect_ip *ip);
-/** Capsules to send; all copy. @return 0; -ENOBUFS: the peer does not read its stream; -ENOTCONN */
+/** Capsules to send; all copy. @return 0; -ENOBUFS: the peer does not read its stream; -ENOTCONN; -EINVAL: RFC 9484 forbids such a list (host bits set,
+ * ranges out of order or overlapping, request ID 0 or twice, more than CAPSULE_*_MAX entries) */
 int connect_ip_assign(struct connect_ip *ip, const struct capsule_address *addresses, size_t count);
 int connect_ip_ask(struct connect_ip *ip, const struct capsule_address *requests, size_t count);
 int connect_ip_advertise(struct connect_ip *ip, const struct ip_range *ranges, size_t count);
@@ -91,7 +95,7 @@ void connect_ip_close(struct connect_ip *ip, uint64_t error_code);
 uint64_t connect_ip_deadline(const struct connect_ip *ip);
 void connect_ip_on_timer(struct connect_ip *ip, uint64_t now);
 
-/** Expand the template. @return bytes without NUL, or -ENOSPC, -EINVAL: no {target} or {ipproto} */
+/** Expand the template. @return bytes without NUL, or -ENOSPC, -EINVAL: it has a fault, or no variable for what the scope limits */
 int connect_ip_expand(const char *uri_template, const struct connect_ip_scope *scope, char *out, size_t size);
 /** Match a request's path against the template. @return 0; -ENOENT: another path (404); -EINVAL: bad target or ipproto (400) */
 int connect_ip_match(const char *uri_template, const char *path, struct connect_ip_scope *out);

@@ -25,6 +25,8 @@
 
 #define H3_FIELDS_MAX 64u        /**< fields kept of one header section */
 #define H3_FIELD_BYTES_MAX 16384u /**< bytes of one header section, names and values; more is answered 431 */
+#define H3_STREAMS_MAX 32u       /**< requests open at a time; one more is rejected (the conn should allow the peer no more) */
+#define H3_VECTORS_MAX 16u       /**< vectors that h3_next_stream_data fills at most */
 
 /** One field line; NUL-terminated strings of stated length. */
 struct h3_field {
@@ -77,12 +79,16 @@ int64_t h3_request(struct h3 *h3, const struct h3_message *request);
 int h3_respond(struct h3 *h3, int64_t stream_id, const struct h3_message *response, bool end);
 /** Append body bytes (copied). @return 0; -ENOBUFS: more than 256 KiB unsent; -ENOENT: no such stream */
 int h3_write(struct h3 *h3, int64_t stream_id, const uint8_t *data, size_t length);
+/** The same from several places, all or nothing. */
+int h3_writev(struct h3 *h3, int64_t stream_id, const struct iovec *vectors, size_t count);
 /** Bytes appended and not yet acknowledged. */
 size_t h3_unsent(const struct h3 *h3, int64_t stream_id);
 /** End our side after what was appended. */
 void h3_finish(struct h3 *h3, int64_t stream_id);
 /** Abandon a stream. */
 void h3_reset(struct h3 *h3, int64_t stream_id, uint64_t error_code);
+/** A connection error met where no return value tells it (the peer closed a critical stream): close the connection with it. 0: none */
+uint64_t h3_fault(const struct h3 *h3);
 /** Whether the peer's SETTINGS said so. */
 bool h3_peer_takes_datagrams(const struct h3 *h3);
 
