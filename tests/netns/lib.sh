@@ -193,3 +193,52 @@ ctl() {
     shift
     "$mpvpnctl" -s "/run/mpvpn/$tag-$name.sock" "$@"
 }
+
+# --- the usual pair ------------------------------------------------------------------------------------------------------
+
+# pair [MTU]: the namespaces $server and $client, joined by veth, 192.0.2.1 and 2001:db8::1 to 192.0.2.2 and 2001:db8::2; keys and a user
+pair() {
+    ns_new server client
+    link "$server" veth 192.0.2.1/24,2001:db8::1/64 "$client" veth 192.0.2.2/24,2001:db8::2/64 "${1:-1500}"
+    keys
+    user
+}
+
+# server_config [LINE...]: a server at port 443 for the user alice with $token; the lines are added to [Server]
+server_config() {
+    {
+        cat <<END
+[Server]
+Listen = [::]:443
+Certificate = $dir/server.crt
+PrivateKey = $dir/server.key
+Pool = 10.77.0.0/24
+Pool = fd77::/64
+Users = $dir/users
+END
+        [ $# = 0 ] || printf '%s\n' "$@"
+        printf '[User alice]\nTokenHash = %s\n' "$token_hash"
+    } | config server
+}
+
+# client_config NAME [KEY=VALUE...]: a client of that server by 192.0.2.1 with the routes of its pools; Server, Token, ServerPin,
+# Routes and Device can be given, an empty value leaves the key out
+client_config() {
+    local name=$1 Server=192.0.2.1:443 Token=$token ServerPin=$pin Routes='10.77.0.0/24 fd77::/64' Device='' key
+    shift
+    for key in "$@"; do local "$key"; done
+    {
+        echo '[Client]'
+        for key in Server Token ServerPin; do [ -z "${!key}" ] || echo "$key = ${!key}"; done
+        echo '[Tunnel]'
+        for key in Routes Device; do [ -z "${!key}" ] || echo "$key = ${!key}"; done
+        echo '[Path veth]'
+    } | config "$name"
+}
+
+# pings NS ADDRESS...: each answers within ten seconds
+pings() {
+    local ns=$1 address
+    shift
+    for address in "$@"; do until_true 10 in_ns "$ns" ping -c 1 -W 1 "$address" || return 1; done
+}

@@ -7,22 +7,8 @@
 #      veth   192.0.2.1 2001:db8::1  ──────────  veth   192.0.2.2 2001:db8::2
 . "$(dirname "$0")/lib.sh"
 
-ns_new server client
-link "$server" veth 192.0.2.1/24,2001:db8::1/64 "$client" veth 192.0.2.2/24,2001:db8::2/64
-keys
-user
-config server <<END
-[Server]
-Listen = [::]:443
-Certificate = $dir/server.crt
-PrivateKey = $dir/server.key
-Pool = 10.77.0.0/24
-Pool = fd77::/64
-Users = $dir/users
-
-[User alice]
-TokenHash = $token_hash
-END
+pair
+server_config
 check 'the server starts' daemon "$server" server
 server_pid=$last_pid
 
@@ -35,17 +21,7 @@ tcp() {
 }
 
 for outer in 192.0.2.1 '[2001:db8::1]'; do
-    config client <<END
-[Client]
-Server = $outer:443
-Token = $token
-ServerPin = $pin
-
-[Tunnel]
-Routes = 10.77.0.0/24 fd77::/64
-
-[Path veth]
-END
+    client_config client "Server=$outer:443"
     check "over $outer: the client starts" daemon "$client" client
     client_pid=$last_pid
     check "over $outer: an IPv4 ping comes back" until_true 10 in_ns "$client" ping -c 1 -W 1 10.77.0.1

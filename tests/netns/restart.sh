@@ -1,0 +1,46 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The tunnel comes back by itself: after the server was ended, after it was killed, and after the link was away.
+#
+#      server  192.0.2.1  ──────────  192.0.2.2  client
+. "$(dirname "$0")/lib.sh"
+
+pair
+server_config
+client_config client
+check 'the server starts' daemon "$server" server
+server_pid=$last_pid
+check 'the client starts' daemon "$client" client
+client_pid=$last_pid
+check 'a ping comes back' pings "$client" 10.77.0.1 fd77::1
+
+stop "$server_pid"
+is 'the server ends with status 0' "$?" 0
+refuses 'no ping comes back without a server' in_ns "$client" ping -c 1 -W 1 10.77.0.1
+check 'the server starts again' daemon "$server" server
+server_pid=$last_pid
+check 'after the restart a ping comes back' pings "$client" 10.77.0.1 fd77::1
+
+# Killed, it tells nobody: the new server's stateless reset has to.
+stop "$server_pid" KILL
+check 'the server starts after it was killed' daemon "$server" server
+check 'after the kill a ping comes back' pings "$client" 10.77.0.1 fd77::1
+
+ip -n "$server" link set veth down
+sleep 1
+refuses 'no ping comes back without a link' in_ns "$client" ping -c 1 -W 1 10.77.0.1
+ip -n "$server" link set veth up
+ip -n "$server" address add 2001:db8::1/64 dev veth nodad 2>/dev/null
+check 'with the link back a ping comes back' pings "$client" 10.77.0.1 fd77::1
+kill -0 "$client_pid"
+is 'it was the same client all the time' "$?" 0
+
+# Killed, the client leaves its changes; the next start clears them up and works.
+stop "$client_pid" KILL
+check 'the client starts after it was killed' daemon "$client" client
+client_pid=$last_pid
+check 'a ping of the new client comes back' pings "$client" 10.77.0.1 fd77::1
+is 'there is one route to the pool' "$(ip -n "$client" route show 10.77.0.0/24 | wc -l)" 1
+stop "$client_pid"
+is 'no route stays' "$(ip -n "$client" route show 10.77.0.0/24)" ''
+finish
