@@ -28,3 +28,4 @@ libmpvpn_a_SOURCES += \
 	daemon/quic/token.h \
 	daemon/quic/x509.c \
 	daemon/quic/x509.h
+unit_tests += tests/unit/check_crypt tests/unit/check_token
