@@ -67,16 +67,17 @@ not_ok() {
 
 # check NAME COMMAND...: passes when the command succeeds; its output is shown when it does not
 check() {
-    local name=$1 output
+    local name=$1
     shift
-    if output=$("$@" 2>&1); then ok "$name"; else not_ok "$name" "$output"; fi
+    # No subshell: what the command starts and sets must stay known.
+    if "$@" >"$dir/output" 2>&1; then ok "$name"; else not_ok "$name" "$(cat "$dir/output")"; fi
 }
 
 # refuses NAME COMMAND...: passes when the command fails
 refuses() {
-    local name=$1 output
+    local name=$1
     shift
-    if output=$("$@" 2>&1); then not_ok "$name" "$output"; else ok "$name"; fi
+    if "$@" >"$dir/output" 2>&1; then not_ok "$name" "$(cat "$dir/output")"; else ok "$name"; fi
 }
 
 # is NAME GOT WANTED
