@@ -264,7 +264,7 @@ void conn_statistics(const struct conn *conn, struct conn_statistics *out) {
         .packets_lost = conn->datagrams_lost,
         .datagrams_lost = conn->datagrams_lost,
         .datagrams_spurious = conn->datagrams_spurious,
-        .key_updates = conn->key_updates,
+        .key_updates = conn->keys_made > 0 ? conn->keys_made - 1 : 0,
         .udp_payload_bytes = conn->mtu,
     };
     /* Nothing was acknowledged for longer than a window: the last rate holds no more. */

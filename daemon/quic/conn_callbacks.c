@@ -219,7 +219,7 @@ static int on_update_key(ngtcp2_conn *ng, uint8_t *rx_secret, uint8_t *tx_secret
     struct conn *conn = user_data;
     int rv = conn->update_key(ng, rx_secret, tx_secret, rx_aead, rx_iv, tx_aead, tx_iv, old_rx_secret, old_tx_secret, secret_length, user_data);
 
-    if (rv == 0) conn->key_updates++;
+    if (rv == 0) conn->keys_made++;
     return rv;
 }
 

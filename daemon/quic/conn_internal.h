@@ -75,7 +75,7 @@ struct conn {
     uint64_t packets_received;      /**< read */
     uint64_t datagrams_lost;        /**< declared lost */
     uint64_t datagrams_spurious;    /**< acknowledged after all */
-    uint64_t key_updates;           /**< key phases begun */
+    uint64_t keys_made;             /**< keys of later phases made; ngtcp2 always has the next one ready */
 };
 
 /** Call a hook that the owner set. */

@@ -203,12 +203,16 @@ static int on_secrets(WOLFSSL *wolf, WOLFSSL_ENCRYPTION_LEVEL wolf_level, const 
         return 0;
     }
     if (!session->has_peer_parameters && (session->context->server || level == NGTCP2_ENCRYPTION_LEVEL_1RTT)) {
-        if (take_peer_extensions(session) != 0 || (session->context->server && give_parameters(session) != 0)) {
+        if (take_peer_extensions(session) != 0) {
             return 0;
         }
     }
     if ((read_secret != NULL && install_rx(session, level, read_secret, length) != 0) ||
         (write_secret != NULL && install_tx(session, level, write_secret, length) != 0)) {
+        return 0;
+    }
+    /* ngtcp2 completes a server's parameters (initial_source_connection_id) when it is given the handshake key to send with. */
+    if (session->context->server && level == NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE && write_secret != NULL && give_parameters(session) != 0) {
         return 0;
     }
     return 1;
@@ -419,6 +423,9 @@ static int advance(struct tls_session *session) {
         }
         explain(session, "TLS handshake failed: %s", wolfSSL_ERR_reason_error_string((unsigned long) error));
         return fail(session, error == MEMORY_E ? NGTCP2_ERR_NOMEM : NGTCP2_ERR_CRYPTO, ALERT_HANDSHAKE_FAILURE, "");
+    }
+    if (session->error != 0) {
+        return session->error; /* wolfSSL does not stop at every callback that fails */
     }
     if (!session->context->server && !session->verified) {
         return fail(session, NGTCP2_ERR_CRYPTO, ALERT_BAD_CERTIFICATE, "certificate was not checked: wolfSSL was built without WOLFSSL_ALWAYS_VERIFY_CB");

@@ -1,2 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Two whole ends in virtual time. Programs are added to unit_tests: "make check" runs them.
+check_LIBRARIES += libsim.a
+libsim_a_SOURCES = \
+	tests/sim/link.c \
+	tests/sim/link.h \
+	tests/sim/pair.c \
+	tests/sim/pair.h
+libsim_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+testing_libs += libsim.a
