@@ -13,6 +13,10 @@ static const struct {
 #undef DROP
 };
 
-const char *drop_name(enum drop_reason reason) { return reasons[reason].name; }
+const char *drop_name(enum drop_reason reason) {
+    return reasons[reason].name;
+}
 
-const char *drop_help(enum drop_reason reason) { return reasons[reason].help; }
+const char *drop_help(enum drop_reason reason) {
+    return reasons[reason].help;
+}

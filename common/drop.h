@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* drop: why packets are dropped, and how often. The reasons are in drop.def; a room counts into the struct it was given. */
+/* drop: why packets are dropped, and how often. The reasons are in drop.def; a room counts into the struct it was
+ * given. */
 #ifndef MPVPN_COMMON_DROP_H
 #define MPVPN_COMMON_DROP_H
 
@@ -19,7 +20,9 @@ struct drop_counters {
 };
 
 /** Count n packets. */
-static inline void drop_count(struct drop_counters *drops, enum drop_reason reason, uint64_t n) { drops->count[reason] += n; }
+static inline void drop_count(struct drop_counters *drops, enum drop_reason reason, uint64_t n) {
+    drops->count[reason] += n;
+}
 
 /** A reason's name as statistics have it: "source_not_allowed". */
 const char *drop_name(enum drop_reason reason);

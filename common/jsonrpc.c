@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* jsonrpc: a line is parsed by jansson (duplicate keys refused, nesting bounded by it), each request in it is checked, called and answered in order.
- * A notification is carried out but never answered, not even with an error.
- * It leaves out answers given later: every call answers before it returns.
- * Invariant: whatever the line is, the answer is one line of valid JSON, or nothing.
- * Standards: JSON-RPC 2.0 sections 4 to 6. */
+/* jsonrpc: a line is parsed by jansson (duplicate keys refused, nesting bounded by it), each request in it is checked,
+ * called and answered in order. A notification is carried out but never answered, not even with an error. It leaves out
+ * answers given later: every call answers before it returns. Invariant: whatever the line is, the answer is one line of
+ * valid JSON, or nothing. Standards: JSON-RPC 2.0 sections 4 to 6. */
 #include "common/jsonrpc.h"
 
 #include <errno.h>
@@ -32,7 +31,8 @@ int jsonrpc_fail(struct jsonrpc_error *error, enum jsonrpc_code code, const char
 
 const char *jsonrpc_reason(enum jsonrpc_code code) {
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
-        if (errors[i].code == code) return errors[i].reason;
+        if (errors[i].code == code)
+            return errors[i].reason;
     }
     return "unknown";
 }
@@ -42,10 +42,12 @@ static json_t *message_string(const char *message) {
     char ascii[JSONRPC_MESSAGE_MAX];
     json_t *string = json_string(message);
 
-    if (string) return string;
+    if (string)
+        return string;
     snprintf(ascii, sizeof ascii, "%s", message);
     for (char *p = ascii; *p; p++) {
-        if ((unsigned char)*p > '~') *p = '?';
+        if ((unsigned char)*p > '~')
+            *p = '?';
     }
     return json_string(ascii);
 }
@@ -53,19 +55,22 @@ static json_t *message_string(const char *message) {
 static json_t *error_answer(const struct jsonrpc_error *error, json_t *id) {
     json_t *message = message_string(error->message);
 
-    return json_pack("{s:s, s:{s:i, s:o, s:{s:s}}, s:O}", "jsonrpc", "2.0", "error", "code", (int)error->code, "message", message, "data", "reason",
-                     jsonrpc_reason(error->code), "id", id);
+    return json_pack("{s:s, s:{s:i, s:o, s:{s:s}}, s:O}", "jsonrpc", "2.0", "error", "code", (int)error->code,
+                     "message", message, "data", "reason", jsonrpc_reason(error->code), "id", id);
 }
 
 /* The faults of one request. @return 0, or -1 with error filled */
 static int check_request(const json_t *request, struct jsonrpc_error *error) {
-    const json_t *version = json_object_get(request, "jsonrpc"), *id = json_object_get(request, "id"), *params = json_object_get(request, "params");
+    const json_t *version = json_object_get(request, "jsonrpc"), *id = json_object_get(request, "id"),
+                 *params = json_object_get(request, "params");
 
-    if (!json_is_object(request)) return jsonrpc_fail(error, JSONRPC_REQUEST, "a request must be an object");
+    if (!json_is_object(request))
+        return jsonrpc_fail(error, JSONRPC_REQUEST, "a request must be an object");
     if (!json_is_string(version) || strcmp(json_string_value(version), "2.0") != 0) {
         return jsonrpc_fail(error, JSONRPC_REQUEST, "\"jsonrpc\" must be \"2.0\"");
     }
-    if (!json_is_string(json_object_get(request, "method"))) return jsonrpc_fail(error, JSONRPC_REQUEST, "\"method\" must be a string");
+    if (!json_is_string(json_object_get(request, "method")))
+        return jsonrpc_fail(error, JSONRPC_REQUEST, "\"method\" must be a string");
     if (id && !json_is_string(id) && !json_is_number(id) && !json_is_null(id)) {
         return jsonrpc_fail(error, JSONRPC_REQUEST, "\"id\" must be a string, a number or null");
     }
@@ -83,14 +88,16 @@ static json_t *answer_one(const json_t *request, jsonrpc_call_fn *call, void *co
     if (check_request(request, &error) < 0) {
         return error_answer(&error, json_is_string(id) || json_is_number(id) ? id : null);
     }
-    if (call(context, json_string_value(json_object_get(request, "method")), json_object_get(request, "params"), &result, &error) < 0) {
+    if (call(context, json_string_value(json_object_get(request, "method")), json_object_get(request, "params"),
+             &result, &error) < 0) {
         return id ? error_answer(&error, id) : NULL;
     }
     if (!id) {
         json_decref(result);
         return NULL;
     }
-    if (!result) return error_answer(&error, id);
+    if (!result)
+        return error_answer(&error, id);
     return json_pack("{s:s, s:o, s:O}", "jsonrpc", "2.0", "result", result, "id", id);
 }
 
@@ -101,7 +108,8 @@ static json_t *answer_batch(const json_t *batch, jsonrpc_call_fn *call, void *co
     json_array_foreach(batch, i, request) {
         json_t *answer = answer_one(request, call, context);
 
-        if (answer) json_array_append_new(answers, answer);
+        if (answer)
+            json_array_append_new(answers, answer);
     }
     if (json_array_size(answers) == 0) {
         json_decref(answers);
@@ -138,12 +146,15 @@ char *jsonrpc_answer(const char *line, size_t length, jsonrpc_call_fn *call, voi
     return take_text(answer);
 }
 
-char *jsonrpc_error_line(const struct jsonrpc_error *error) { return take_text(error_answer(error, json_null())); }
+char *jsonrpc_error_line(const struct jsonrpc_error *error) {
+    return take_text(error_answer(error, json_null()));
+}
 
 char *jsonrpc_request_line(int id, const char *method, json_t *params) {
     json_t *request = json_pack("{s:s, s:s, s:i}", "jsonrpc", "2.0", "method", method, "id", id);
 
-    if (request && params) json_object_set(request, "params", params);
+    if (request && params)
+        json_object_set(request, "params", params);
     return take_text(request);
 }
 
@@ -158,7 +169,8 @@ int jsonrpc_read_answer(const char *line, size_t length, json_t **result, struct
     } else if ((value = json_object_get(answer, "error"))) {
         const char *message = json_string_value(json_object_get(value, "message"));
 
-        rc = jsonrpc_fail(error, (enum jsonrpc_code)json_integer_value(json_object_get(value, "code")), "%s", message ? message : "no reason given");
+        rc = jsonrpc_fail(error, (enum jsonrpc_code)json_integer_value(json_object_get(value, "code")), "%s",
+                          message ? message : "no reason given");
     }
     json_decref(answer);
     return rc;

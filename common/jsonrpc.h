@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* jsonrpc: JSON-RPC 2.0, one object or batch a line, both sides of it. The text of a line goes in, the text of its answer comes out; sockets and what the methods do
- * are others' business.
+/* jsonrpc: JSON-RPC 2.0, one object or batch a line, both sides of it. The text of a line goes in, the text of its
+ * answer comes out; sockets and what the methods do are others' business.
  *
  * Standards: JSON-RPC 2.0, RFC 8259. */
 #ifndef MPVPN_COMMON_JSONRPC_H
@@ -26,7 +26,8 @@ struct jsonrpc_error {
 };
 
 /** Set code and message. @return -1, to be returned from where it happened */
-int jsonrpc_fail(struct jsonrpc_error *error, enum jsonrpc_code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int jsonrpc_fail(struct jsonrpc_error *error, enum jsonrpc_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /** The data.reason word of a code. */
 const char *jsonrpc_reason(enum jsonrpc_code code);
 
@@ -37,17 +38,20 @@ const char *jsonrpc_reason(enum jsonrpc_code code);
  * @param error out on failure
  * @return 0, or -1 with error filled
  */
-typedef int jsonrpc_call_fn(void *context, const char *method, const json_t *params, json_t **result, struct jsonrpc_error *error);
+typedef int jsonrpc_call_fn(void *context, const char *method, const json_t *params, json_t **result,
+                            struct jsonrpc_error *error);
 
 /**
  * Answer a line: parse it, check each request, call, build the answer.
- * @return the answer without newline, to be freed by the caller; NULL: nothing to answer (only notifications), or no memory
+ * @return the answer without newline, to be freed by the caller; NULL: nothing to answer (only notifications), or no
+ * memory
  */
 char *jsonrpc_answer(const char *line, size_t length, jsonrpc_call_fn *call, void *context);
 /** An error that belongs to no request (id null). @return text to be freed by the caller, or NULL: no memory */
 char *jsonrpc_error_line(const struct jsonrpc_error *error);
 
-/** A request line. @param params may be NULL, borrowed @return text without newline, to be freed by the caller; NULL: no memory */
+/** A request line. @param params may be NULL, borrowed @return text without newline, to be freed by the caller; NULL:
+ * no memory */
 char *jsonrpc_request_line(int id, const char *method, json_t *params);
 /**
  * Read the answer to one request.

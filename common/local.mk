@@ -12,6 +12,7 @@ libcommon_a_SOURCES += \
 	common/jsonrpc.h \
 	common/log.c \
 	common/log.h \
+	common/methods.def \
 	common/suggest.c \
 	common/suggest.h \
 	common/units.c \

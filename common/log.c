@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* log: one message is one write(2) to stderr, so that lines of several processes never mix. Where the environment's JOURNAL_STREAM names stderr's device and inode, the
- * line begins with "<priority>" for journald, else with the wall-clock time and the level's name.
- * Text from the network may be among a message: control characters come out as '?', so that a message is always one line.
- * It leaves out buffering, files and rotation: whoever starts the daemon has those.
- * Invariant: nothing here fails; a message that cannot be written is lost.
- * Standards: sd-daemon(3) for the "<N>" prefix, systemd.exec(5) for JOURNAL_STREAM. */
+/* log: one message is one write(2) to stderr, so that lines of several processes never mix. Where the environment's
+ * JOURNAL_STREAM names stderr's device and inode, the line begins with "<priority>" for journald, else with the
+ * wall-clock time and the level's name. Text from the network may be among a message: control characters come out as
+ * '?', so that a message is always one line. It leaves out buffering, files and rotation: whoever starts the daemon has
+ * those. Invariant: nothing here fails; a message that cannot be written is lost. Standards: sd-daemon(3) for the "<N>"
+ * prefix, systemd.exec(5) for JOURNAL_STREAM. */
 #include "common/log.h"
 
 #include <errno.h>
@@ -36,9 +36,13 @@ static const struct {
 
 #define LEVEL_COUNT (sizeof levels / sizeof *levels)
 
-void log_set_level(enum log_level level) { current_level = level; }
+void log_set_level(enum log_level level) {
+    current_level = level;
+}
 
-enum log_level log_get_level(void) { return current_level; }
+enum log_level log_get_level(void) {
+    return current_level;
+}
 
 int log_level_parse(const char *name, enum log_level *out) {
     for (size_t i = 0; i < LEVEL_COUNT; i++) {
@@ -52,7 +56,8 @@ int log_level_parse(const char *name, enum log_level *out) {
 
 const char *log_level_name(enum log_level level) {
     for (size_t i = 0; i < LEVEL_COUNT; i++) {
-        if (levels[i].level == level) return levels[i].name;
+        if (levels[i].level == level)
+            return levels[i].name;
     }
     return "unknown";
 }
@@ -68,7 +73,8 @@ static bool stderr_is_journal(void) {
     unsigned long long device, inode;
     struct stat st;
 
-    if (!stream || sscanf(stream, "%llu:%llu", &device, &inode) != 2) return false;
+    if (!stream || sscanf(stream, "%llu:%llu", &device, &inode) != 2)
+        return false;
     return fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
 }
 
@@ -77,9 +83,11 @@ static size_t print_prefix(enum log_level level, char *line, size_t size) {
     time_t now;
     size_t n;
 
-    if (stderr_is_journal()) return (size_t)snprintf(line, size, "<%d>", (int)level);
+    if (stderr_is_journal())
+        return (size_t)snprintf(line, size, "<%d>", (int)level);
     now = time(NULL);
-    if (!localtime_r(&now, &tm)) return 0;
+    if (!localtime_r(&now, &tm))
+        return 0;
     n = strftime(line, size, "%Y-%m-%d %H:%M:%S ", &tm);
     return n + (size_t)snprintf(line + n, size - n, "%s: ", log_level_name(level));
 }
@@ -90,22 +98,26 @@ void log_write(enum log_level level, const char *format, ...) {
     va_list args;
     int n;
 
-    if (level > current_level) return;
+    if (level > current_level)
+        return;
     prefix = to_syslog ? 0 : print_prefix(level, line, sizeof line);
     va_start(args, format);
     n = vsnprintf(line + prefix, sizeof line - prefix - 1, format, args);
     va_end(args);
-    if (n < 0) return;
+    if (n < 0)
+        return;
     used = prefix + ((size_t)n < sizeof line - prefix - 1 ? (size_t)n : sizeof line - prefix - 2);
     for (size_t i = prefix; i < used; i++) {
-        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f) line[i] = '?';
+        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+            line[i] = '?';
     }
     if (to_syslog) {
         syslog((int)level, "%s", line);
         return;
     }
     line[used++] = '\n';
-    if (write(STDERR_FILENO, line, used) < 0) return;
+    if (write(STDERR_FILENO, line, used) < 0)
+        return;
 }
 
 bool log_limit_allows(struct log_limit *limit, uint64_t now) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* log: one line a message on stderr, with the syslog priority in front as "<N>" when stderr is journald's (JOURNAL_STREAM)
- * and in plain text with a wall-clock time otherwise; after log_to_syslog() by syslog(3). The level is the one process-wide
- * setting. Nothing here is called per packet, except through log_limited(). */
+/* log: one line a message on stderr, with the syslog priority in front as "<N>" when stderr is journald's
+ * (JOURNAL_STREAM) and in plain text with a wall-clock time otherwise; after log_to_syslog() by syslog(3). The level is
+ * the one process-wide setting. Nothing here is called per packet, except through log_limited(). */
 #ifndef MPVPN_COMMON_LOG_H
 #define MPVPN_COMMON_LOG_H
 
@@ -9,7 +9,13 @@
 #include <stdint.h>
 
 /** Levels, the syslog priorities of the same names. */
-enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARNING = 4, LOG_LEVEL_NOTICE = 5, LOG_LEVEL_INFO = 6, LOG_LEVEL_DEBUG = 7 };
+enum log_level {
+    LOG_LEVEL_ERROR = 3,
+    LOG_LEVEL_WARNING = 4,
+    LOG_LEVEL_NOTICE = 5,
+    LOG_LEVEL_INFO = 6,
+    LOG_LEVEL_DEBUG = 7
+};
 
 /** Messages above this level are not written. */
 void log_set_level(enum log_level level);
@@ -27,9 +33,10 @@ void log_write(enum log_level level, const char *format, ...) __attribute__((for
 #define log_notice(...) log_write(LOG_LEVEL_NOTICE, __VA_ARGS__)
 #define log_info(...) log_write(LOG_LEVEL_INFO, __VA_ARGS__)
 /** Arguments are evaluated only at level debug. */
-#define log_debug(...)                                                        \
-    do {                                                                      \
-        if (log_get_level() >= LOG_LEVEL_DEBUG) log_write(LOG_LEVEL_DEBUG, __VA_ARGS__); \
+#define log_debug(...)                                                                                                 \
+    do {                                                                                                               \
+        if (log_get_level() >= LOG_LEVEL_DEBUG)                                                                        \
+            log_write(LOG_LEVEL_DEBUG, __VA_ARGS__);                                                                   \
     } while (0)
 
 /** State of a message that may come often: at most one a second, with how many were left out. Zeroed = fresh. */

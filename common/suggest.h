@@ -7,8 +7,8 @@
 
 /** The best word so far. Zeroed = none. */
 struct suggest {
-    const char *best;  /**< nearest word offered yet, borrowed; NULL: none was near enough */
-    size_t distance;   /**< its distance */
+    const char *best; /**< nearest word offered yet, borrowed; NULL: none was near enough */
+    size_t distance;  /**< its distance */
 };
 
 /** Offer a word of the vocabulary as what may have been meant by typed. */

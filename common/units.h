@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* units: sizes, durations and rates as people write and read them: "64K", "5 s", "3 h 12 min", "20 Mbit/s", "12.4 GB". */
+/* units: sizes, durations and rates as people write and read them: "64K", "5 s", "3 h 12 min", "20 Mbit/s", "12.4 GB".
+ */
 #ifndef MPVPN_COMMON_UNITS_H
 #define MPVPN_COMMON_UNITS_H
 
@@ -27,13 +28,15 @@ int units_parse_duration(const char *text, uint64_t *ns);
  */
 int units_parse_rate(const char *text, uint64_t *bps);
 
-/** Print a time span by its two largest units: "41 min", "3 h 12 min", "2 d 5 h", "7 s". @param text UNITS_TEXT_MAX bytes @return text */
+/** Print a time span by its two largest units: "41 min", "3 h 12 min", "2 d 5 h", "7 s". @param text UNITS_TEXT_MAX
+ * bytes @return text */
 const char *units_print_duration(uint64_t ns, char *text);
 /** Print microseconds as milliseconds with one decimal: "11.2 ms". @param text UNITS_TEXT_MAX bytes @return text */
 const char *units_print_ms(uint64_t us, char *text);
 /** Print bytes in powers of 1000: "512 B", "12.4 GB". @param text UNITS_TEXT_MAX bytes @return text */
 const char *units_print_bytes(uint64_t bytes, char *text);
-/** Print a rate in powers of 1000, three digits: "212 Mbit/s", "1.42 Gbit/s". @param text UNITS_TEXT_MAX bytes @return text */
+/** Print a rate in powers of 1000, three digits: "212 Mbit/s", "1.42 Gbit/s". @param text UNITS_TEXT_MAX bytes @return
+ * text */
 const char *units_print_rate(uint64_t bps, char *text);
 
 #endif

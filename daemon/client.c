@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "client_host.h"
+#include "drops.h"
 #include "ingress.h"
 
 #define RETRY_MIN (NS_PER_SEC / 2)
@@ -82,6 +83,7 @@ static void drop_carrier(struct client_path *path) {
     client->session->leg = NULL;
     client->session->owner = NULL;
     carrier_free(path->carrier);
+    drops_add_socket(&client->worker->drops, path->socket);
     udp_close(path->socket);
     path->carrier = NULL;
     path->socket = NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* config: the configuration file as a value. Read table-driven from config.def; every fault is told as "FILE:LINE: [Section] Key: what is wrong". A config is complete and
- * checked (files exist, addresses parse, combinations make sense) or there is none. */
+/* config: the configuration file as a value. Read table-driven from config.def; every fault is told as "FILE:LINE:
+ * [Section] Key: what is wrong". A config is complete and checked (files exist, addresses parse, combinations make
+ * sense) or there is none. */
 #ifndef MPVPN_CONFIG_H
 #define MPVPN_CONFIG_H
 
@@ -21,59 +22,60 @@ enum config_routes { CONFIG_ROUTES_DEFAULT, CONFIG_ROUTES_LIST, CONFIG_ROUTES_NO
 
 /** A [Path DEV] section. */
 struct config_path {
-    char device[IFNAMSIZ];      /**< interface */
-    struct ip_addr source;      /**< Source; version 0: the device's own */
-    char *server;               /**< Server: HOST:PORT of the server for this path; NULL: [Client] Server */
-    char *congestion;           /**< CongestionControl: "auto", "bbr", "cubic" */
+    char device[IFNAMSIZ]; /**< interface */
+    struct ip_addr source; /**< Source; version 0: the device's own */
+    char *server;          /**< Server: HOST:PORT of the server for this path; NULL: [Client] Server */
+    char *congestion;      /**< CongestionControl: "auto", "bbr", "cubic" */
 };
 
 /** A whole configuration. Strings are its own. */
 struct config {
-    enum config_role role;            /**< by which of [Server], [Client] is there */
-    char *file;                       /**< where it was read from */
-    char *name;                       /**< instance: the file's base name without .conf */
+    enum config_role role; /**< by which of [Server], [Client] is there */
+    char *file;            /**< where it was read from */
+    char *name;            /**< instance: the file's base name without .conf */
 
     /* [Tunnel] */
-    char device[IFNAMSIZ];            /**< Device */
-    uint32_t mtu_bytes;               /**< MTU; 0: auto */
-    enum config_routes routes;        /**< Routes (client) */
-    struct ip_prefix *route;          /**< the list, for CONFIG_ROUTES_LIST */
-    size_t route_count;               /**< entries */
-    bool manage_routes;               /**< ManageRoutes */
+    char device[IFNAMSIZ];     /**< Device */
+    uint32_t mtu_bytes;        /**< MTU; 0: auto */
+    enum config_routes routes; /**< Routes (client) */
+    struct ip_prefix *route;   /**< the list, for CONFIG_ROUTES_LIST */
+    size_t route_count;        /**< entries */
+    bool manage_routes;        /**< ManageRoutes */
 
     /* [Server] */
-    union sock_addr *listen;          /**< Listen, repeatable */
-    size_t listen_count;              /**< entries */
-    char *certificate;                /**< Certificate */
-    char *private_key;                /**< PrivateKey */
-    struct ip_prefix *pool;           /**< Pool, repeatable */
-    size_t pool_count;                /**< entries */
-    struct ip_prefix *advertise;      /**< Advertise, repeatable: what clients may reach; default 0.0.0.0/0 and ::/0 of the pools' versions */
-    size_t advertise_count;           /**< entries */
-    char *users_file;                 /**< Users */
-    struct auth_user *user;           /**< [User NAME] sections (the users file is read apart) */
-    size_t user_count;                /**< entries */
-    uint32_t max_sessions_per_user;   /**< MaxSessionsPerUser, default 8 */
-    uint32_t max_sessions;            /**< MaxSessions, default 1024 */
-    char *authority;                  /**< Authority: accept only this :authority; NULL: any */
-    bool require_token;               /**< RequireToken, default yes */
-    char *path_template;              /**< Path (URI template's path), both roles */
+    union sock_addr *listen;     /**< Listen, repeatable */
+    size_t listen_count;         /**< entries */
+    char *certificate;           /**< Certificate */
+    char *private_key;           /**< PrivateKey */
+    struct ip_prefix *pool;      /**< Pool, repeatable */
+    size_t pool_count;           /**< entries */
+    struct ip_prefix *advertise; /**< Advertise, repeatable: what clients may reach; default 0.0.0.0/0 and ::/0 of the
+                                    pools' versions */
+    size_t advertise_count;      /**< entries */
+    char *users_file;            /**< Users */
+    struct auth_user *user;      /**< [User NAME] sections (the users file is read apart) */
+    size_t user_count;           /**< entries */
+    uint32_t max_sessions_per_user; /**< MaxSessionsPerUser, default 8 */
+    uint32_t max_sessions;          /**< MaxSessions, default 1024 */
+    char *authority;                /**< Authority: accept only this :authority; NULL: any */
+    bool require_token;             /**< RequireToken, default yes */
+    char *path_template;            /**< Path (URI template's path), both roles */
 
     /* [Client] */
-    char *server_host;                /**< Server: host part */
-    uint16_t server_port;             /**< Server: port, default 443 */
-    char *token;                      /**< Token */
-    bool has_pin;                     /**< ServerPin is given */
-    uint8_t pin[32];                  /**< ServerPin */
-    char *ca_file;                    /**< CertificateAuthority; NULL: system roots */
-    char *server_name;                /**< ServerName; default: server_host */
-    struct config_path *path;         /**< [Path DEV] sections; none: the device that leads to the server */
-    size_t path_count;                /**< entries */
+    char *server_host;        /**< Server: host part */
+    uint16_t server_port;     /**< Server: port, default 443 */
+    char *token;              /**< Token */
+    bool has_pin;             /**< ServerPin is given */
+    uint8_t pin[32];          /**< ServerPin */
+    char *ca_file;            /**< CertificateAuthority; NULL: system roots */
+    char *server_name;        /**< ServerName; default: server_host */
+    struct config_path *path; /**< [Path DEV] sections; none: the device that leads to the server */
+    size_t path_count;        /**< entries */
 
     /* [Control], [Log], [Daemon] */
-    char *control_group;              /**< Group; NULL: root only */
-    int log_level;                    /**< Level, enum log_level */
-    char *run_as;                     /**< RunAs: user to become; NULL: "mpvpn" when it exists, else stay; "root": stay */
+    char *control_group; /**< Group; NULL: root only */
+    int log_level;       /**< Level, enum log_level */
+    char *run_as;        /**< RunAs: user to become; NULL: "mpvpn" when it exists, else stay; "root": stay */
 };
 
 /**
@@ -91,9 +93,11 @@ void config_free(struct config *config);
  * @return as config_read(); -ENOENT: there is no such file
  */
 int config_read_users(const char *file, struct auth_user **user, size_t *count, char *why, size_t why_size);
-/** Split "HOST", "HOST:PORT", "[V6]:PORT" or a bare address. @param host out: the caller's to free @return 0; -EINVAL; -ENOMEM */
+/** Split "HOST", "HOST:PORT", "[V6]:PORT" or a bare address. @param host out: the caller's to free @return 0; -EINVAL;
+ * -ENOMEM */
 int config_split_host(const char *text, char **host, uint16_t *port);
-/** The instance's name of a configuration file's path: base name without ".conf". @param name out, at least 64 bytes @return 0; -EINVAL: no usable name */
+/** The instance's name of a configuration file's path: base name without ".conf". @param name out, at least 64 bytes
+ * @return 0; -EINVAL: no usable name */
 int config_instance_name(const char *file, char *name, size_t size);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* config_values: one function a type. What is wrong is told as a clause that reads well after "[Section] Key: ", quoting the value.
- * It leaves out where values come from, and what they mean together: config.c has both.
- * Invariants: a field is written only on success; strings and lists are the config's own.
- * Standards: RFC 6750 section 2.1 (characters of a token), RFC 3986 (host and port). */
+/* config_values: one function a type. What is wrong is told as a clause that reads well after "[Section] Key: ",
+ * quoting the value. It leaves out where values come from, and what they mean together: config.c has both. Invariants:
+ * a field is written only on success; strings and lists are the config's own. Standards: RFC 6750 section 2.1
+ * (characters of a token), RFC 3986 (host and port). */
 #include "config_values.h"
 
 #include <ctype.h>
@@ -20,11 +20,11 @@
 #include "config.h"
 #include "masque/connect_ip.h"
 
-#define QUOTED_MAX 100   /* bytes of a value repeated in a message */
+#define QUOTED_MAX 100 /* bytes of a value repeated in a message */
 #define COUNT_MAX 1000000u
-#define MTU_MIN 1280u    /* RFC 8200 section 5 */
+#define MTU_MIN 1280u /* RFC 8200 section 5 */
 #define MTU_MAX 65535u
-#define HOST_MAX 253u    /* bytes of a host name, RFC 1035 section 2.3.4 */
+#define HOST_MAX 253u /* bytes of a host name, RFC 1035 section 2.3.4 */
 
 static int refuse(const struct config_value *value, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -36,10 +36,12 @@ static int refuse(const struct config_value *value, const char *format, ...) {
 
     snprintf(quoted, sizeof quoted, "%.*s", QUOTED_MAX, value->text);
     for (char *p = quoted; *p; p++) {
-        if ((unsigned char)*p < ' ' || (unsigned char)*p > '~') *p = '?';
+        if ((unsigned char)*p < ' ' || (unsigned char)*p > '~')
+            *p = '?';
     }
     n = (size_t)snprintf(value->why, value->why_size, "\"%s\" ", quoted);
-    if (n >= value->why_size) return -EINVAL;
+    if (n >= value->why_size)
+        return -EINVAL;
     va_start(args, format);
     vsnprintf(value->why + n, value->why_size - n, format, args);
     va_end(args);
@@ -49,7 +51,8 @@ static int refuse(const struct config_value *value, const char *format, ...) {
 static int set_string(const struct config_value *value, const char *text) {
     char *copy = strdup(text);
 
-    if (!copy) return -ENOMEM;
+    if (!copy)
+        return -ENOMEM;
     free(*(char **)value->field);
     *(char **)value->field = copy;
     return 0;
@@ -59,7 +62,8 @@ static int set_string(const struct config_value *value, const char *text) {
 static int append(const struct config_value *value, const void *item, size_t size) {
     char *grown = realloc(*(void **)value->field, (*value->count + 1) * size);
 
-    if (!grown) return -ENOMEM;
+    if (!grown)
+        return -ENOMEM;
     memcpy(grown + *value->count * size, item, size);
     *(void **)value->field = grown;
     ++*value->count;
@@ -71,7 +75,8 @@ static int each_word(const struct config_value *value, config_parse_fn *parse) {
     char *copy = strdup(value->text), *state = NULL;
     int rc = 0, words = 0;
 
-    if (!copy) return -ENOMEM;
+    if (!copy)
+        return -ENOMEM;
     for (char *word = strtok_r(copy, ", \t", &state); word && rc == 0; word = strtok_r(NULL, ", \t", &state)) {
         struct config_value one = *value;
 
@@ -90,7 +95,8 @@ static int one_of(const struct config_value *value, const char *const *words) {
     for (int i = 0; words[i]; i++) {
         size_t n = strlen(list);
 
-        if (strcmp(value->text, words[i]) == 0) return i;
+        if (strcmp(value->text, words[i]) == 0)
+            return i;
         snprintf(list + n, sizeof list - n, "%s%s", i > 0 ? ", " : "", words[i]);
     }
     return refuse(value, "is not one of %s", list);
@@ -100,16 +106,19 @@ static int parse_number(const char *text, uint32_t low, uint32_t high, uint32_t 
     char *end;
     unsigned long n;
 
-    if (!isdigit((unsigned char)*text)) return -EINVAL;
+    if (!isdigit((unsigned char)*text))
+        return -EINVAL;
     errno = 0;
     n = strtoul(text, &end, 10);
-    if (errno || *end || n < low || n > high) return -EINVAL;
+    if (errno || *end || n < low || n > high)
+        return -EINVAL;
     *out = (uint32_t)n;
     return 0;
 }
 
 int config_parse_count(const struct config_value *value) {
-    if (parse_number(value->text, 1, COUNT_MAX, value->field) < 0) return refuse(value, "is not a number from 1 to %u", COUNT_MAX);
+    if (parse_number(value->text, 1, COUNT_MAX, value->field) < 0)
+        return refuse(value, "is not a number from 1 to %u", COUNT_MAX);
     return 0;
 }
 
@@ -118,7 +127,8 @@ int config_parse_mtu(const struct config_value *value) {
         *(uint32_t *)value->field = 0;
         return 0;
     }
-    if (parse_number(value->text, MTU_MIN, MTU_MAX, value->field) < 0) return refuse(value, "is neither auto nor a number from %u to %u", MTU_MIN, MTU_MAX);
+    if (parse_number(value->text, MTU_MIN, MTU_MAX, value->field) < 0)
+        return refuse(value, "is neither auto nor a number from %u to %u", MTU_MIN, MTU_MAX);
     return 0;
 }
 
@@ -126,7 +136,8 @@ int config_parse_flag(const struct config_value *value) {
     static const char *const words[] = {"no", "yes", NULL};
     int which = one_of(value, words);
 
-    if (which < 0) return which;
+    if (which < 0)
+        return which;
     *(bool *)value->field = which == 1;
     return 0;
 }
@@ -143,7 +154,8 @@ int config_parse_level(const struct config_value *value) {
     enum log_level level;
     int which = one_of(value, words);
 
-    if (which < 0) return which;
+    if (which < 0)
+        return which;
     log_level_parse(words[which], &level);
     *(int *)value->field = (int)level;
     return 0;
@@ -151,7 +163,8 @@ int config_parse_level(const struct config_value *value) {
 
 int config_parse_word(const struct config_value *value) {
     for (const char *p = value->text; *p; p++) {
-        if ((unsigned char)*p <= ' ' || (unsigned char)*p > '~') return refuse(value, "has a space or a character that is not ASCII");
+        if ((unsigned char)*p <= ' ' || (unsigned char)*p > '~')
+            return refuse(value, "has a space or a character that is not ASCII");
     }
     return *value->text ? set_string(value, value->text) : refuse(value, "is empty");
 }
@@ -170,7 +183,8 @@ int config_parse_token(const struct config_value *value) {
 int config_parse_device(const struct config_value *value) {
     size_t length = strlen(value->text);
 
-    if (length == 0 || length >= IFNAMSIZ || strpbrk(value->text, "/: \t") || strcmp(value->text, ".") == 0 || strcmp(value->text, "..") == 0) {
+    if (length == 0 || length >= IFNAMSIZ || strpbrk(value->text, "/: \t") || strcmp(value->text, ".") == 0 ||
+        strcmp(value->text, "..") == 0) {
         return refuse(value, "cannot be the name of a network device");
     }
     memset(value->field, 0, IFNAMSIZ);
@@ -179,23 +193,30 @@ int config_parse_device(const struct config_value *value) {
 }
 
 int config_parse_account(const struct config_value *value) {
-    if (!getpwnam(value->text)) return refuse(value, "is no user of this system");
+    if (!getpwnam(value->text))
+        return refuse(value, "is no user of this system");
     return set_string(value, value->text);
 }
 
 int config_parse_group(const struct config_value *value) {
-    if (!getgrnam(value->text)) return refuse(value, "is no group of this system");
+    if (!getgrnam(value->text))
+        return refuse(value, "is no group of this system");
     return set_string(value, value->text);
 }
 
 int config_parse_file_name(const struct config_value *value) {
     const char *slash = strrchr(value->file, '/'), *mark = strstr(value->text, "%i"), *rest = mark ? mark + 2 : "";
-    int before = mark ? (int)(mark - value->text) : (int)strlen(value->text), directory = slash ? (int)(slash - value->file) + 1 : 0, rc;
+    int before = mark ? (int)(mark - value->text) : (int)strlen(value->text),
+        directory = slash ? (int)(slash - value->file) + 1 : 0, rc;
     char *name;
 
-    if (!*value->text) return refuse(value, "is empty");
-    if (*value->text == '/') directory = 0;
-    if (asprintf(&name, "%.*s%.*s%s%s", directory, value->file, before, value->text, mark ? value->instance : "", rest) < 0) return -ENOMEM;
+    if (!*value->text)
+        return refuse(value, "is empty");
+    if (*value->text == '/')
+        directory = 0;
+    if (asprintf(&name, "%.*s%.*s%s%s", directory, value->file, before, value->text, mark ? value->instance : "",
+                 rest) < 0)
+        return -ENOMEM;
     rc = set_string(value, name);
     free(name);
     return rc;
@@ -212,7 +233,8 @@ int config_parse_file(const struct config_value *value) {
         resolved.text = name;
         rc = refuse(&resolved, "cannot be read: %s", strerror(errno));
     }
-    if (rc == 0) rc = set_string(value, name);
+    if (rc == 0)
+        rc = set_string(value, name);
     free(name);
     return rc;
 }
@@ -224,18 +246,22 @@ int config_parse_uri_template(const struct config_value *value) {
 }
 
 int config_parse_address(const struct config_value *value) {
-    if (ip_addr_parse(value->text, value->field) < 0) return refuse(value, "is not an IP address");
+    if (ip_addr_parse(value->text, value->field) < 0)
+        return refuse(value, "is not an IP address");
     return 0;
 }
 
 static int parse_prefix(const struct config_value *value) {
     struct ip_prefix prefix;
 
-    if (ip_prefix_parse(value->text, &prefix) < 0) return refuse(value, "is not an IP prefix (ADDRESS/LENGTH)");
+    if (ip_prefix_parse(value->text, &prefix) < 0)
+        return refuse(value, "is not an IP prefix (ADDRESS/LENGTH)");
     return append(value, &prefix, sizeof prefix);
 }
 
-int config_parse_prefixes(const struct config_value *value) { return each_word(value, parse_prefix); }
+int config_parse_prefixes(const struct config_value *value) {
+    return each_word(value, parse_prefix);
+}
 
 int config_parse_routes(const struct config_value *value) {
     struct config *config = value->base;
@@ -243,14 +269,17 @@ int config_parse_routes(const struct config_value *value) {
     int rc;
 
     if (strcmp(value->text, "default") == 0 || strcmp(value->text, "none") == 0) {
-        if (config->route_count > 0) return refuse(value, "cannot stand beside prefixes");
+        if (config->route_count > 0)
+            return refuse(value, "cannot stand beside prefixes");
         config->routes = *value->text == 'd' ? CONFIG_ROUTES_DEFAULT : CONFIG_ROUTES_NONE;
         return 0;
     }
     list.count = &config->route_count;
     rc = each_word(&list, parse_prefix);
-    if (rc == -EINVAL) return refuse(value, "is not one of default, none, and no list of IP prefixes");
-    if (rc == 0) config->routes = CONFIG_ROUTES_LIST;
+    if (rc == -EINVAL)
+        return refuse(value, "is not one of default, none, and no list of IP prefixes");
+    if (rc == 0)
+        config->routes = CONFIG_ROUTES_LIST;
     return rc;
 }
 
@@ -264,12 +293,15 @@ static int parse_endpoint(const struct config_value *value) {
         return refuse(value, "is not ADDRESS:PORT, [ADDRESS]:PORT or PORT");
     }
     for (size_t i = 0; i < *value->count; i++) {
-        if (sock_addr_equal(&(*(union sock_addr **)value->field)[i], &endpoint)) return refuse(value, "is there twice");
+        if (sock_addr_equal(&(*(union sock_addr **)value->field)[i], &endpoint))
+            return refuse(value, "is there twice");
     }
     return append(value, &endpoint, sizeof endpoint);
 }
 
-int config_parse_endpoints(const struct config_value *value) { return each_word(value, parse_endpoint); }
+int config_parse_endpoints(const struct config_value *value) {
+    return each_word(value, parse_endpoint);
+}
 
 int config_split_host(const char *text, char **host, uint16_t *port) {
     static const char host_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._";
@@ -282,16 +314,20 @@ int config_split_host(const char *text, char **host, uint16_t *port) {
     if (*text == '[') {
         first = text + 1;
         length = strcspn(first, "]");
-        if (!first[length]) return -EINVAL;
+        if (!first[length])
+            return -EINVAL;
         rest = first + length + 1;
     } else if (ip_addr_parse(text, &addr) == 0) { /* a bare IPv6 address has colons, and no port */
         length = strlen(text);
         rest = text + length;
     }
-    if (*rest && (*rest != ':' || parse_number(rest + 1, 1, UINT16_MAX, &number) < 0)) return -EINVAL;
+    if (*rest && (*rest != ':' || parse_number(rest + 1, 1, UINT16_MAX, &number) < 0))
+        return -EINVAL;
     copy = strndup(first, length);
-    if (!copy) return -ENOMEM;
-    if (ip_addr_parse(copy, &addr) < 0 && (*text == '[' || !*copy || length > HOST_MAX || copy[strspn(copy, host_characters)])) {
+    if (!copy)
+        return -ENOMEM;
+    if (ip_addr_parse(copy, &addr) < 0 &&
+        (*text == '[' || !*copy || length > HOST_MAX || copy[strspn(copy, host_characters)])) {
         free(copy);
         return -EINVAL;
     }
@@ -305,8 +341,10 @@ int config_parse_server(const struct config_value *value) {
     char *host;
     int rc = config_split_host(value->text, &host, &config->server_port);
 
-    if (rc == -EINVAL) return refuse(value, "is not HOST, HOST:PORT or [ADDRESS]:PORT");
-    if (rc < 0) return rc;
+    if (rc == -EINVAL)
+        return refuse(value, "is not HOST, HOST:PORT or [ADDRESS]:PORT");
+    if (rc < 0)
+        return rc;
     free(config->server_host);
     config->server_host = host;
     return 0;
@@ -317,8 +355,10 @@ int config_parse_server_text(const struct config_value *value) {
     uint16_t port;
     int rc = config_split_host(value->text, &host, &port);
 
-    if (rc == -EINVAL) return refuse(value, "is not HOST, HOST:PORT or [ADDRESS]:PORT");
-    if (rc < 0) return rc;
+    if (rc == -EINVAL)
+        return refuse(value, "is not HOST, HOST:PORT or [ADDRESS]:PORT");
+    if (rc < 0)
+        return rc;
     free(host);
     return set_string(value, value->text);
 }
@@ -326,7 +366,8 @@ int config_parse_server_text(const struct config_value *value) {
 int config_parse_pin(const struct config_value *value) {
     struct config *config = value->base;
 
-    if (auth_parse_hash(value->text, config->pin) < 0) return refuse(value, "is not sha256: and 64 hexadecimal digits");
+    if (auth_parse_hash(value->text, config->pin) < 0)
+        return refuse(value, "is not sha256: and 64 hexadecimal digits");
     config->has_pin = true;
     return 0;
 }
@@ -347,9 +388,11 @@ int config_parse_user_address(const struct config_value *value) {
     struct auth_user *user = value->base;
     struct ip_addr addr;
 
-    if (ip_addr_parse(value->text, &addr) < 0) return refuse(value, "is not an IP address");
+    if (ip_addr_parse(value->text, &addr) < 0)
+        return refuse(value, "is not an IP address");
     for (size_t i = 0; i < 2; i++) {
-        if (user->address[i].version == addr.version) return refuse(value, "is a second address of IP version %u", addr.version);
+        if (user->address[i].version == addr.version)
+            return refuse(value, "is a second address of IP version %u", addr.version);
     }
     user->address[addr.version == 4 ? 0 : 1] = addr;
     return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* config_values: the types of values that config.def names: each parses one value's text into its field. Used by config.c alone. */
+/* config_values: the types of values that config.def names: each parses one value's text into its field. Used by
+ * config.c alone. */
 #ifndef MPVPN_CONFIG_VALUES_H
 #define MPVPN_CONFIG_VALUES_H
 

@@ -10,12 +10,23 @@ libmpvpn_a_SOURCES += \
 	daemon/config.h \
 	daemon/config_values.c \
 	daemon/config_values.h \
+	daemon/daemon.c \
 	daemon/daemon.h \
+	daemon/drops.c \
+	daemon/drops.h \
 	daemon/egress.c \
 	daemon/egress.h \
 	daemon/ingress.c \
 	daemon/ingress.h \
+	daemon/methods.c \
+	daemon/methods.h \
+	daemon/methods_change.c \
+	daemon/methods_check.c \
+	daemon/methods_check.h \
+	daemon/methods_handlers.h \
+	daemon/methods_show.c \
 	daemon/options.def \
+	daemon/server.c \
 	daemon/server.h \
 	daemon/timers.c \
 	daemon/timers.h \
@@ -23,4 +34,11 @@ libmpvpn_a_SOURCES += \
 	daemon/users.h \
 	daemon/worker.c \
 	daemon/worker.h
-unit_tests += tests/unit/check_timers
+unit_tests += tests/unit/check_config tests/unit/check_methods tests/unit/check_timers tests/unit/check_users
+fuzz_targets += tests/fuzz/fuzz_config tests/fuzz/fuzz_control
+tests_fuzz_fuzz_config_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_control_LDADD = $(fuzz_ldadd)
+
+sbin_PROGRAMS += mpvpnd
+mpvpnd_SOURCES = daemon/main.c
+mpvpnd_LDADD = $(daemon_libs)

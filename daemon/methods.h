@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* methods: the control protocol on the daemon's side: JSON-RPC 2.0 lines in, answers out, dispatched by common/methods.def. */
+/* methods: the control protocol on the daemon's side: JSON-RPC 2.0 lines in, answers out, dispatched by
+ * common/methods.def. */
 #ifndef MPVPN_METHODS_H
 #define MPVPN_METHODS_H
 

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <utlist.h>
 
+#include "drops.h"
 #include "ingress.h"
 #include "quic/token.h"
 #include "users.h"
@@ -38,6 +39,11 @@ static void session_end(struct server *server, struct session *session) {
     }
     DL_DELETE(server->sessions, session);
     server->session_count--;
+    drops_add_queue(&server->worker->drops, session->queue);
+    server->ended_sent.packets += session->sent.packets;
+    server->ended_sent.bytes += session->sent.bytes;
+    server->ended_received.packets += session->received.packets;
+    server->ended_received.bytes += session->received.bytes;
     session_free(session);
 }
 

@@ -34,6 +34,8 @@ struct server {
     uint8_t reset_key[32];      /**< stateless-reset tokens; from the private key */
     uint8_t token_key[16];      /**< address-validation tokens; likewise */
     struct log_limit refusals;  /**< bounds the log lines about refused clients */
+    struct meter ended_sent;    /**< IP packets to clients whose sessions are over */
+    struct meter ended_received; /**< IP packets from them */
     uint64_t retries;           /**< Retry packets sent */
     uint64_t resets;            /**< stateless resets sent */
     uint64_t reset_window;      /**< ns, second in which resets are counted for their limit */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* users: the users of a server from both their places: [User NAME] sections of the configuration, which people write, and the users file of the same form, which only
- * `mpvpnctl user add` and `user remove` write. */
+/* users: the users of a server from both their places: [User NAME] sections of the configuration, which people write,
+ * and the users file of the same form, which only `mpvpnctl user add` and `user remove` write. */
 #ifndef MPVPN_USERS_H
 #define MPVPN_USERS_H
 
@@ -18,13 +18,14 @@
 int users_load(const struct config *config, struct auth **out, char *why, size_t why_size);
 /**
  * Add to the users file.
- * @return 0; -EEXIST: the name, token or address is taken; -EINVAL: the name cannot be one, or the file has a fault; -errno: the file could not be written. On failure
- *   the file is as it was.
+ * @return 0; -EEXIST: the name, token or address is taken; -EINVAL: the name cannot be one, or the file has a fault;
+ * -errno: the file could not be written. On failure the file is as it was.
  */
 int users_add(const struct config *config, const struct auth_user *user, char *why, size_t why_size);
 /**
  * Remove from the users file.
- * @return 0; -ENOENT: no such user; -EPERM: it stands in the configuration file, which the daemon never writes; -EINVAL, -errno as above
+ * @return 0; -ENOENT: no such user; -EPERM: it stands in the configuration file, which the daemon never writes;
+ * -EINVAL, -errno as above
  */
 int users_remove(const struct config *config, const char *name, char *why, size_t why_size);
 

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "drops.h"
 #include "egress.h"
 #include "ingress.h"
 #include "quic/tls.h"
@@ -113,6 +114,7 @@ void carrier_free(struct carrier *carrier) {
     if (!carrier) return;
     if (carrier->marked) LL_DELETE2(carrier->worker->marked, carrier, next_marked);
     timer_set(&carrier->worker->timers, &carrier->timer, TIME_NEVER);
+    drops_add_leg(&carrier->worker->drops, carrier->leg);
     leg_free(carrier->leg);
     udp_tx_free(carrier->tx);
     DL_DELETE(carrier->worker->carriers, carrier);

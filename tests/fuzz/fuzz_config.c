@@ -14,9 +14,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct config *config = NULL;
     FILE *stream = size > 0 ? fmemopen((void *)data, size, "r") : NULL;
 
-    if (!stream) return 0;
+    if (!stream)
+        return 0;
     if (config_read_stream(stream, "fuzz.conf", &config, why, sizeof why) == 0) {
-        if (!config->name || !config->path_template) abort();
+        if (!config->name || !config->path_template)
+            abort();
     } else if (config || strncmp(why, "fuzz.conf:", 10) != 0) {
         abort();
     }

@@ -81,11 +81,15 @@ START_TEST(the_smallest_client_gets_every_default) {
 END_TEST
 
 START_TEST(a_full_server_is_read) {
-    struct config *c = good("\xef\xbb\xbf# comment\n; and another\n\n" SERVER
-                            "Listen = 192.0.2.1:4433, [2001:db8::1]:443\nListen = 8443\nPool = 10.77.0.0/24 ; the old one\nPool = fd77::/64\nAdvertise = 192.168.0.0/16 fd00::/8\n"
-                            "Users = users\nMaxSessionsPerUser = 2\nAuthority = vpn.example.net\nRequireToken = no\nPath = /x/{target}/{ipproto}\n"
-                            "  [ User   alice ]  \n   TokenHash = sha256:" A_HASH "\n\tAddress = 10.77.0.10\n  Address = fd77::10\n[User bob]\nDisabled = yes\n"
-                            "[Tunnel]\nDevice = vpn7\nMTU = 1400\n[Control]\nGroup = root\n[Log]\nLevel = debug\n[Daemon]\nRunAs = root\n");
+    struct config *c = good(
+        "\xef\xbb\xbf# comment\n; and another\n\n" SERVER
+        "Listen = 192.0.2.1:4433, [2001:db8::1]:443\nListen = 8443\nPool = 10.77.0.0/24 ; the old one\nPool = "
+        "fd77::/64\nAdvertise = 192.168.0.0/16 fd00::/8\n"
+        "Users = users\nMaxSessionsPerUser = 2\nAuthority = vpn.example.net\nRequireToken = no\nPath = "
+        "/x/{target}/{ipproto}\n"
+        "  [ User   alice ]  \n   TokenHash = sha256:" A_HASH
+        "\n\tAddress = 10.77.0.10\n  Address = fd77::10\n[User bob]\nDisabled = yes\n"
+        "[Tunnel]\nDevice = vpn7\nMTU = 1400\n[Control]\nGroup = root\n[Log]\nLevel = debug\n[Daemon]\nRunAs = root\n");
     char text[SOCK_ADDR_TEXT_MAX];
 
     ck_assert_uint_eq(c->listen_count, 3);
@@ -112,17 +116,16 @@ START_TEST(a_full_server_is_read) {
 END_TEST
 
 START_TEST(a_full_client_is_read) {
-    struct config *c = good("[Path enp5s0]\n\n[Path wwan0]\nSource = 192.0.2.17\nServer = [2001:db8::2]:444\nCongestionControl = bbr\n"
-                            "[Client]\nServer = [2001:db8::1]:8443\nToken = 4TkG-_=\nServerPin = sha256:" A_HASH "\nCertificateAuthority = " A_FILE "\nServerName = vpn.example.net\n"
+    struct config *c = good("[Path wwan0]\nSource = 192.0.2.17\nServer = [2001:db8::2]:444\nCongestionControl = bbr\n"
+                            "[Client]\nServer = [2001:db8::1]:8443\nToken = 4TkG-_=\nServerPin = sha256:" A_HASH
+                            "\nCertificateAuthority = " A_FILE "\nServerName = vpn.example.net\n"
                             "[Tunnel]\nRoutes = 10.0.0.0/8, fd00::/8\nRoutes = 192.0.2.0/24\nManageRoutes = no\n");
 
-    ck_assert_uint_eq(c->path_count, 2);
-    ck_assert_str_eq(c->path[0].device, "enp5s0");
-    ck_assert_str_eq(c->path[0].congestion, "auto");
-    ck_assert_ptr_null(c->path[0].server);
-    ck_assert_uint_eq(c->path[1].source.version, 4);
-    ck_assert_str_eq(c->path[1].server, "[2001:db8::2]:444");
-    ck_assert_str_eq(c->path[1].congestion, "bbr");
+    ck_assert_uint_eq(c->path_count, 1);
+    ck_assert_str_eq(c->path[0].device, "wwan0");
+    ck_assert_uint_eq(c->path[0].source.version, 4);
+    ck_assert_str_eq(c->path[0].server, "[2001:db8::2]:444");
+    ck_assert_str_eq(c->path[0].congestion, "bbr");
     ck_assert_str_eq(c->server_host, "2001:db8::1");
     ck_assert_uint_eq(c->server_port, 8443);
     ck_assert_str_eq(c->server_name, "vpn.example.net");
@@ -136,54 +139,86 @@ START_TEST(a_full_client_is_read) {
 }
 END_TEST
 
+START_TEST(an_empty_path_section_is_a_path_with_defaults) {
+    struct config *c = good("[Client]\nServer = a\n[Path enp5s0]\n");
+
+    ck_assert_uint_eq(c->path_count, 1);
+    ck_assert_str_eq(c->path[0].device, "enp5s0");
+    ck_assert_str_eq(c->path[0].congestion, "auto");
+    ck_assert_ptr_null(c->path[0].server);
+    ck_assert_uint_eq(c->path[0].source.version, 0);
+    config_free(c);
+}
+END_TEST
+
 START_TEST(faults_are_told_with_file_line_section_and_key) {
     static const struct {
         const char *text, *why;
     } cases[] = {
-        {"[Client]\nServer = a\n[Path wwan0]\nCongestionControl = fast\n", "t.conf:4: [Path wwan0] CongestionControl: \"fast\" is not one of auto, bbr, cubic"},
+        {"[Client]\nServer = a\n[Path wwan0]\nCongestionControl = fast\n",
+         "t.conf:4: [Path wwan0] CongestionControl: \"fast\" is not one of auto, bbr, cubic"},
         {"[Client]\nServr = a\n", "t.conf:2: [Client] Servr: unknown key; did you mean Server?"},
         {"[Client]\nColour = a\n", "t.conf:2: [Client] Colour: unknown key"},
         {"[Client]\nServer = a\n[Tunel]\n", "t.conf:3: [Tunel]: unknown section; did you mean [Tunnel]?"},
         {"[Zebra]\n", "t.conf:1: [Zebra]: unknown section"},
         {"[Client]\nServer = a\nServer = b\n", "t.conf:3: [Client] Server: is there twice, first at line 2"},
         {"[Client]\nServer = a\n[Log]\n[Client]\n", "t.conf:4: [Client]: is there twice, first at line 1"},
-        {"[Client]\nServer = a\n[Path x]\n[Path x]\n", "t.conf:4: [Path x]: is there twice"},
+        {"[Client]\nServer = a\n[Path x]\n[Path x]\n",
+         "t.conf:4: [Path x]: a tunnel has one path, and [Path x] is there"},
         {"[Client]\nServer = a\n[Path]\n", "t.conf:3: [Path]: must be [Path DEVICE]"},
         {"[Client foo]\n", "t.conf:1: [Client foo]: must be [Client]"},
-        {"[Client]\nServer = a\n[Path longer-than-15-bytes]\n", "t.conf:3: [Path]: \"longer-than-15-bytes\" cannot be the name of a network device"},
+        {"[Client]\nServer = a\n[Path longer-than-15-bytes]\n",
+         "t.conf:3: [Path]: \"longer-than-15-bytes\" cannot be the name of a network device"},
         {"[Client]\n\nToken = x\n", "t.conf:1: [Client] Server: is missing"},
         {"[Client]\nServer = a:0\n", "t.conf:2: [Client] Server: \"a:0\" is not HOST, HOST:PORT or [ADDRESS]:PORT"},
-        {"[Client]\nServer = a\nServerPin = 12\n", "t.conf:3: [Client] ServerPin: \"12\" is not sha256: and 64 hexadecimal digits"},
-        {"[Client]\nServer = a\nToken = sec ret\n", "t.conf:3: [Client] Token: has a character that no token has, at position 4"},
+        {"[Client]\nServer = a\nServerPin = 12\n",
+         "t.conf:3: [Client] ServerPin: \"12\" is not sha256: and 64 hexadecimal digits"},
+        {"[Client]\nServer = a\nToken = sec ret\n",
+         "t.conf:3: [Client] Token: has a character that no token has, at position 4"},
         {"[Client]\nServer = a\nCertificateAuthority = /nowhere/ca.pem\n",
          "t.conf:3: [Client] CertificateAuthority: \"/nowhere/ca.pem\" cannot be read: No such file or directory"},
         {"[Client]\nServer = a\nListen = 443\n", "t.conf:3: [Client] Listen: unknown key"},
         {"[Client]\nServer = a\n[User bob]\n", "t.conf:3: [User]: has no place in a client's file"},
-        {SERVER "Pool = 10.0.0.0/24\n[Tunnel]\nRoutes = default\n", "t.conf:6: [Tunnel] Routes: has no place in a server's file"},
-        {SERVER "Pool = 10.0.0.0/24\n[Client]\nServer = a\n", "t.conf:5: [Client]: there is [Server] too, at line 1; a file is for one of them"},
-        {SERVER "Pool = 10.0.0.0/33\n", "t.conf:4: [Server] Pool: \"10.0.0.0/33\" is not an IP prefix (ADDRESS/LENGTH)"},
+        {SERVER "Pool = 10.0.0.0/24\n[Tunnel]\nRoutes = default\n",
+         "t.conf:6: [Tunnel] Routes: has no place in a server's file"},
+        {SERVER "Pool = 10.0.0.0/24\n[Client]\nServer = a\n",
+         "t.conf:5: [Client]: there is [Server] too, at line 1; a file is for one of them"},
+        {SERVER "Pool = 10.0.0.0/33\n",
+         "t.conf:4: [Server] Pool: \"10.0.0.0/33\" is not an IP prefix (ADDRESS/LENGTH)"},
         {SERVER, "t.conf:1: [Server] Pool: is missing"},
-        {SERVER "Pool = 10.0.0.0/24\nListen = localhost:443\n", "t.conf:5: [Server] Listen: \"localhost:443\" is not ADDRESS:PORT, [ADDRESS]:PORT or PORT"},
-        {SERVER "Pool = 10.0.0.0/24\nListen = 443, [::]:443\n", "t.conf:5: [Server] Listen: \"[::]:443\" is there twice"},
-        {SERVER "Pool = 10.0.0.0/24\nMaxSessions = 0\n", "t.conf:5: [Server] MaxSessions: \"0\" is not a number from 1 to 1000000"},
-        {SERVER "Pool = 10.0.0.0/24\nRequireToken = perhaps\n", "t.conf:5: [Server] RequireToken: \"perhaps\" is not one of no, yes"},
-        {SERVER "Pool = 10.0.0.0/24\n[User a b]\n", "t.conf:5: [User a b]: a name is made of letters, digits, dot, dash and underscore"},
-        {SERVER "Pool = 10.0.0.0/24\n[User a]\nAddress = 10.0.0.9\nAddress = 10.0.0.8\n", "t.conf:7: [User a] Address: \"10.0.0.8\" is a second address of IP version 4"},
-        {SERVER "Pool = 10.0.0.0/24\n[User a]\nAddress = 10.0.0.9\n[User b]\nAddress = 10.0.0.9\n", "t.conf: [User b] Address: 10.0.0.9 is [User a]'s too"},
-        {SERVER "Pool = 10.0.0.0/24\n[User a]\nTokenHash = a-token\n", "t.conf:6: [User a] TokenHash: is not sha256: and 64 hexadecimal digits"},
+        {SERVER "Pool = 10.0.0.0/24\nListen = localhost:443\n",
+         "t.conf:5: [Server] Listen: \"localhost:443\" is not ADDRESS:PORT, [ADDRESS]:PORT or PORT"},
+        {SERVER "Pool = 10.0.0.0/24\nListen = 443, [::]:443\n",
+         "t.conf:5: [Server] Listen: \"[::]:443\" is there twice"},
+        {SERVER "Pool = 10.0.0.0/24\nMaxSessions = 0\n",
+         "t.conf:5: [Server] MaxSessions: \"0\" is not a number from 1 to 1000000"},
+        {SERVER "Pool = 10.0.0.0/24\nRequireToken = perhaps\n",
+         "t.conf:5: [Server] RequireToken: \"perhaps\" is not one of no, yes"},
+        {SERVER "Pool = 10.0.0.0/24\n[User a b]\n",
+         "t.conf:5: [User a b]: a name is made of letters, digits, dot, dash and underscore"},
+        {SERVER "Pool = 10.0.0.0/24\n[User a]\nAddress = 10.0.0.9\nAddress = 10.0.0.8\n",
+         "t.conf:7: [User a] Address: \"10.0.0.8\" is a second address of IP version 4"},
+        {SERVER "Pool = 10.0.0.0/24\n[User a]\nAddress = 10.0.0.9\n[User b]\nAddress = 10.0.0.9\n",
+         "t.conf: [User b] Address: 10.0.0.9 is [User a]'s too"},
+        {SERVER "Pool = 10.0.0.0/24\n[User a]\nTokenHash = a-token\n",
+         "t.conf:6: [User a] TokenHash: is not sha256: and 64 hexadecimal digits"},
         {"[Tunnel]\nMTU = 900\n", "t.conf:2: [Tunnel] MTU: \"900\" is neither auto nor a number from 1280 to 65535"},
-        {"[Tunnel]\nRoutes = default\nRoutes = 10.0.0.0/99\n", "t.conf:3: [Tunnel] Routes: \"10.0.0.0/99\" is not one of default, none, and no list of IP prefixes"},
+        {"[Tunnel]\nRoutes = default\nRoutes = 10.0.0.0/99\n",
+         "t.conf:3: [Tunnel] Routes: \"10.0.0.0/99\" is not one of default, none, and no list of IP prefixes"},
         {"[Tunnel]\n", "t.conf: there is neither [Server] nor [Client]"},
         {"# nothing\n", "t.conf: there is neither [Server] nor [Client]"},
         {"Server = a\n", "t.conf:1: Server: stands before any [Section]"},
         {"[Client]\nServer = a\nhello\nColour = 1\n", "t.conf:3: is neither [Section] nor Key = value"},
         {"[Client\n", "t.conf:1: a section's \"]\" is missing"},
         {"[Client]\nServer = a\x01\n", "t.conf:2: there is a control character in the line"},
-        {"[Log]\nLevel = \xc3\xa4\n", "t.conf:2: [Log] Level: \"\?\?\" is not one of error, warning, notice, info, debug"},
-        {"[Control]\nGroup = no such group\n", "t.conf:2: [Control] Group: \"no such group\" is no group of this system"},
+        {"[Log]\nLevel = \xc3\xa4\n",
+         "t.conf:2: [Log] Level: \"\?\?\" is not one of error, warning, notice, info, debug"},
+        {"[Control]\nGroup = no such group\n",
+         "t.conf:2: [Control] Group: \"no such group\" is no group of this system"},
     };
 
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) bad(cases[i].text, cases[i].why);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        bad(cases[i].text, cases[i].why);
 }
 END_TEST
 
@@ -208,12 +243,14 @@ END_TEST
 START_TEST(instances_are_named_after_their_files) {
     static const struct {
         const char *file, *name;
-    } cases[] = {{"/etc/mpvpn/home.conf", "home"}, {"a.b.conf", "a.b"}, {"x", "x"}, {"/etc/.conf", NULL}, {"/etc/a b.conf", NULL}, {"/etc/", NULL}, {"..", NULL}};
+    } cases[] = {{"/etc/mpvpn/home.conf", "home"}, {"a.b.conf", "a.b"}, {"x", "x"},  {"/etc/.conf", NULL},
+                 {"/etc/a b.conf", NULL},          {"/etc/", NULL},     {"..", NULL}};
     char name[64];
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ck_assert_int_eq(config_instance_name(cases[i].file, name, sizeof name), cases[i].name ? 0 : -EINVAL);
-        if (cases[i].name) ck_assert_str_eq(name, cases[i].name);
+        if (cases[i].name)
+            ck_assert_str_eq(name, cases[i].name);
     }
 }
 END_TEST
@@ -222,16 +259,29 @@ START_TEST(hosts_are_split_from_ports) {
     static const struct {
         const char *text, *host;
         uint16_t port;
-    } cases[] = {{"a.example", "a.example", 443}, {"a.example:1", "a.example", 1}, {"192.0.2.1:65535", "192.0.2.1", 65535}, {"2001:db8::1", "2001:db8::1", 443},
-                 {"[::1]", "::1", 443},           {"[::1]:99", "::1", 99},         {"", NULL, 0},                        {":443", NULL, 0},
-                 {"a:", NULL, 0},                 {"a:65536", NULL, 0},            {"a:4x", NULL, 0},                    {"[::1", NULL, 0},
-                 {"[a]:1", NULL, 0},              {"[::1]x", NULL, 0},             {"a b", NULL, 0},                     {"a/b", NULL, 0}};
+    } cases[] = {{"a.example", "a.example", 443},
+                 {"a.example:1", "a.example", 1},
+                 {"192.0.2.1:65535", "192.0.2.1", 65535},
+                 {"2001:db8::1", "2001:db8::1", 443},
+                 {"[::1]", "::1", 443},
+                 {"[::1]:99", "::1", 99},
+                 {"", NULL, 0},
+                 {":443", NULL, 0},
+                 {"a:", NULL, 0},
+                 {"a:65536", NULL, 0},
+                 {"a:4x", NULL, 0},
+                 {"[::1", NULL, 0},
+                 {"[a]:1", NULL, 0},
+                 {"[::1]x", NULL, 0},
+                 {"a b", NULL, 0},
+                 {"a/b", NULL, 0}};
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *host = NULL;
         uint16_t port = 0;
 
-        ck_assert_msg(config_split_host(cases[i].text, &host, &port) == (cases[i].host ? 0 : -EINVAL), "%s", cases[i].text);
+        ck_assert_msg(config_split_host(cases[i].text, &host, &port) == (cases[i].host ? 0 : -EINVAL), "%s",
+                      cases[i].text);
         ck_assert_pstr_eq(host, cases[i].host);
         ck_assert_uint_eq(port, cases[i].port);
         free(host);
@@ -249,6 +299,7 @@ int main(void) {
     tcase_add_test(tc, the_smallest_client_gets_every_default);
     tcase_add_test(tc, a_full_server_is_read);
     tcase_add_test(tc, a_full_client_is_read);
+    tcase_add_test(tc, an_empty_path_section_is_a_path_with_defaults);
     tcase_add_test(tc, faults_are_told_with_file_line_section_and_key);
     tcase_add_test(tc, a_line_too_long_is_refused_not_split);
     tcase_add_test(tc, a_file_that_is_not_there_is_told);

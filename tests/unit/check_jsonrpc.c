@@ -10,8 +10,10 @@
 /* "echo" gives its params back, "fail" refuses, everything else is unknown. The context counts calls. */
 static int call(void *context, const char *method, const json_t *params, json_t **result, struct jsonrpc_error *error) {
     ++*(int *)context;
-    if (strcmp(method, "fail") == 0) return jsonrpc_fail(error, JSONRPC_NOT_FOUND, "there is no %s", "spoon");
-    if (strcmp(method, "echo") != 0) return jsonrpc_fail(error, JSONRPC_METHOD, "no method %s", method);
+    if (strcmp(method, "fail") == 0)
+        return jsonrpc_fail(error, JSONRPC_NOT_FOUND, "there is no %s", "spoon");
+    if (strcmp(method, "echo") != 0)
+        return jsonrpc_fail(error, JSONRPC_METHOD, "no method %s", method);
     *result = params ? json_deep_copy(params) : json_null();
     return 0;
 }
@@ -31,9 +33,11 @@ static void expect_error(const char *line, int code, const char *id) {
     char *text = jsonrpc_answer(line, strlen(line), call, &count), *id_text;
     json_t *answer = json_loads(text ? text : "", 0, NULL), *error = json_object_get(answer, "error");
 
-    ck_assert_msg(json_integer_value(json_object_get(error, "code")) == code, "%s gave %s", line, text ? text : "nothing");
+    ck_assert_msg(json_integer_value(json_object_get(error, "code")) == code, "%s gave %s", line,
+                  text ? text : "nothing");
     ck_assert(json_is_string(json_object_get(error, "message")));
-    ck_assert_str_eq(json_string_value(json_object_get(json_object_get(error, "data"), "reason")), jsonrpc_reason((enum jsonrpc_code)code));
+    ck_assert_str_eq(json_string_value(json_object_get(json_object_get(error, "data"), "reason")),
+                     jsonrpc_reason((enum jsonrpc_code)code));
     id_text = json_dumps(json_object_get(answer, "id"), JSON_ENCODE_ANY);
     ck_assert_str_eq(id_text, id);
     free(id_text);
@@ -42,8 +46,10 @@ static void expect_error(const char *line, int code, const char *id) {
 }
 
 START_TEST(a_request_is_answered_under_its_id) {
-    expect("{\"jsonrpc\":\"2.0\",\"method\":\"echo\",\"params\":{\"a\":[1,2]},\"id\":\"x\"}", "{\"jsonrpc\":\"2.0\",\"result\":{\"a\":[1,2]},\"id\":\"x\"}", 1);
-    expect(" {\"jsonrpc\":\"2.0\",\"method\":\"echo\",\"id\":null}\r", "{\"jsonrpc\":\"2.0\",\"result\":null,\"id\":null}", 1);
+    expect("{\"jsonrpc\":\"2.0\",\"method\":\"echo\",\"params\":{\"a\":[1,2]},\"id\":\"x\"}",
+           "{\"jsonrpc\":\"2.0\",\"result\":{\"a\":[1,2]},\"id\":\"x\"}", 1);
+    expect(" {\"jsonrpc\":\"2.0\",\"method\":\"echo\",\"id\":null}\r",
+           "{\"jsonrpc\":\"2.0\",\"result\":null,\"id\":null}", 1);
 }
 END_TEST
 
@@ -55,7 +61,8 @@ START_TEST(a_notification_is_carried_out_and_not_answered) {
 END_TEST
 
 START_TEST(a_batch_is_answered_in_order_without_its_notifications) {
-    expect("[{\"jsonrpc\":\"2.0\",\"method\":\"echo\",\"id\":1},{\"jsonrpc\":\"2.0\",\"method\":\"echo\"},{\"jsonrpc\":\"2.0\",\"method\":\"echo\",\"id\":2}]",
+    expect("[{\"jsonrpc\":\"2.0\",\"method\":\"echo\",\"id\":1},{\"jsonrpc\":\"2.0\",\"method\":\"echo\"},{\"jsonrpc\":"
+           "\"2.0\",\"method\":\"echo\",\"id\":2}]",
            "[{\"jsonrpc\":\"2.0\",\"result\":null,\"id\":1},{\"jsonrpc\":\"2.0\",\"result\":null,\"id\":2}]", 3);
 }
 END_TEST

@@ -50,7 +50,8 @@ START_TEST(rates_take_powers_of_1000) {
 END_TEST
 
 START_TEST(text_that_is_no_quantity_is_refused) {
-    static const char *const texts[] = {"", " ", "K", "-1", "1..2", "1.", ".5", "5 parsecs", "5 s s", "1 K 2 K", "0x10", "1e3"};
+    static const char *const texts[] = {"",   " ",         "K",     "-1",      "1..2", "1.",
+                                        ".5", "5 parsecs", "5 s s", "1 K 2 K", "0x10", "1e3"};
     uint64_t n = 7;
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -114,7 +115,8 @@ START_TEST(a_near_word_is_suggested_and_a_far_one_not) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct suggest suggest = {0};
 
-        for (size_t j = 0; j < sizeof words / sizeof *words; j++) suggest_offer(&suggest, cases[i].typed, words[j]);
+        for (size_t j = 0; j < sizeof words / sizeof *words; j++)
+            suggest_offer(&suggest, cases[i].typed, words[j]);
         ck_assert_pstr_eq(suggest.best, cases[i].meant);
     }
 }
@@ -145,7 +147,8 @@ START_TEST(every_drop_reason_has_a_name_of_its_own) {
     for (unsigned i = 0; i < DROP_REASONS; i++) {
         ck_assert_ptr_nonnull(drop_name((enum drop_reason)i));
         ck_assert_ptr_nonnull(drop_help((enum drop_reason)i));
-        for (unsigned j = 0; j < i; j++) ck_assert_str_ne(drop_name((enum drop_reason)i), drop_name((enum drop_reason)j));
+        for (unsigned j = 0; j < i; j++)
+            ck_assert_str_ne(drop_name((enum drop_reason)i), drop_name((enum drop_reason)j));
     }
 }
 END_TEST

@@ -37,7 +37,8 @@ static void set_up(void) {
     ck_assert_ptr_nonnull(mkdtemp(directory));
     snprintf(config_file, sizeof config_file, "%s/t.conf", directory);
     snprintf(users_file, sizeof users_file, "%s/users", directory);
-    write_text(config_file, "[Server]\nCertificate = /etc/passwd\nPrivateKey = /etc/passwd\nPool = 10.0.0.0/24\nUsers = users\n[User alice]\nAddress = 10.0.0.9\n"
+    write_text(config_file, "[Server]\nCertificate = /etc/passwd\nPrivateKey = /etc/passwd\nPool = 10.0.0.0/24\nUsers "
+                            "= users\n[User alice]\nAddress = 10.0.0.9\n"
                             "TokenHash = sha256:53b1000000000000000000000000000000000000000000000000000000000000\n");
     ck_assert_msg(config_read(config_file, &config, why, sizeof why) == 0, "%s", why);
     ck_assert_str_eq(config->users_file, users_file);
@@ -99,7 +100,8 @@ START_TEST(an_added_user_is_loaded_again_whole) {
 END_TEST
 
 START_TEST(name_token_and_address_are_given_once) {
-    struct auth_user alice = user("alice", 1), bob = user("bob", 2), carol = user("carol", 2), dave = user("dave", 3), odd = user("a b", 4);
+    struct auth_user alice = user("alice", 1), bob = user("bob", 2), carol = user("carol", 2), dave = user("dave", 3),
+                     odd = user("a b", 4);
 
     ip_addr_parse("10.0.0.9", &dave.address[0]);
     ck_assert_int_eq(users_add(config, &alice, why, sizeof why), -EEXIST);
