@@ -28,4 +28,5 @@ libmpvpn_a_SOURCES += \
 	daemon/quic/token.h \
 	daemon/quic/x509.c \
 	daemon/quic/x509.h
-unit_tests += tests/unit/check_crypt tests/unit/check_token
+unit_tests += tests/unit/check_crypt tests/unit/check_tls tests/unit/check_token
+EXTRA_DIST += tests/unit/quic_pair.h

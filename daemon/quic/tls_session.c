@@ -202,17 +202,15 @@ static int on_secrets(WOLFSSL *wolf, WOLFSSL_ENCRYPTION_LEVEL wolf_level, const 
     if (session->suite == NULL && settle_suite(session, length) != 0) {
         return 0;
     }
-    if (!session->has_peer_parameters && (session->context->server || level == NGTCP2_ENCRYPTION_LEVEL_1RTT)) {
-        if (take_peer_extensions(session) != 0) {
-            return 0;
-        }
+    if (!session->has_peer_parameters && (session->context->server || level == NGTCP2_ENCRYPTION_LEVEL_1RTT) && take_peer_extensions(session) != 0) {
+        return 0;
     }
     if ((read_secret != NULL && install_rx(session, level, read_secret, length) != 0) ||
         (write_secret != NULL && install_tx(session, level, write_secret, length) != 0)) {
         return 0;
     }
-    /* ngtcp2 completes a server's parameters (initial_source_connection_id) when it is given the handshake key to send with. */
-    if (session->context->server && level == NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE && write_secret != NULL && give_parameters(session) != 0) {
+    /* ngtcp2 completes a server's parameters when the handshake keys are in; encrypted extensions carry them right after. */
+    if (session->context->server && write_secret != NULL && level == NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE && give_parameters(session) != 0) {
         return 0;
     }
     return 1;
@@ -298,6 +296,7 @@ static bool accept_pinned(struct tls_session *session, const struct x509_view *v
             snprintf(text + 2 * i, 3, "%02x", pin[i]);
         }
         explain(session, "certificate does not match the pin (got sha256:%s)", text);
+        set_alert(session, ALERT_BAD_CERTIFICATE);
         return false;
     }
     if (!pin_overrides(error)) {
@@ -413,19 +412,17 @@ void tls_session_free(struct tls_session *session) {
 /* Let wolfSSL go as far as it can. */
 static int advance(struct tls_session *session) {
     int rc = wolfSSL_quic_do_handshake(session->wolf);
+    /* A refusal of one of our callbacks does not always come back as wolfSSL's error. */
+    if (session->error != 0) {
+        return session->error;
+    }
     if (rc != WOLFSSL_SUCCESS) {
         int error = wolfSSL_get_error(session->wolf, rc);
-        if (session->error != 0) {
-            return session->error;
-        }
         if (error == WOLFSSL_ERROR_WANT_READ || error == WOLFSSL_ERROR_WANT_WRITE) {
             return 0;
         }
         explain(session, "TLS handshake failed: %s", wolfSSL_ERR_reason_error_string((unsigned long) error));
         return fail(session, error == MEMORY_E ? NGTCP2_ERR_NOMEM : NGTCP2_ERR_CRYPTO, ALERT_HANDSHAKE_FAILURE, "");
-    }
-    if (session->error != 0) {
-        return session->error; /* wolfSSL does not stop at every callback that fails */
     }
     if (!session->context->server && !session->verified) {
         return fail(session, NGTCP2_ERR_CRYPTO, ALERT_BAD_CERTIFICATE, "certificate was not checked: wolfSSL was built without WOLFSSL_ALWAYS_VERIFY_CB");
