@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* addr: IP addresses, prefixes and socket addresses as values; parsing and printing of them. No name resolution here. */
+/* addr: IP addresses, prefixes and socket addresses as values; parsing and printing of them. No name resolution here.
+ */
 #ifndef MPVPN_COMMON_ADDR_H
 #define MPVPN_COMMON_ADDR_H
 
@@ -9,7 +10,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-/** An IPv4 or IPv6 address in network byte order; unused bytes are zero, so that memcmp of two values is a comparison. */
+/** An IPv4 or IPv6 address in network byte order; unused bytes are zero, so that memcmp of two values is a comparison.
+ */
 struct ip_addr {
     uint8_t version;   /**< 4, 6, or 0: no address */
     uint8_t bytes[16]; /**< network byte order; IPv4 uses the first four */

@@ -1,23 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* queue: FQ-CoDel over superpackets.
  *
- * Flows. A keyed hash puts each superpacket into one of 1024 flow queues. Flows that became active lately (`fresh`) are served before
- * the others (`stale`), each in turn for a quantum of bytes (deficit round robin): a flow that sends little never waits behind one that
- * sends much. A superpacket is an entry of its flow's list and leaves segment by segment, each paying its own bytes.
+ * Flows. A keyed hash puts each superpacket into one of 1024 flow queues. Flows that became active lately (`fresh`) are
+ * served before the others (`stale`), each in turn for a quantum of bytes (deficit round robin): a flow that sends
+ * little never waits behind one that sends much. A superpacket is an entry of its flow's list and leaves segment by
+ * segment, each paying its own bytes.
  *
- * CoDel runs per flow, on the time each segment has waited: when that stays above target for an interval, segments are dropped (or
- * marked, when they are ECN-capable) at moments that come closer with the square root of their number, until the wait is below target
- * again. A queue that holds no more than one quantum in all is never judged. All segments of a superpacket came at one time.
+ * CoDel runs per flow, on the time each segment has waited: when that stays above target for an interval, segments are
+ * dropped (or marked, when they are ECN-capable) at moments that come closer with the square root of their number,
+ * until the wait is below target again. A queue that holds no more than one quantum in all is never judged. All
+ * segments of a superpacket came at one time.
  *
- * Looking and taking are apart: queue_peek() chooses a flow and lets CoDel judge its head; that segment stays shown until it is
- * committed, so that a leg that is not ready costs nothing. Times for the statistics are taken at the last look before the commit.
+ * Looking and taking are apart: queue_peek() chooses a flow and lets CoDel judge its head; that segment stays shown
+ * until it is committed, so that a leg that is not ready costs nothing. Times for the statistics are taken at the last
+ * look before the commit.
  *
- * Entries come from an array made with the queue, whose untouched part costs no memory. A limit reached (entries, bytes, or memory of
- * buffers) drops segments from the head of the flow with the most bytes, which is where the newcomer's room was lost.
+ * Entries come from an array made with the queue, whose untouched part costs no memory. A limit reached (entries,
+ * bytes, or memory of buffers) drops segments from the head of the flow with the most bytes, which is where the
+ * newcomer's room was lost.
  *
  * It leaves out pacing, choice of leg, and per-packet priorities.
- * Invariants: a flow is on a list exactly while `list` says so; backlog[f] is the sum of the segment lengths left in flow f; the sum of
- * backlog is bytes; `shown` is a flow with a head, or NULL.
+ *
+ * Invariants: a flow is on a list exactly while `list` says so; backlog[f] is the sum of the segment lengths left in
+ * flow f; the sum of backlog is bytes; `shown` is a flow with a head, or NULL.
+ *
  * Standards: RFC 8290, RFC 8289, RFC 3168. */
 #include "bond/queue.h"
 
@@ -29,16 +35,16 @@
 
 #define INTERVAL_MIN (100 * NS_PER_MS) /**< CoDel's interval at least */
 #define TARGET_MIN (5 * NS_PER_MS)     /**< CoDel's target at least */
-#define RECENT_INTERVALS 16u           /**< a dropping state that began again within so many intervals goes on where it was */
+#define RECENT_INTERVALS 16u /**< a dropping state that began again within so many intervals goes on where it was */
 
 /** A superpacket held. */
 struct entry {
-    struct split split;   /**< the packet, its reference ours */
-    struct inner inner;   /**< its headers */
-    struct entry *next;   /**< in the flow, or in the free list */
-    uint64_t queued_at;   /**< ns */
-    uint32_t flow_hash;   /**< of its flow */
-    uint16_t index;       /**< segments before this one have left */
+    struct split split; /**< the packet, its reference ours */
+    struct inner inner; /**< its headers */
+    struct entry *next; /**< in the flow, or in the free list */
+    uint64_t queued_at; /**< ns */
+    uint32_t flow_hash; /**< of its flow */
+    uint16_t index;     /**< segments before this one have left */
 };
 
 /** CoDel's state of a flow (RFC 8289 section 4.4; the names are its). */
@@ -55,12 +61,12 @@ enum flow_list { LIST_NONE, LIST_FRESH, LIST_STALE };
 
 /** A flow queue; zeroed is idle. */
 struct flow {
-    struct entry *head;  /**< oldest entry; NULL: empty */
-    struct entry *tail;  /**< newest; meaningless when empty */
-    struct flow *next;   /**< in its list */
-    struct codel codel;  /**< judge */
-    int64_t deficit;     /**< bytes it may still send in this turn */
-    uint8_t list;        /**< enum flow_list */
+    struct entry *head; /**< oldest entry; NULL: empty */
+    struct entry *tail; /**< newest; meaningless when empty */
+    struct flow *next;  /**< in its list */
+    struct codel codel; /**< judge */
+    int64_t deficit;    /**< bytes it may still send in this turn */
+    uint8_t list;       /**< enum flow_list */
 };
 
 /** Flows in order of turn. */
@@ -71,23 +77,23 @@ struct flow_fifo {
 
 /** The queue. */
 struct queue {
-    struct queue_settings settings;   /**< as given, zeros replaced */
-    uint64_t interval;                /**< CoDel's, ns */
-    uint64_t target;                  /**< CoDel's, ns */
-    struct flow_fifo fresh, stale;    /**< active flows */
-    struct flow *shown;               /**< whose head queue_peek() shows; NULL: none */
-    struct queue_item item;           /**< what it shows */
-    uint64_t shown_at;                /**< ns of the last look */
-    uint64_t bytes;                   /**< of segments held */
-    uint64_t memory;                  /**< capacity of buffers held */
-    size_t segments;                  /**< segments held */
-    size_t held;                      /**< entries in use */
-    size_t carved;                    /**< entries ever used */
-    struct entry *entries;            /**< max_packets of them */
-    struct entry *free;               /**< given back */
-    struct queue_stats stats;         /**< counters */
-    struct flow flows[QUEUE_FLOWS];   /**< by hash */
-    uint32_t backlog[QUEUE_FLOWS];    /**< bytes of each, apart, so that the fattest is quickly found */
+    struct queue_settings settings; /**< as given, zeros replaced */
+    uint64_t interval;              /**< CoDel's, ns */
+    uint64_t target;                /**< CoDel's, ns */
+    struct flow_fifo fresh, stale;  /**< active flows */
+    struct flow *shown;             /**< whose head queue_peek() shows; NULL: none */
+    struct queue_item item;         /**< what it shows */
+    uint64_t shown_at;              /**< ns of the last look */
+    uint64_t bytes;                 /**< of segments held */
+    uint64_t memory;                /**< capacity of buffers held */
+    size_t segments;                /**< segments held */
+    size_t held;                    /**< entries in use */
+    size_t carved;                  /**< entries ever used */
+    struct entry *entries;          /**< max_packets of them */
+    struct entry *free;             /**< given back */
+    struct queue_stats stats;       /**< counters */
+    struct flow flows[QUEUE_FLOWS]; /**< by hash */
+    uint32_t backlog[QUEUE_FLOWS];  /**< bytes of each, apart, so that the fattest is quickly found */
 };
 
 static void fifo_append(struct flow_fifo *fifo, struct flow *flow) {
@@ -106,10 +112,13 @@ static void fifo_remove_first(struct flow_fifo *fifo) {
 struct queue *queue_new(const struct queue_settings *settings) {
     struct queue *queue = calloc(1, sizeof *queue);
 
-    if (!queue) return NULL;
+    if (!queue)
+        return NULL;
     queue->settings = *settings;
-    if (queue->settings.quantum_bytes == 0) queue->settings.quantum_bytes = QUEUE_QUANTUM_BYTES;
-    if (queue->settings.max_memory == 0) queue->settings.max_memory = UINT64_MAX;
+    if (queue->settings.quantum_bytes == 0)
+        queue->settings.quantum_bytes = QUEUE_QUANTUM_BYTES;
+    if (queue->settings.max_memory == 0)
+        queue->settings.max_memory = UINT64_MAX;
     queue->entries = calloc(settings->max_packets ? settings->max_packets : 1, sizeof *queue->entries);
     if (!queue->entries) {
         free(queue);
@@ -120,9 +129,11 @@ struct queue *queue_new(const struct queue_settings *settings) {
 }
 
 void queue_free(struct queue *queue) {
-    if (!queue) return;
+    if (!queue)
+        return;
     for (size_t i = 0; i < QUEUE_FLOWS; i++)
-        for (struct entry *entry = queue->flows[i].head; entry; entry = entry->next) buf_unref(entry->split.packet.buf);
+        for (struct entry *entry = queue->flows[i].head; entry; entry = entry->next)
+            buf_unref(entry->split.packet.buf);
     free(queue->entries);
     free(queue);
 }
@@ -130,12 +141,14 @@ void queue_free(struct queue *queue) {
 void queue_set_timing(struct queue *queue, uint64_t largest_srtt, uint64_t rate_bps) {
     uint64_t interval = largest_srtt + largest_srtt / 2, target;
 
-    if (interval < INTERVAL_MIN) interval = INTERVAL_MIN;
+    if (interval < INTERVAL_MIN)
+        interval = INTERVAL_MIN;
     target = interval / 20 > TARGET_MIN ? interval / 20 : TARGET_MIN;
     if (rate_bps > 0) {
         uint64_t two_packets = 2 * 8 * NS_PER_SEC * queue->settings.quantum_bytes / rate_bps;
 
-        if (two_packets > target) target = two_packets;
+        if (two_packets > target)
+            target = two_packets;
     }
     /* A target above the interval would switch CoDel off on very slow links. */
     queue->interval = interval > target ? interval : target;
@@ -167,18 +180,21 @@ static void advance(struct queue *queue, struct flow *flow) {
     queue->backlog[flow_number(queue, flow)] -= (uint32_t)length;
     queue->bytes -= length;
     queue->segments--;
-    if (++entry->index == entry->split.count) release_head(queue, flow);
+    if (++entry->index == entry->split.count)
+        release_head(queue, flow);
 }
 
-/** Drop segments from the head of the fattest flow until a packet of that many bytes in a buffer of that capacity fits. */
+/** Drop segments from the fattest flow's head until a packet of that many bytes in a buffer of that capacity fits. */
 static void make_room(struct queue *queue, uint64_t bytes, uint64_t capacity) {
     while (queue->held == queue->settings.max_packets || queue->bytes + bytes > queue->settings.max_bytes ||
            queue->memory + capacity > queue->settings.max_memory) {
         size_t fattest = 0;
 
         for (size_t i = 1; i < QUEUE_FLOWS; i++)
-            if (queue->backlog[i] > queue->backlog[fattest]) fattest = i;
-        if (queue->shown == &queue->flows[fattest]) queue->shown = NULL;
+            if (queue->backlog[i] > queue->backlog[fattest])
+                fattest = i;
+        if (queue->shown == &queue->flows[fattest])
+            queue->shown = NULL;
         advance(queue, &queue->flows[fattest]);
         queue->stats.overflow_drops++;
     }
@@ -207,7 +223,8 @@ static void append(struct queue *queue, struct entry *entry, uint64_t bytes) {
         flow->head = entry;
     flow->tail = entry;
     queue->backlog[flow_number(queue, flow)] += (uint32_t)bytes;
-    if (flow->list != LIST_NONE) return;
+    if (flow->list != LIST_NONE)
+        return;
     flow->list = LIST_FRESH;
     flow->deficit = queue->settings.quantum_bytes;
     fifo_append(&queue->fresh, flow);
@@ -223,7 +240,9 @@ int queue_put(struct queue *queue, const struct superpacket *packet, const struc
     if (error == 0) {
         /* The headers come once more with each segment but the first. */
         bytes = split.packet.length + (uint64_t)split.header_bytes * (split.count - 1u);
-        if (bytes > queue->settings.max_bytes || capacity > queue->settings.max_memory || queue->settings.max_packets == 0) error = -EMSGSIZE;
+        if (bytes > queue->settings.max_bytes || capacity > queue->settings.max_memory ||
+            queue->settings.max_packets == 0)
+            error = -EMSGSIZE;
     }
     if (error) {
         queue->stats.refused++;
@@ -272,9 +291,11 @@ static uint64_t square_root(uint64_t x) {
     for (uint64_t bit = 1ull << 62; bit; bit >>= 2) {
         bool fits = x >= root + bit;
 
-        if (fits) x -= root + bit;
+        if (fits)
+            x -= root + bit;
         root >>= 1;
-        if (fits) root += bit;
+        if (fits)
+            root += bit;
     }
     return root;
 }
@@ -318,7 +339,8 @@ static bool begin_dropping(struct queue *queue, struct flow *flow, uint64_t now)
     bool recent = now < codel->drop_next + RECENT_INTERVALS * queue->interval;
     bool marked = mark_or_drop(queue, flow);
 
-    if (!marked) over_target(queue, flow, now);
+    if (!marked)
+        over_target(queue, flow, now);
     codel->dropping = true;
     /* Dropping that began again soon goes on near the rate that controlled the queue before. */
     codel->count = since > 1 && recent ? since : 1;
@@ -327,12 +349,15 @@ static bool begin_dropping(struct queue *queue, struct flow *flow, uint64_t now)
     return marked;
 }
 
-/** Let CoDel judge the flow's head until one may leave; the flow may be empty after it. @return whether the head is to be marked */
+/** Let CoDel judge the flow's head until one may leave; the flow may be empty after it. @return whether the head is to
+ * be marked */
 static bool judge(struct queue *queue, struct flow *flow, uint64_t now) {
     bool over = over_target(queue, flow, now);
 
-    if (!flow->codel.dropping) return over && begin_dropping(queue, flow, now);
-    if (over) return go_on_dropping(queue, flow, now);
+    if (!flow->codel.dropping)
+        return over && begin_dropping(queue, flow, now);
+    if (over)
+        return go_on_dropping(queue, flow, now);
     flow->codel.dropping = false;
     return false;
 }
@@ -360,7 +385,8 @@ const struct queue_item *queue_peek(struct queue *queue, uint64_t now) {
         struct flow *flow = fifo->first;
         bool mark_ce;
 
-        if (!flow) return NULL;
+        if (!flow)
+            return NULL;
         if (flow->deficit <= 0) {
             flow->deficit += queue->settings.quantum_bytes;
             fifo_remove_first(fifo);
@@ -385,9 +411,11 @@ const struct queue_item *queue_peek(struct queue *queue, uint64_t now) {
 }
 
 void queue_build(const struct queue_item *item, struct segment *out) {
-    if (item->mark_ce && item->split->header_bytes == 0) inner_mark_ce(superpacket_data(&item->split->packet));
+    if (item->mark_ce && item->split->header_bytes == 0)
+        inner_mark_ce(superpacket_data(&item->split->packet));
     split_segment(item->split, item->index, out);
-    if (item->mark_ce && out->header_bytes > 0) inner_mark_ce(out->header);
+    if (item->mark_ce && out->header_bytes > 0)
+        inner_mark_ce(out->header);
 }
 
 void queue_commit(struct queue *queue) {
@@ -395,10 +423,12 @@ void queue_commit(struct queue *queue) {
     struct queue_stats *stats = &queue->stats;
     uint64_t sojourn;
 
-    if (!flow) return;
+    if (!flow)
+        return;
     sojourn = waited(flow, queue->shown_at);
     stats->sojourn_last = sojourn;
-    if (sojourn > stats->sojourn_max) stats->sojourn_max = sojourn;
+    if (sojourn > stats->sojourn_max)
+        stats->sojourn_max = sojourn;
     stats->sojourn_average = stats->sojourn_average - stats->sojourn_average / 16 + sojourn / 16;
     stats->sent_segments++;
     stats->sent_bytes += queue->item.length;
@@ -411,10 +441,12 @@ unsigned queue_drop_head(struct queue *queue, bool whole) {
     struct flow *flow = queue->shown;
     unsigned left;
 
-    if (!flow) return 0;
+    if (!flow)
+        return 0;
     left = whole ? flow->head->split.count - (unsigned)flow->head->index : 1;
     queue->shown = NULL;
-    for (unsigned i = 0; i < left; i++) advance(queue, flow);
+    for (unsigned i = 0; i < left; i++)
+        advance(queue, flow);
     return left;
 }
 

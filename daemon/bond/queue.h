@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* queue: what a session has read from the TUN and not yet given to a leg: FQ-CoDel (RFC 8290). A superpacket is queued whole and leaves
- * segment by segment, so that flows share the session by bytes of segments. The user peeks at the next segment, looks for a leg that
- * takes it, and commits it once it was taken. */
+/* queue: what a session has read from the TUN and not yet given to a leg: FQ-CoDel (RFC 8290). A superpacket is queued
+ * whole and leaves segment by segment, so that flows share the session by bytes of segments. The user peeks at the next
+ * segment, looks for a leg that takes it, and commits it once it was taken. */
 #ifndef MPVPN_BOND_QUEUE_H
 #define MPVPN_BOND_QUEUE_H
 
@@ -27,13 +27,13 @@ struct queue_settings {
 
 /** The segment at the head. Valid until the next queue_peek, queue_put, queue_commit or queue_drop_head. */
 struct queue_item {
-    const struct split *split;       /**< the superpacket it is cut from */
-    const struct inner *inner;       /**< that superpacket's headers */
-    uint16_t index;                  /**< number of the segment within it */
-    uint16_t length;                 /**< bytes of the segment, headers included */
-    uint32_t flow_hash;              /**< inner_flow_hash() under the queue's key */
-    bool mark_ce;                    /**< congestion is to be marked in its header; queue_build() does it */
-    uint64_t queued_at;              /**< ns, when queue_put() took it */
+    const struct split *split; /**< the superpacket it is cut from */
+    const struct inner *inner; /**< that superpacket's headers */
+    uint16_t index;            /**< number of the segment within it */
+    uint16_t length;           /**< bytes of the segment, headers included */
+    uint32_t flow_hash;        /**< inner_flow_hash() under the queue's key */
+    bool mark_ce;              /**< congestion is to be marked in its header; queue_build() does it */
+    uint64_t queued_at;        /**< ns, when queue_put() took it */
 };
 
 /** Counters since the queue was made; times in ns. */
@@ -66,20 +66,22 @@ void queue_free(struct queue *queue);
 void queue_set_timing(struct queue *queue, uint64_t largest_srtt, uint64_t rate_bps);
 /**
  * Take a superpacket. To make room, segments of the flow with the largest backlog are dropped.
- * @param packet its buffer reference passes to the queue on success, and stays the caller's on failure; the buffer is shared with nobody
+ * @param packet its buffer reference passes to the queue on success, and stays the caller's on failure; the buffer is
+ * shared with nobody
  * @param inner the parsed headers of the packet; copied
  * @return 0; -EINVAL: offload data and headers do not agree; -EMSGSIZE: larger than the queue's limits
  */
 int queue_put(struct queue *queue, const struct superpacket *packet, const struct inner *inner, uint64_t now);
 /**
- * The next segment. CoDel judges when a new segment comes to the head; once shown it stays the head until it is committed or
- * dropped, or a queue_put() that found the queue full had to drop it.
+ * The next segment. CoDel judges when a new segment comes to the head; once shown it stays the head until it is
+ * committed or dropped, or a queue_put() that found the queue full had to drop it.
  * @return the segment, or NULL: empty
  */
 const struct queue_item *queue_peek(struct queue *queue, uint64_t now);
 /** Build the segment shown by queue_peek(): split_segment(), and the congestion mark when it is due. */
 void queue_build(const struct queue_item *item, struct segment *out);
-/** The segment last shown was accepted by a leg: it leaves the queue. Its bytes in the buffer must not be used any more. */
+/** The segment last shown was accepted by a leg: it leaves the queue. Its bytes in the buffer must not be used any
+ * more. */
 void queue_commit(struct queue *queue);
 /**
  * Drop the segment last shown; the caller counts why.

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* buf: the pool. One anonymous mapping holds, class after class, the struct bufs and then the bytes; address space is reserved at once and pages
- * come on first touch. A class hands out from its free list, last in first out, and carves never-used buffers from its end only when the list is
- * empty: memory that was never needed at once is never touched.
+/* buf: the pool. One anonymous mapping holds, class after class, the struct bufs and then the bytes; address space is
+ * reserved at once and pages come on first touch. A class hands out from its free list, last in first out, and carves
+ * never-used buffers from its end only when the list is empty: memory that was never needed at once is never touched.
+ *
  * It leaves out growing: a pool that is exhausted says so, and the caller drops with a counter.
- * Invariants: a buffer on a free list has no reference; used + free list + never used = count, per class. Under AddressSanitizer the
- * bytes of a free buffer are poisoned, so that use after the last reference is found. */
+ *
+ * Invariants: a buffer on a free list has no reference; used + free list + never used = count, per class. Under
+ * AddressSanitizer the bytes of a free buffer are poisoned, so that use after the last reference is found. */
 #include "packet/buf.h"
 
 #include <assert.h>
@@ -29,18 +31,18 @@
 
 /** Buffers of one capacity. */
 struct size_class {
-    struct buf *bufs;  /**< count of them */
-    struct buf *free;  /**< given back, last first */
-    uint8_t *bytes;    /**< count × capacity */
-    size_t count;      /**< buffers in all */
-    size_t carved;     /**< buffers that were ever handed out */
-    size_t used;       /**< buffers with a reference */
+    struct buf *bufs; /**< count of them */
+    struct buf *free; /**< given back, last first */
+    uint8_t *bytes;   /**< count × capacity */
+    size_t count;     /**< buffers in all */
+    size_t carved;    /**< buffers that were ever handed out */
+    size_t used;      /**< buffers with a reference */
 };
 
 /** A pool; its mapping is separate. */
 struct buf_pool {
-    uint8_t *mapping;                      /**< everything */
-    size_t mapping_bytes;                  /**< its size */
+    uint8_t *mapping;                       /**< everything */
+    size_t mapping_bytes;                   /**< its size */
     struct size_class classes[BUF_CLASSES]; /**< by enum buf_class */
 };
 
@@ -55,13 +57,17 @@ struct buf_pool *buf_pool_new(const struct buf_pool_settings *settings) {
     struct buf_pool *pool = calloc(1, sizeof *pool);
     uint8_t *at;
 
-    if (!pool) return NULL;
+    if (!pool)
+        return NULL;
     for (int i = 0; i < BUF_CLASSES; i++) {
         pool->classes[i].count = settings->count[i];
-        pool->mapping_bytes += pages(settings->count[i] * sizeof(struct buf)) + pages(settings->count[i] * capacities[i]);
+        pool->mapping_bytes +=
+            pages(settings->count[i] * sizeof(struct buf)) + pages(settings->count[i] * capacities[i]);
     }
-    if (pool->mapping_bytes == 0) pool->mapping_bytes = PAGE;
-    pool->mapping = mmap(NULL, pool->mapping_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (pool->mapping_bytes == 0)
+        pool->mapping_bytes = PAGE;
+    pool->mapping =
+        mmap(NULL, pool->mapping_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (pool->mapping == MAP_FAILED) {
         free(pool);
         return NULL;
@@ -80,8 +86,10 @@ struct buf_pool *buf_pool_new(const struct buf_pool_settings *settings) {
 }
 
 void buf_pool_free(struct buf_pool *pool) {
-    if (!pool) return;
-    for (int i = 0; i < BUF_CLASSES; i++) assert(pool->classes[i].used == 0);
+    if (!pool)
+        return;
+    for (int i = 0; i < BUF_CLASSES; i++)
+        assert(pool->classes[i].used == 0);
     UNPOISON(pool->mapping, pool->mapping_bytes);
     munmap(pool->mapping, pool->mapping_bytes);
     free(pool);
@@ -105,7 +113,8 @@ struct buf *buf_get(struct buf_pool *pool, size_t capacity) {
         struct size_class *class = &pool->classes[i];
         struct buf *buf = class->free;
 
-        if (capacities[i] < capacity || (!buf && class->carved == class->count)) continue;
+        if (capacities[i] < capacity || (!buf && class->carved == class->count))
+            continue;
         if (buf)
             class->free = buf->next_free;
         else
@@ -128,9 +137,11 @@ struct buf *buf_ref(struct buf *buf) {
 void buf_unref(struct buf *buf) {
     struct size_class *class;
 
-    if (!buf) return;
+    if (!buf)
+        return;
     assert(buf->references > 0);
-    if (--buf->references > 0) return;
+    if (--buf->references > 0)
+        return;
     class = &buf->pool->classes[buf->size_class];
     buf->next_free = class->free;
     class->free = buf;

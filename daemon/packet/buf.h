@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* buf: all packet memory of a worker, in reference-counted buffers of a few fixed sizes, taken from the system when the pool
- * is made and never later. Users hold (buffer, offset, length); who drops the last reference gives the buffer back.
- * Not thread-safe: a pool belongs to one worker. Fresh buffers are handed out last-in-first-out, so that a quiet daemon touches few pages. */
+/* buf: all packet memory of a worker, in reference-counted buffers of a few fixed sizes, taken from the system when the
+ * pool is made and never later. Users hold (buffer, offset, length); who drops the last reference gives the buffer
+ * back.
+ *
+ * Not thread-safe: a pool belongs to one worker. Fresh buffers are handed out last-in-first-out, so that a quiet daemon
+ * touches few pages. */
 #ifndef MPVPN_PACKET_BUF_H
 #define MPVPN_PACKET_BUF_H
 
@@ -11,20 +14,20 @@
 /** Capacity classes in bytes. LARGE holds a TUN superpacket with its virtio header and headroom. */
 enum buf_class { BUF_256, BUF_2048, BUF_9216, BUF_LARGE, BUF_CLASSES };
 
-#define BUF_LARGE_BYTES 67584u /**< 66 KiB: 65,535 bytes of packet, io_uring_recvmsg_out, names, control data, headroom */
+#define BUF_LARGE_BYTES 67584u /**< 66 KiB: a packet, io_uring_recvmsg_out, name, control data, headroom */
 #define BUF_HEADROOM 32u       /**< bytes kept free before an IP packet, for the virtio_net_hdr of a TUN write */
 
 struct buf_pool;
 
 /** One buffer. `data` and `capacity` never change; contents belong to whoever filled it, read-only once shared. */
 struct buf {
-    struct buf_pool *pool;   /**< where it goes back to */
-    struct buf *next_free;   /**< link in the pool's free list; the holder of the only reference may use it as a list link */
-    uint8_t *data;           /**< first byte */
-    uint32_t capacity;       /**< bytes at data */
-    uint32_t references;     /**< holders; 0 = free */
-    uint8_t size_class;      /**< enum buf_class */
-    uint16_t ring_id;        /**< for os/: its number while it is in a provided-buffer ring */
+    struct buf_pool *pool; /**< where it goes back to */
+    struct buf *next_free; /**< link in the free list; the only holder may use it as a list link */
+    uint8_t *data;         /**< first byte */
+    uint32_t capacity;     /**< bytes at data */
+    uint32_t references;   /**< holders; 0 = free */
+    uint8_t size_class;    /**< enum buf_class */
+    uint16_t ring_id;      /**< for os/: its number while it is in a provided-buffer ring */
 };
 
 /** How many buffers of each class a pool holds. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* checksum: the internet checksum, which touches every byte of the tunnel in both directions.
- * It adds 64-bit words, their lower and upper halves apart so that no carry is lost, in vectors that the compiler maps to what the
- * processor has, two of them at a time to break the chain of dependent additions. At most 65,535 bytes come at a time, so that
- * a 64-bit lane (room for 2^32 halves) cannot overflow.
+ * It adds 64-bit words, their lower and upper halves apart so that no carry is lost, in vectors that the compiler maps
+ * to what the processor has, two of them at a time to break the chain of dependent additions. At most 65,535 bytes come
+ * at a time, so that a 64-bit lane (room for 2^32 halves) cannot overflow.
+ *
  * It leaves out byte swapping: see checksum.h.
+ *
  * Standards: RFC 1071, RFC 1624. */
 #include "packet/checksum.h"
 
@@ -15,8 +17,8 @@ typedef uint64_t lanes __attribute__((vector_size(16)));
 #define BLOCK (2 * sizeof(lanes)) /**< bytes per turn of the fast loop */
 
 /** Sum, and copy when `copy` (a constant at each use, so that either function is compiled on its own). */
-static inline __attribute__((always_inline)) uint32_t sum_copy(uint8_t *restrict to, const uint8_t *restrict from, size_t length,
-                                                               bool copy) {
+static inline __attribute__((always_inline)) uint32_t sum_copy(uint8_t *restrict to, const uint8_t *restrict from,
+                                                               size_t length, bool copy) {
     const lanes low = {UINT32_MAX, UINT32_MAX};
     lanes a = {0}, b = {0}, c = {0}, d = {0};
     uint64_t sum;
@@ -42,14 +44,16 @@ static inline __attribute__((always_inline)) uint32_t sum_copy(uint8_t *restrict
         uint32_t word;
 
         memcpy(&word, from + at, sizeof word);
-        if (copy) memcpy(to + at, &word, sizeof word);
+        if (copy)
+            memcpy(to + at, &word, sizeof word);
         sum += word;
     }
     if (length - at) {
         uint32_t word = 0;
 
         memcpy(&word, from + at, length - at);
-        if (copy) memcpy(to + at, from + at, length - at);
+        if (copy)
+            memcpy(to + at, from + at, length - at);
         sum += word;
     }
     return checksum_fold(sum);
@@ -65,7 +69,8 @@ uint32_t checksum_copy(uint8_t *restrict to, const uint8_t *restrict from, size_
 
 uint32_t checksum_pseudo(const uint8_t *ip, uint8_t protocol, uint32_t length) {
     bool v4 = ip[0] >> 4 == 4;
-    uint8_t tail[8] = {(uint8_t)(length >> 24), (uint8_t)(length >> 16), (uint8_t)(length >> 8), (uint8_t)length, 0, 0, 0, protocol};
+    uint8_t tail[8] = {
+        (uint8_t)(length >> 24), (uint8_t)(length >> 16), (uint8_t)(length >> 8), (uint8_t)length, 0, 0, 0, protocol};
 
     return checksum_sum(v4 ? ip + 12 : ip + 8, v4 ? 8 : 32) + checksum_sum(tail, sizeof tail);
 }

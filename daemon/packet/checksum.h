@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* checksum: the internet checksum (RFC 1071) over bytes of any length and alignment. A sum is kept as the ones'-complement sum of
- * 16-bit words *as they lie in memory*: RFC 1071 section 2 (B) shows that the folded sum, stored as it lies, is right on either
- * byte order, so nothing is ever swapped. */
+/* checksum: the internet checksum (RFC 1071) over bytes of any length and alignment. A sum is kept as the
+ * ones'-complement sum of 16-bit words *as they lie in memory*: RFC 1071 section 2 (B) shows that the folded sum,
+ * stored as it lies, is right on either byte order, so nothing is ever swapped. */
 #ifndef MPVPN_PACKET_CHECKSUM_H
 #define MPVPN_PACKET_CHECKSUM_H
 
@@ -19,7 +19,9 @@ static inline uint16_t checksum_fold(uint64_t sum) {
 }
 
 /** What goes into a checksum field: the complement of the folded sum. */
-static inline uint16_t checksum_finish(uint64_t sum) { return (uint16_t)~checksum_fold(sum); }
+static inline uint16_t checksum_finish(uint64_t sum) {
+    return (uint16_t)~checksum_fold(sum);
+}
 
 /** The 16-bit word at p as it lies in memory. */
 static inline uint16_t checksum_load(const uint8_t *p) {
@@ -30,7 +32,9 @@ static inline uint16_t checksum_load(const uint8_t *p) {
 }
 
 /** Store a finished checksum, or any memory-order word, at p. */
-static inline void checksum_store(uint8_t *p, uint16_t word) { memcpy(p, &word, sizeof word); }
+static inline void checksum_store(uint8_t *p, uint16_t word) {
+    memcpy(p, &word, sizeof word);
+}
 
 /**
  * Sum bytes that begin at an even offset of the summed data; an odd last byte counts as followed by a zero.

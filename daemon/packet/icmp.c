@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* icmp: errors about packets that the tunnel cannot carry. The offending packet is quoted as far as the version allows, so that the sender's
- * socket is found by it.
+/* icmp: errors about packets that the tunnel cannot carry. The offending packet is quoted as far as the version allows,
+ * so that the sender's socket is found by it.
+ *
  * It leaves out redirects and every message that is no error.
+ *
  * Standards: RFC 792, RFC 1122 section 3.2.2, RFC 1191, RFC 1812 section 4.3.2, RFC 4443 section 2.4. */
 #include "packet/icmp.h"
 
@@ -24,10 +26,8 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
-    [ICMP_TOO_BIG] = {3, 4, 2, 0},
-    [ICMP_NO_ROUTE] = {3, 0, 1, 0},
-    [ICMP_PROHIBITED] = {3, 13, 1, 1},
-    [ICMP_ADDRESS_UNREACHABLE] = {3, 1, 1, 3},
+    [ICMP_TOO_BIG] = {3, 4, 2, 0},        [ICMP_NO_ROUTE] = {3, 0, 1, 0},
+    [ICMP_PROHIBITED] = {3, 13, 1, 1},    [ICMP_ADDRESS_UNREACHABLE] = {3, 1, 1, 3},
     [ICMP_TIME_EXCEEDED] = {11, 0, 3, 0},
 };
 
@@ -35,8 +35,10 @@ static const struct kind kinds[] = {
 static bool is_host(const struct ip_addr *addr) {
     static const uint8_t zero[16];
 
-    if (memcmp(addr->bytes, zero, sizeof zero) == 0) return false;
-    if (addr->version == 6) return addr->bytes[0] != 0xff;
+    if (memcmp(addr->bytes, zero, sizeof zero) == 0)
+        return false;
+    if (addr->version == 6)
+        return addr->bytes[0] != 0xff;
     return addr->bytes[0] != 0 && addr->bytes[0] != 127 && addr->bytes[0] < 224;
 }
 
@@ -50,14 +52,18 @@ static bool is_error(const uint8_t *packet, const struct inner *inner) {
     bool has_type = inner->total_bytes > inner->header_bytes;
     uint8_t type = has_type ? packet[inner->header_bytes] : 0;
 
-    if (inner->version == 6) return inner->protocol == IPPROTO_ICMPV6 && (!has_type || type < 128 || type == 137);
-    return inner->protocol == IPPROTO_ICMP && (!has_type || type == 3 || type == 4 || type == 5 || type == 11 || type == 12);
+    if (inner->version == 6)
+        return inner->protocol == IPPROTO_ICMPV6 && (!has_type || type < 128 || type == 137);
+    return inner->protocol == IPPROTO_ICMP &&
+           (!has_type || type == 3 || type == 4 || type == 5 || type == 11 || type == 12);
 }
 
 /** Whether an error may be sent about this packet at all. */
 static bool may_answer(enum icmp_reason reason, const uint8_t *packet, const struct inner *inner) {
-    if (inner->fragment && !inner->first_fragment) return false;
-    if (!is_host(&inner->source) || is_error(packet, inner)) return false;
+    if (inner->fragment && !inner->first_fragment)
+        return false;
+    if (!is_host(&inner->source) || is_error(packet, inner))
+        return false;
     /* Path MTU discovery works for IPv6 multicast too: RFC 4443 section 2.4 (e.3). */
     return !is_group(&inner->target) || (inner->version == 6 && reason == ICMP_TOO_BIG);
 }
@@ -91,15 +97,18 @@ static void header6(uint8_t *out, size_t total, const struct ip_addr *source, co
     memcpy(out + 24, target->bytes, 16);
 }
 
-size_t icmp_error(enum icmp_reason reason, const uint8_t *packet, size_t length, const struct ip_addr *source, uint32_t mtu_bytes, uint8_t *out) {
+size_t icmp_error(enum icmp_reason reason, const uint8_t *packet, size_t length, const struct ip_addr *source,
+                  uint32_t mtu_bytes, uint8_t *out) {
     struct inner inner;
     size_t head, quote, room;
     uint8_t *icmp;
     bool v4;
 
     /* A superpacket is refused as a whole, its length field may say anything: the length given is the truth. */
-    if (inner_parse(packet, length, true, &inner)) return 0;
-    if (source->version != inner.version || !may_answer(reason, packet, &inner)) return 0;
+    if (inner_parse(packet, length, true, &inner))
+        return 0;
+    if (source->version != inner.version || !may_answer(reason, packet, &inner))
+        return 0;
     v4 = inner.version == 4;
     head = (v4 ? IP4_HEADER : IP6_HEADER) + ICMP_HEADER;
     room = (v4 ? (size_t)IP4_ERROR_MAX : ICMP_ERROR_MAX) - head;
@@ -109,13 +118,15 @@ size_t icmp_error(enum icmp_reason reason, const uint8_t *packet, size_t length,
     icmp[0] = v4 ? kinds[reason].type4 : kinds[reason].type6;
     icmp[1] = v4 ? kinds[reason].code4 : kinds[reason].code6;
     if (reason == ICMP_TOO_BIG) {
-        if (!v4) put16(icmp + 4, mtu_bytes >> 16);
+        if (!v4)
+            put16(icmp + 4, mtu_bytes >> 16);
         put16(icmp + 6, v4 && mtu_bytes > UINT16_MAX ? UINT16_MAX : mtu_bytes);
     }
     memcpy(icmp + ICMP_HEADER, packet, quote);
     (v4 ? header4 : header6)(out, head + quote, source, &inner.source);
-    checksum_store(icmp + 2, checksum_finish(checksum_sum(icmp, ICMP_HEADER + quote) +
-                                             (v4 ? 0 : checksum_pseudo(out, IPPROTO_ICMPV6, (uint32_t)(ICMP_HEADER + quote)))));
+    checksum_store(icmp + 2,
+                   checksum_finish(checksum_sum(icmp, ICMP_HEADER + quote) +
+                                   (v4 ? 0 : checksum_pseudo(out, IPPROTO_ICMPV6, (uint32_t)(ICMP_HEADER + quote)))));
     return head + quote;
 }
 
@@ -125,11 +136,13 @@ size_t icmp_error(enum icmp_reason reason, const uint8_t *packet, size_t length,
 int icmp_limit_allows(struct icmp_limit *limit, uint64_t now) {
     uint64_t earned;
 
-    if (limit->last == 0) *limit = (struct icmp_limit){.last = now ? now : 1, .tokens = TOKENS_MAX};
+    if (limit->last == 0)
+        *limit = (struct icmp_limit){.last = now ? now : 1, .tokens = TOKENS_MAX};
     earned = now > limit->last ? (now - limit->last) / TOKEN_EVERY : 0;
     limit->last += earned * TOKEN_EVERY;
     limit->tokens = earned >= TOKENS_MAX - limit->tokens ? TOKENS_MAX : limit->tokens + (uint32_t)earned;
-    if (limit->tokens == 0) return 0;
+    if (limit->tokens == 0)
+        return 0;
     limit->tokens--;
     return 1;
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* inner: parsing of inner IP packets, and the two changes a tunnel end makes to them.
- * Version 6 extension headers are walked until a header that is none; the first fragment header ends certainty about ports of later
- * fragments, so the walk stops there for all but the first one. The flow hash is SipHash-1-3: whoever does not know the
- * key cannot aim packets at another flow's queue.
+ * Version 6 extension headers are walked until a header that is none; the first fragment header ends certainty about
+ * ports of later fragments, so the walk stops there for all but the first one. The flow hash is SipHash-1-3: whoever
+ * does not know the key cannot aim packets at another flow's queue.
+ *
  * It leaves out checksums (the receiving host verifies them), options' contents, and reassembly.
+ *
  * Invariant: after success header_bytes ≤ total_bytes ≤ the length given.
+ *
  * Standards: RFC 791, RFC 8200, RFC 4302 (length of AH), RFC 3168, RFC 1624. */
 #include "packet/inner.h"
 
@@ -25,11 +28,14 @@ static uint16_t be16(const uint8_t *p) {
 static int parse4(const uint8_t *p, size_t length, bool superpacket, struct inner *inner) {
     unsigned flags, total;
 
-    if (length < IP4_HEADER) return -EINVAL;
+    if (length < IP4_HEADER)
+        return -EINVAL;
     inner->header_bytes = (uint16_t)((p[0] & 15) * 4);
     total = superpacket ? (unsigned)length : be16(p + 2);
-    if (inner->header_bytes < IP4_HEADER || total < inner->header_bytes) return -EINVAL;
-    if (total > length) return -EMSGSIZE;
+    if (inner->header_bytes < IP4_HEADER || total < inner->header_bytes)
+        return -EINVAL;
+    if (total > length)
+        return -EMSGSIZE;
     flags = be16(p + 6);
     inner->version = 4;
     inner->total_bytes = (uint16_t)total;
@@ -53,10 +59,14 @@ static unsigned extension_bytes(uint8_t type, const uint8_t *p) {
     case IPPROTO_DSTOPTS:
     case IPPROTO_MH:
     case 139: /* HIP */
-    case 140: /* Shim6 */ return (p[1] + 1u) * 8;
-    case IPPROTO_FRAGMENT: return FRAGMENT_HEADER;
-    case IPPROTO_AH: return (p[1] + 2u) * 4;
-    default: return 0;
+    case 140: /* Shim6 */
+        return (p[1] + 1u) * 8;
+    case IPPROTO_FRAGMENT:
+        return FRAGMENT_HEADER;
+    case IPPROTO_AH:
+        return (p[1] + 2u) * 4;
+    default:
+        return 0;
     }
 }
 
@@ -72,16 +82,19 @@ static int walk6(const uint8_t *p, size_t at, uint8_t next, struct inner *inner)
     while (is_extension(next)) {
         unsigned bytes;
 
-        if (inner->total_bytes < at + 2) return -EINVAL;
+        if (inner->total_bytes < at + 2)
+            return -EINVAL;
         bytes = extension_bytes(next, p + at);
-        if (inner->total_bytes < at + bytes) return -EINVAL;
+        if (inner->total_bytes < at + bytes)
+            return -EINVAL;
         if (next == IPPROTO_FRAGMENT) {
             inner->fragment = true;
             inner->first_fragment = (be16(p + at + 2) & 0xfff8) == 0;
         }
         next = p[at];
         at += bytes;
-        if (inner->fragment && !inner->first_fragment) break;
+        if (inner->fragment && !inner->first_fragment)
+            break;
     }
     inner->protocol = next;
     inner->header_bytes = (uint16_t)at;
@@ -92,10 +105,13 @@ static int walk6(const uint8_t *p, size_t at, uint8_t next, struct inner *inner)
 static int parse6(const uint8_t *p, size_t length, bool superpacket, struct inner *inner) {
     size_t total;
 
-    if (length < IP6_HEADER) return -EINVAL;
+    if (length < IP6_HEADER)
+        return -EINVAL;
     total = superpacket ? length : IP6_HEADER + (size_t)be16(p + 4);
-    if (total > length) return -EMSGSIZE;
-    if (total > UINT16_MAX) return -EINVAL;
+    if (total > length)
+        return -EMSGSIZE;
+    if (total > UINT16_MAX)
+        return -EINVAL;
     inner->version = 6;
     inner->total_bytes = (uint16_t)total;
     inner->traffic_class = (uint8_t)(be16(p) >> 4);
@@ -111,13 +127,20 @@ int inner_parse(const uint8_t *packet, size_t length, bool superpacket, struct i
     struct inner inner = {0};
     int error;
 
-    if (length == 0 || (superpacket && length > UINT16_MAX)) return -EINVAL;
+    if (length == 0 || (superpacket && length > UINT16_MAX))
+        return -EINVAL;
     switch (packet[0] >> 4) {
-    case 4: error = parse4(packet, length, superpacket, &inner); break;
-    case 6: error = parse6(packet, length, superpacket, &inner); break;
-    default: return -EINVAL;
+    case 4:
+        error = parse4(packet, length, superpacket, &inner);
+        break;
+    case 6:
+        error = parse6(packet, length, superpacket, &inner);
+        break;
+    default:
+        return -EINVAL;
     }
-    if (error) return error;
+    if (error)
+        return error;
     if ((inner.protocol == IPPROTO_TCP || inner.protocol == IPPROTO_UDP || inner.protocol == IPPROTO_SCTP) &&
         (!inner.fragment || inner.first_fragment) && inner.total_bytes - inner.header_bytes >= 4) {
         inner.source_port = be16(packet + inner.header_bytes);
@@ -161,7 +184,8 @@ static inline void sip_addr(struct sip *s, const struct ip_addr *addr) {
 
     memcpy(words, addr->bytes, sizeof words);
     sip_word(s, words[0]);
-    if (addr->version == 6) sip_word(s, words[1]);
+    if (addr->version == 6)
+        sip_word(s, words[1]);
 }
 
 uint32_t inner_flow_hash(const struct inner *inner, const uint8_t key[16]) {
@@ -169,13 +193,16 @@ uint32_t inner_flow_hash(const struct inner *inner, const uint8_t key[16]) {
     struct sip s;
 
     memcpy(k, key, sizeof k);
-    s = (struct sip){k[0] ^ 0x736f6d6570736575, k[1] ^ 0x646f72616e646f6d, k[0] ^ 0x6c7967656e657261, k[1] ^ 0x7465646279746573};
-    if (!inner->fragment) last |= (uint64_t)inner->source_port << 16 | inner->target_port;
+    s = (struct sip){k[0] ^ 0x736f6d6570736575, k[1] ^ 0x646f72616e646f6d, k[0] ^ 0x6c7967656e657261,
+                     k[1] ^ 0x7465646279746573};
+    if (!inner->fragment)
+        last |= (uint64_t)inner->source_port << 16 | inner->target_port;
     sip_addr(&s, &inner->source);
     sip_addr(&s, &inner->target);
     sip_word(&s, last);
     s.v2 ^= 0xff;
-    for (int i = 0; i < 3; i++) sip_round(&s);
+    for (int i = 0; i < 3; i++)
+        sip_round(&s);
     s.v0 ^= s.v1 ^ s.v2 ^ s.v3;
     return (uint32_t)(s.v0 ^ s.v0 >> 32);
 }
@@ -205,11 +232,13 @@ bool inner_mark_ce(uint8_t *packet) {
     uint16_t before;
 
     if (packet[0] >> 4 == 6) {
-        if ((packet[1] & 0x30) == 0) return false;
+        if ((packet[1] & 0x30) == 0)
+            return false;
         packet[1] |= 0x30;
         return true;
     }
-    if ((packet[1] & 3) == 0) return false;
+    if ((packet[1] & 3) == 0)
+        return false;
     before = checksum_load(packet);
     packet[1] |= 3;
     mend(packet + 10, before, checksum_load(packet));

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* merge: receive coalescing. A handful of flows are open at a time; each has one superpacket under construction in a large buffer,
- * to which payload is appended. The checksum is verified in the same pass that copies the payload behind what is already there: a packet
- * that fails simply is not counted in, and goes out alone as it came.
+/* merge: receive coalescing. A handful of flows are open at a time; each has one superpacket under construction in a
+ * large buffer, to which payload is appended. The checksum is verified in the same pass that copies the payload behind
+ * what is already there: a packet that fails simply is not counted in, and goes out alone as it came.
  *
- * A packet is read as one of three things: a *candidate* (TCP or UDP with plain headers, payload, and nothing in the way of joining), a packet
- * *of a flow* (closes what that flow has open, then passes), or any other (a fragment closes everything, since its ports are not known; the rest
- * passes). A candidate joins its flow's superpacket when the headers match but for what must advance; else that superpacket is finished
- * and the candidate opens the next. A superpacket of one packet is emitted as it came.
+ * A packet is read as one of three things: a *candidate* (TCP or UDP with plain headers, payload, and nothing in the
+ * way of joining), a packet *of a flow* (closes what that flow has open, then passes), or any other (a fragment closes
+ * everything, since its ports are not known; the rest passes). A candidate joins its flow's superpacket when the
+ * headers match but for what must advance; else that superpacket is finished and the candidate opens the next. A
+ * superpacket of one packet is emitted as it came.
  *
- * It leaves out IPv4 options, extension headers, and acknowledgement numbers that advance: a segment joins only under an equal one, so that
- * splitting a merged superpacket gives the very same bytes back (IPv4 IDs that stay fixed under DF excepted: they carry no meaning).
+ * It leaves out IPv4 options, extension headers, and acknowledgement numbers that advance: a segment joins only under
+ * an equal one, so that splitting a merged superpacket gives the very same bytes back (IPv4 IDs that stay fixed under
+ * DF excepted: they carry no meaning).
  *
- * Invariants: order holds `open` distinct slots, oldest first; an open slot's buffer has one reference; a superpacket's length fits 16 bits.
+ * Invariants: order holds `open` distinct slots, oldest first; an open slot's buffer has one reference; a superpacket's
+ * length fits 16 bits.
+ *
  * Standards: RFC 9293, RFC 768, RFC 6864 (ID under DF), RFC 3168, virtio specification 1.2 section 5.1.6. */
 #include "packet/merge.h"
 
@@ -26,7 +30,15 @@
 #define UDP_SEGMENTS 64u /**< datagrams that any kernel takes in one USO superpacket */
 
 /** Layout of headers, bytes. */
-enum { IP4_HEADER = 20, IP6_HEADER = 40, TCP_HEADER = 20, UDP_HEADER = 8, UDP_LENGTH = 4, UDP_CHECKSUM = 6, TCP_CHECKSUM = 16 };
+enum {
+    IP4_HEADER = 20,
+    IP6_HEADER = 40,
+    TCP_HEADER = 20,
+    UDP_HEADER = 8,
+    UDP_LENGTH = 4,
+    UDP_CHECKSUM = 6,
+    TCP_CHECKSUM = 16
+};
 /** TCP flags byte. */
 enum { TCP_PSH = 0x08, TCP_ACK = 0x10, TCP_ECE = 0x40 };
 
@@ -107,7 +119,8 @@ static bool same_flow(const struct slot *slot, const struct arrival *in) {
 static unsigned find(const struct merge *merge, const struct arrival *in) {
     unsigned at = 0;
 
-    while (at < merge->open && !same_flow(&merge->slots[merge->order[at]], in)) at++;
+    while (at < merge->open && !same_flow(&merge->slots[merge->order[at]], in))
+        at++;
     return at;
 }
 
@@ -118,6 +131,7 @@ static void seal(struct slot *slot) {
     bool tcp = slot->protocol == IPPROTO_TCP, v4 = ip[0] >> 4 == 4;
     uint32_t l4_bytes = packet->length - slot->ip_bytes;
     uint16_t checksum_offset = tcp ? TCP_CHECKSUM : UDP_CHECKSUM;
+    enum offload_gso gso = v4 ? OFFLOAD_TCP4 : OFFLOAD_TCP6;
 
     if (v4) {
         put16(ip + 2, packet->length);
@@ -126,10 +140,13 @@ static void seal(struct slot *slot) {
     } else {
         put16(ip + 4, l4_bytes);
     }
-    if (!tcp) put16(l4 + UDP_LENGTH, l4_bytes);
+    if (!tcp) {
+        gso = OFFLOAD_UDP;
+        put16(l4 + UDP_LENGTH, l4_bytes);
+    }
     checksum_store(l4 + checksum_offset, checksum_fold(checksum_pseudo(ip, slot->protocol, l4_bytes)));
     packet->offload = (struct offload){
-        .gso = !tcp ? OFFLOAD_UDP : v4 ? OFFLOAD_TCP4 : OFFLOAD_TCP6,
+        .gso = gso,
         .needs_checksum = true,
         .gso_size = slot->gso_size,
         .header_bytes = slot->header_bytes,
@@ -142,7 +159,8 @@ static void seal(struct slot *slot) {
 static void finish(struct merge *merge, unsigned at) {
     struct slot *slot = &merge->slots[merge->order[at]];
 
-    if (slot->count > 1) seal(slot);
+    if (slot->count > 1)
+        seal(slot);
     slot->ip_bytes = 0;
     merge->open--;
     memmove(&merge->order[at], &merge->order[at + 1], merge->open - at);
@@ -153,26 +171,29 @@ static void finish(struct merge *merge, unsigned at) {
 static int pass(struct merge *merge, const uint8_t *data, size_t length) {
     struct superpacket packet = {.buf = buf_get(merge->settings.pool, BUF_HEADROOM + length), .offset = BUF_HEADROOM};
 
-    if (!packet.buf) return -ENOBUFS;
+    if (!packet.buf)
+        return -ENOBUFS;
     packet.length = (uint32_t)length;
     memcpy(superpacket_data(&packet), data, length);
     merge->settings.emit(merge->settings.context, &packet);
     return 0;
 }
 
-/** Whether the IP header is plain and tells the truth, and the layer-4 header lies within; fills ip_bytes and protocol. */
+/** Whether the IP header is plain and true, and layer 4 has at least 8 bytes; fills ip_bytes and protocol. */
 static bool read_ip(struct arrival *in) {
     const uint8_t *ip = in->data;
 
     if (in->length >= IP4_HEADER + UDP_HEADER && ip[0] == 0x45) {
         in->ip_bytes = IP4_HEADER;
         in->protocol = ip[9];
-        return get16(ip + 2) == in->length && (get16(ip + 6) & 0xbfff) == 0 && checksum_fold(checksum_sum(ip, IP4_HEADER)) == 0xffff &&
-               checksum_load(ip + 10) != 0xffff;
+        return get16(ip + 2) == in->length && (get16(ip + 6) & 0xbfff) == 0 &&
+               checksum_fold(checksum_sum(ip, IP4_HEADER)) == 0xffff && checksum_load(ip + 10) != 0xffff;
     }
+    if (in->length < IP6_HEADER + UDP_HEADER || ip[0] >> 4 != 6)
+        return false;
     in->ip_bytes = IP6_HEADER;
     in->protocol = ip[6];
-    return in->length >= IP6_HEADER + UDP_HEADER && ip[0] >> 4 == 6 && get16(ip + 4) + IP6_HEADER == in->length;
+    return get16(ip + 4) + IP6_HEADER == in->length;
 }
 
 /** Whether the packet may be part of a superpacket, as far as it alone can tell (its checksum apart). */
@@ -180,21 +201,27 @@ static bool read_candidate(const struct merge *merge, struct arrival *in) {
     const uint8_t *l4;
     unsigned header;
 
-    if (!read_ip(in)) return false;
+    if (!read_ip(in))
+        return false;
     l4 = in->data + in->ip_bytes;
     if (in->protocol == IPPROTO_TCP && merge->settings.tcp) {
-        if (in->length < in->ip_bytes + TCP_HEADER) return false;
+        if (in->length < in->ip_bytes + TCP_HEADER)
+            return false;
         header = in->ip_bytes + (l4[12] >> 4) * 4u;
-        if (l4[12] < (TCP_HEADER / 4) << 4 || (l4[12] & 15) || (l4[13] & ~(TCP_PSH | TCP_ECE)) != TCP_ACK) return false;
+        if (l4[12] < (TCP_HEADER / 4) << 4 || (l4[12] & 15) || (l4[13] & ~(TCP_PSH | TCP_ECE)) != TCP_ACK)
+            return false;
         /* The other form of zero would not come out of a computation. */
-        if (checksum_load(l4 + TCP_CHECKSUM) == 0xffff) return false;
+        if (checksum_load(l4 + TCP_CHECKSUM) == 0xffff)
+            return false;
     } else if (in->protocol == IPPROTO_UDP && merge->settings.udp) {
         header = in->ip_bytes + UDP_HEADER;
-        if (get16(l4 + UDP_LENGTH) != in->length - in->ip_bytes || checksum_load(l4 + UDP_CHECKSUM) == 0) return false;
+        if (get16(l4 + UDP_LENGTH) != in->length - in->ip_bytes || checksum_load(l4 + UDP_CHECKSUM) == 0)
+            return false;
     } else {
         return false;
     }
-    if (header >= in->length) return false;
+    if (header >= in->length)
+        return false;
     in->header_bytes = (uint16_t)header;
     in->payload = (uint16_t)(in->length - header);
     in->tag = flow_tag(in->data, l4, in->protocol);
@@ -206,7 +233,8 @@ static bool id_continues(const struct slot *slot, const uint8_t *ip, enum id_mod
     uint16_t id = get16(ip + 4);
 
     *mode = slot->id_mode;
-    if (*mode == ID_NONE) return true;
+    if (*mode == ID_NONE)
+        return true;
     if (id == (uint16_t)(slot->last_id + 1) && *mode != ID_FIXED)
         *mode = ID_COUNTS;
     else if (id == slot->last_id && *mode != ID_COUNTS && (ip[6] & 0x40))
@@ -220,18 +248,25 @@ static bool id_continues(const struct slot *slot, const uint8_t *ip, enum id_mod
 static bool joins(const struct slot *slot, const struct arrival *in, enum id_mode *mode) {
     const uint8_t *a = superpacket_data(&slot->packet), *b = in->data, *p, *q;
 
-    if (slot->header_bytes != in->header_bytes || in->payload > slot->gso_size) return false;
-    if (slot->packet.length + in->payload > UINT16_MAX) return false;
-    if (slot->packet.offset + slot->packet.length + in->payload > slot->packet.buf->capacity) return false;
+    if (slot->header_bytes != in->header_bytes || in->payload > slot->gso_size)
+        return false;
+    if (slot->packet.length + in->payload > UINT16_MAX)
+        return false;
+    if (slot->packet.offset + slot->packet.length + in->payload > slot->packet.buf->capacity)
+        return false;
     /* Version to TOS or flow label; then IPv4's flags, TTL, or IPv6's hop limit. */
-    if (b[0] >> 4 == 4 ? memcmp(a, b, 2) != 0 || memcmp(a + 6, b + 6, 4) != 0 : memcmp(a, b, 4) != 0 || a[7] != b[7]) return false;
-    if (!id_continues(slot, b, mode)) return false;
+    if (b[0] >> 4 == 4 ? memcmp(a, b, 2) != 0 || memcmp(a + 6, b + 6, 4) != 0 : memcmp(a, b, 4) != 0 || a[7] != b[7])
+        return false;
+    if (!id_continues(slot, b, mode))
+        return false;
     p = a + slot->ip_bytes;
     q = b + in->ip_bytes;
-    if (slot->protocol == IPPROTO_UDP) return slot->count < UDP_SEGMENTS;
+    if (slot->protocol == IPPROTO_UDP)
+        return slot->count < UDP_SEGMENTS;
     /* Sequence; acknowledgement; flags but PSH, which the first one cannot have; window; urgent pointer and options. */
     return get32(q + 4) == slot->next_sequence && memcmp(p + 8, q + 8, 5) == 0 && p[13] == (q[13] & ~TCP_PSH) &&
-           memcmp(p + 14, q + 14, 2) == 0 && memcmp(p + 18, q + 18, (size_t)(in->header_bytes - in->ip_bytes) - 18) == 0;
+           memcmp(p + 14, q + 14, 2) == 0 &&
+           memcmp(p + 18, q + 18, (size_t)(in->header_bytes - in->ip_bytes) - 18) == 0;
 }
 
 /** Copy a candidate's payload to where it would lie, and verify its checksum on the way. */
@@ -243,20 +278,24 @@ static bool copy_verified(uint8_t *to, const struct arrival *in) {
     return checksum_fold(sum) == 0xffff;
 }
 
-/** Append a candidate that joins(), and finish the superpacket when nothing may follow. @return false: its checksum is wrong, nothing done */
+/** Append a candidate that joins(), and finish the superpacket when nothing may follow. @return false: its checksum is
+ * wrong, nothing done */
 static bool append(struct merge *merge, unsigned at, const struct arrival *in, enum id_mode mode) {
     struct slot *slot = &merge->slots[merge->order[at]];
     uint8_t *data = superpacket_data(&slot->packet);
     bool push = in->protocol == IPPROTO_TCP && (in->data[in->ip_bytes + 13] & TCP_PSH);
 
-    if (!copy_verified(data + slot->packet.length, in)) return false;
+    if (!copy_verified(data + slot->packet.length, in))
+        return false;
     slot->packet.length += in->payload;
     slot->next_sequence += in->payload;
     slot->count++;
     slot->id_mode = mode;
     slot->last_id = get16(in->data + 4);
-    if (push) data[slot->ip_bytes + 13] |= TCP_PSH;
-    if (push || in->payload < slot->gso_size) finish(merge, at);
+    if (push)
+        data[slot->ip_bytes + 13] |= TCP_PSH;
+    if (push || in->payload < slot->gso_size)
+        finish(merge, at);
     return true;
 }
 
@@ -264,8 +303,10 @@ static bool append(struct merge *merge, unsigned at, const struct arrival *in, e
 static unsigned free_slot(struct merge *merge) {
     unsigned number = 0;
 
-    if (merge->open == OPEN_FLOWS) finish(merge, 0);
-    while (merge->slots[number].ip_bytes) number++;
+    if (merge->open == OPEN_FLOWS)
+        finish(merge, 0);
+    while (merge->slots[number].ip_bytes)
+        number++;
     return number;
 }
 
@@ -275,7 +316,8 @@ static int begin(struct merge *merge, const struct arrival *in) {
     struct slot *slot = &merge->slots[number];
     struct buf *buf = buf_get(merge->settings.pool, BUF_LARGE_BYTES);
 
-    if (!buf) return pass(merge, in->data, in->length);
+    if (!buf)
+        return pass(merge, in->data, in->length);
     *slot = (struct slot){
         .packet = {.buf = buf, .offset = BUF_HEADROOM, .length = in->length},
         .tag = in->tag,
@@ -290,7 +332,8 @@ static int begin(struct merge *merge, const struct arrival *in) {
     };
     merge->order[merge->open++] = (uint8_t)number;
     memcpy(superpacket_data(&slot->packet), in->data, in->header_bytes);
-    if (!copy_verified(superpacket_data(&slot->packet) + in->header_bytes, in)) finish(merge, merge->open - 1);
+    if (!copy_verified(superpacket_data(&slot->packet) + in->header_bytes, in))
+        finish(merge, merge->open - 1);
     return 0;
 }
 
@@ -301,14 +344,16 @@ static int pass_in_order(struct merge *merge, struct arrival *in) {
     if (merge->open > 0 && inner_parse(in->data, in->length, false, &inner) == 0) {
         if (inner.fragment) {
             merge_flush(merge);
-        } else if ((inner.protocol == IPPROTO_TCP || inner.protocol == IPPROTO_UDP) && inner.total_bytes - inner.header_bytes >= 4) {
+        } else if ((inner.protocol == IPPROTO_TCP || inner.protocol == IPPROTO_UDP) &&
+                   inner.total_bytes - inner.header_bytes >= 4) {
             unsigned at;
 
             in->protocol = inner.protocol;
             in->tag = flow_tag(in->data, in->data + inner.header_bytes, inner.protocol);
             in->ip_bytes = inner.header_bytes;
             at = find(merge, in);
-            if (at < merge->open) finish(merge, at);
+            if (at < merge->open)
+                finish(merge, at);
         }
     }
     return pass(merge, in->data, in->length);
@@ -317,13 +362,16 @@ static int pass_in_order(struct merge *merge, struct arrival *in) {
 struct merge *merge_new(const struct merge_settings *settings) {
     struct merge *merge = calloc(1, sizeof *merge);
 
-    if (merge) merge->settings = *settings;
+    if (merge)
+        merge->settings = *settings;
     return merge;
 }
 
 void merge_free(struct merge *merge) {
-    if (!merge) return;
-    for (unsigned at = 0; at < merge->open; at++) buf_unref(merge->slots[merge->order[at]].packet.buf);
+    if (!merge)
+        return;
+    for (unsigned at = 0; at < merge->open; at++)
+        buf_unref(merge->slots[merge->order[at]].packet.buf);
     free(merge);
 }
 
@@ -333,16 +381,21 @@ int merge_push(struct merge *merge, const uint8_t *packet, size_t length) {
     bool push;
     unsigned at;
 
-    if (length > UINT16_MAX) return -ENOBUFS;
-    if (!read_candidate(merge, &in)) return pass_in_order(merge, &in);
+    if (length > UINT16_MAX)
+        return -ENOBUFS;
+    if (!read_candidate(merge, &in))
+        return pass_in_order(merge, &in);
     push = in.protocol == IPPROTO_TCP && (packet[in.ip_bytes + 13] & TCP_PSH);
     at = find(merge, &in);
-    if (at < merge->open && joins(&merge->slots[merge->order[at]], &in, &mode) && append(merge, at, &in, mode)) return 0;
+    if (at < merge->open && joins(&merge->slots[merge->order[at]], &in, &mode) && append(merge, at, &in, mode))
+        return 0;
     /* It could not: what is open of its flow goes first, a bad checksum included. */
-    if (at < merge->open) finish(merge, at);
+    if (at < merge->open)
+        finish(merge, at);
     return push ? pass(merge, packet, length) : begin(merge, &in);
 }
 
 void merge_flush(struct merge *merge) {
-    while (merge->open > 0) finish(merge, 0);
+    while (merge->open > 0)
+        finish(merge, 0);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* merge: coalesce packets received one by one into superpackets before they are written to the TUN, as GRO does in the kernel. A packet joins
- * only if the kernel could not tell the difference: same addresses, ports, TTL, TOS/ECN, DF and TCP options, next sequence number, ack
- * number the same or later, no SYN/FIN/RST/URG/CWR (PSH ends it), equal sizes but for a shorter last one, IP ID + 1 or fixed with DF, ≤ 65,535 bytes, and
- * *its own checksum verified*. Anything else passes through byte for byte, in order within its flow. */
+/* merge: coalesce packets received one by one into superpackets before they are written to the TUN, as GRO does in the
+ * kernel. A packet joins only if the kernel could not tell the difference: same addresses, ports, TTL, TOS/ECN, DF and
+ * TCP options, next sequence number, same acknowledgement and window, no SYN/FIN/RST/URG/CWR (PSH ends it), equal sizes
+ * but for a shorter last one, IP ID + 1 or fixed with DF, ≤ 65,535 bytes, and *its own checksum verified*. Anything
+ * else passes through byte for byte, in order within its flow. */
 #ifndef MPVPN_PACKET_MERGE_H
 #define MPVPN_PACKET_MERGE_H
 
@@ -12,16 +13,17 @@
 
 #include "packet/superpacket.h"
 
-/** Takes a finished superpacket; its buffer reference passes to the callee. buf has ≥ BUF_HEADROOM bytes before the packet. */
+/** Takes a finished superpacket; its buffer reference passes to the callee. buf has ≥ BUF_HEADROOM bytes before the
+ * packet. */
 typedef void merge_emit_fn(void *context, struct superpacket *packet);
 
 /** What the TUN can take. */
 struct merge_settings {
-    bool tcp;               /**< merge TCP (TSO4, TSO6) */
-    bool udp;               /**< merge UDP (USO) */
-    struct buf_pool *pool;  /**< where buffers come from */
-    merge_emit_fn *emit;    /**< called for each finished superpacket */
-    void *context;          /**< handed to emit */
+    bool tcp;              /**< merge TCP (TSO4, TSO6) */
+    bool udp;              /**< merge UDP (USO) */
+    struct buf_pool *pool; /**< where buffers come from */
+    merge_emit_fn *emit;   /**< called for each finished superpacket */
+    void *context;         /**< handed to emit */
 };
 
 struct merge;

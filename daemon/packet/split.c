@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* split: what the kernel's segmentation does, one segment at a time on demand.
- * split_init() finds the headers, trusting the packet itself and not the offload data's header length, and sums everything that is the
- * same for all segments. split_segment() copies the superpacket's headers as a template, writes the few fields that change, and adds the sum
- * of the payload slice; payload is not copied.
+ * split_init() finds the headers, trusting the packet itself and not the offload data's header length, and sums
+ * everything that is the same for all segments. split_segment() copies the superpacket's headers as a template, writes
+ * the few fields that change, and adds the sum of the payload slice; payload is not copied.
+ *
  * It leaves out cutting at anything but gso_size, fragments, and headers beyond SEGMENT_HEADER_MAX.
+ *
  * Invariant: a cut segment's checksums are computed from its bytes, whatever the fields of the superpacket held.
- * Standards: RFC 791, RFC 8200, RFC 9293, RFC 768, RFC 3168 section 6.1.2 (CWR), virtio specification 1.2 section 5.1.6. */
+ *
+ * Standards: RFC 791, RFC 8200, RFC 9293, RFC 768, RFC 3168 section 6.1.2 (CWR), virtio specification 1.2
+ * section 5.1.6. */
 #include "packet/split.h"
 
 #include <errno.h>
@@ -35,15 +39,18 @@ static void put32(uint8_t *p, uint32_t value) {
     put16(p + 2, value & 0xffff);
 }
 
-/** Complete the partial checksum of a plain packet, which may be none of TCP and UDP. @return 0, or -EINVAL: outside the packet */
+/** Complete the partial checksum of a plain packet, which may be none of TCP and UDP. @return 0, or -EINVAL: outside
+ * the packet */
 static int complete_checksum(const struct superpacket *packet, const struct inner *inner) {
     const struct offload *offload = &packet->offload;
     uint8_t *data = superpacket_data(packet);
     size_t field = (size_t)offload->checksum_start + offload->checksum_offset;
     uint16_t sum;
 
-    if (offload->checksum_start < inner->header_bytes || field + 2 > inner->total_bytes) return -EINVAL;
-    sum = checksum_finish(checksum_sum(data + offload->checksum_start, (size_t)inner->total_bytes - offload->checksum_start));
+    if (offload->checksum_start < inner->header_bytes || field + 2 > inner->total_bytes)
+        return -EINVAL;
+    sum = checksum_finish(
+        checksum_sum(data + offload->checksum_start, (size_t)inner->total_bytes - offload->checksum_start));
     checksum_store(data + field, sum ? sum : 0xffff);
     return 0;
 }
@@ -55,17 +62,19 @@ static void sum_headers(struct split *split, uint8_t protocol) {
     uint32_t sum = checksum_pseudo(ip, protocol, 0);
 
     if (protocol == IPPROTO_TCP) {
-        /* Ports; acknowledgement; from the window on, but for the checksum. Sequence, offset and flags come per segment. */
+        /* Ports; acknowledgement; from the window on, but for the checksum. Sequence, offset and flags come per
+         * segment. */
         sum += checksum_sum(l4, 4) + checksum_sum(l4 + 8, 4) + checksum_load(l4 + 14);
         sum += checksum_sum(l4 + TCP_CHECKSUM + 2, l4_bytes - TCP_CHECKSUM - 2);
     } else {
         sum += checksum_sum(l4, 4);
     }
     split->header_sum = sum;
-    /* Version to TOS, flags and offset, TTL and protocol, then addresses and options; length and ID come per segment. */
+    /* Version and TOS; fragment word, TTL, protocol; addresses and options. Length and ID come per segment. */
     split->ip_sum = 0;
     if (ip[0] >> 4 == 4)
-        split->ip_sum = (uint32_t)checksum_load(ip) + checksum_sum(ip + 6, 4) + checksum_sum(ip + 12, (size_t)split->ip_bytes - 12);
+        split->ip_sum =
+            (uint32_t)checksum_load(ip) + checksum_sum(ip + 6, 4) + checksum_sum(ip + 12, (size_t)split->ip_bytes - 12);
 }
 
 /** Find the layer-4 header of a packet to be cut. @return its bytes, or -EINVAL: not what the offload data says */
@@ -73,9 +82,12 @@ static int layer4_bytes(const struct superpacket *packet, const struct inner *in
     enum offload_gso gso = packet->offload.gso;
     size_t room = (size_t)inner->total_bytes - inner->header_bytes, bytes = UDP_HEADER;
 
-    if (inner->fragment || packet->offload.gso_size == 0) return -EINVAL;
-    if (gso == OFFLOAD_UDP) return inner->protocol == IPPROTO_UDP && room > bytes ? (int)bytes : -EINVAL;
-    if (inner->protocol != IPPROTO_TCP || inner->version != (gso == OFFLOAD_TCP4 ? 4 : 6) || room < TCP_HEADER) return -EINVAL;
+    if (inner->fragment || packet->offload.gso_size == 0)
+        return -EINVAL;
+    if (gso == OFFLOAD_UDP)
+        return inner->protocol == IPPROTO_UDP && room > bytes ? (int)bytes : -EINVAL;
+    if (inner->protocol != IPPROTO_TCP || inner->version != (gso == OFFLOAD_TCP4 ? 4 : 6) || room < TCP_HEADER)
+        return -EINVAL;
     bytes = (superpacket_data(packet)[inner->header_bytes + TCP_OFFSET] >> 4) * 4u;
     return bytes >= TCP_HEADER && room > bytes ? (int)bytes : -EINVAL;
 }
@@ -85,23 +97,28 @@ int split_init(struct split *split, const struct superpacket *packet) {
     struct inner inner;
     int l4_bytes;
 
-    if (inner_parse(superpacket_data(packet), packet->length, cut, &inner)) return -EINVAL;
+    if (inner_parse(superpacket_data(packet), packet->length, cut, &inner))
+        return -EINVAL;
     *split = (struct split){.packet = *packet, .count = 1};
     split->packet.length = inner.total_bytes;
-    if (!cut) return packet->offload.needs_checksum ? complete_checksum(packet, &inner) : 0;
+    if (!cut)
+        return packet->offload.needs_checksum ? complete_checksum(packet, &inner) : 0;
     l4_bytes = layer4_bytes(packet, &inner);
-    if (l4_bytes < 0 || inner.header_bytes + l4_bytes > (int)SEGMENT_HEADER_MAX) return -EINVAL;
+    if (l4_bytes < 0 || inner.header_bytes + l4_bytes > (int)SEGMENT_HEADER_MAX)
+        return -EINVAL;
     split->ip_bytes = inner.header_bytes;
     split->header_bytes = (uint16_t)(inner.header_bytes + l4_bytes);
     split->segment_payload = packet->offload.gso_size;
-    split->count = (uint16_t)((inner.total_bytes - split->header_bytes + split->segment_payload - 1) / split->segment_payload);
+    split->count =
+        (uint16_t)((inner.total_bytes - split->header_bytes + split->segment_payload - 1) / split->segment_payload);
     sum_headers(split, inner.protocol);
     return 0;
 }
 
 /** Payload bytes of a segment of a cut packet. */
 static size_t payload_bytes(const struct split *split, size_t index) {
-    if (index + 1 < split->count) return split->segment_payload;
+    if (index + 1 < split->count)
+        return split->segment_payload;
     return split->packet.length - split->header_bytes - index * split->segment_payload;
 }
 
@@ -126,9 +143,12 @@ static void finish_ip(const struct split *split, size_t index, uint8_t *ip, unsi
 /** Sequence, flags and checksum of a TCP header. @param sum of all that is not in these fields */
 static void finish_tcp(const struct split *split, size_t index, uint8_t *tcp, uint64_t sum) {
     put32(tcp + TCP_SEQUENCE, get32(tcp + TCP_SEQUENCE) + (uint32_t)(index * split->segment_payload));
-    if (index > 0) tcp[TCP_FLAGS] &= (uint8_t)~TCP_CWR;
-    if (index + 1 < split->count) tcp[TCP_FLAGS] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
-    sum += (uint32_t)checksum_load(tcp + TCP_SEQUENCE) + checksum_load(tcp + TCP_SEQUENCE + 2) + checksum_load(tcp + TCP_OFFSET);
+    if (index > 0)
+        tcp[TCP_FLAGS] &= (uint8_t)~TCP_CWR;
+    if (index + 1 < split->count)
+        tcp[TCP_FLAGS] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
+    sum += (uint32_t)checksum_load(tcp + TCP_SEQUENCE) + checksum_load(tcp + TCP_SEQUENCE + 2) +
+           checksum_load(tcp + TCP_OFFSET);
     checksum_store(tcp + TCP_CHECKSUM, checksum_finish(sum));
 }
 
@@ -151,7 +171,8 @@ void split_segment(const struct split *split, size_t index, struct segment *out)
     out->header_bytes = split->header_bytes;
     out->payload_bytes = (uint16_t)bytes;
     out->payload = data + split->header_bytes + index * split->segment_payload;
-    if (split->header_bytes == 0) return;
+    if (split->header_bytes == 0)
+        return;
     memcpy(out->header, data, split->header_bytes);
     finish_ip(split, index, out->header, (unsigned)length);
     put16(pseudo_length, l4_length);

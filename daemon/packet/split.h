@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* split: cut a superpacket from the TUN into the packets that go on the wire, one at a time and without copying payload: each segment
- * is a rebuilt header and a slice. Cut only at gso_size. IPv4 ID + 1 each; FIN and PSH on the last, CWR on the first, ECE on all;
- * lengths and checksums completed. A plain packet is one segment with its partial checksum completed. */
+/* split: cut a superpacket from the TUN into the packets that go on the wire, one at a time and without copying
+ * payload: each segment is a rebuilt header and a slice. Cut only at gso_size. IPv4 ID + 1 each; FIN and PSH on the
+ * last, CWR on the first, ECE on all; lengths and checksums completed. A plain packet is one segment with its partial
+ * checksum completed. */
 #ifndef MPVPN_PACKET_SPLIT_H
 #define MPVPN_PACKET_SPLIT_H
 
@@ -10,7 +11,7 @@
 
 #include "packet/superpacket.h"
 
-#define SEGMENT_HEADER_MAX 256u /**< bytes: IPv6 with extension headers + TCP with options that we cut; longer chains are -EINVAL */
+#define SEGMENT_HEADER_MAX 256u /**< bytes of IP and layer-4 headers that are cut; longer chains are -EINVAL */
 
 /** One packet to send: header bytes, then payload bytes. */
 struct segment {
@@ -32,7 +33,8 @@ struct split {
 };
 
 /**
- * Check a superpacket and prepare for cutting it. Completes a plain packet's partial checksum in place (so the buffer must not be shared yet).
+ * Check a superpacket and prepare for cutting it. Completes a plain packet's partial checksum in place (so the buffer
+ * must not be shared yet).
  * @param packet borrowed; must outlive the split
  * @return 0; -EINVAL: headers and offload data do not agree (count as malformed, drop)
  */

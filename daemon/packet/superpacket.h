@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* superpacket: an IP packet, or several of one flow glued together by segmentation offload, as the TUN gives and takes them:
- * what a virtio_net_hdr says, in words of our own (virtio specification 1.2, section 5.1.6). */
+/* superpacket: an IP packet, or several of one flow glued together by segmentation offload, as the TUN gives and takes
+ * them: what a virtio_net_hdr says, in words of our own (virtio specification 1.2, section 5.1.6). */
 #ifndef MPVPN_PACKET_SUPERPACKET_H
 #define MPVPN_PACKET_SUPERPACKET_H
 
@@ -32,6 +32,8 @@ struct superpacket {
 };
 
 /** The first byte of the IP header. */
-static inline uint8_t *superpacket_data(const struct superpacket *packet) { return packet->buf->data + packet->offset; }
+static inline uint8_t *superpacket_data(const struct superpacket *packet) {
+    return packet->buf->data + packet->offset;
+}
 
 #endif

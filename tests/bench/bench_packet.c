@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* bench_packet: what the packet room costs per segment of 1400 bytes: checksum, split, merge, and the queue with split. Run by hand,
- * on a quiet machine: it prints nanoseconds and judges nothing. */
+/* bench_packet: what the packet room costs per segment of 1400 bytes: checksum, split, merge, and the queue with split.
+ * Run by hand, on a quiet machine: it prints nanoseconds and judges nothing. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,11 +20,13 @@ static struct buf_pool *pool;
 static volatile uint64_t sink;
 
 static void sum_all(void) {
-    for (int i = 0; i < SEGMENTS; i++) sink += checksum_sum(content + i * PAYLOAD, PAYLOAD);
+    for (int i = 0; i < SEGMENTS; i++)
+        sink += checksum_sum(content + i * PAYLOAD, PAYLOAD);
 }
 
 static void copy_all(void) {
-    for (int i = 0; i < SEGMENTS; i++) sink += checksum_copy(copy + 52 + i * PAYLOAD, content + i * PAYLOAD, PAYLOAD);
+    for (int i = 0; i < SEGMENTS; i++)
+        sink += checksum_copy(copy + 52 + i * PAYLOAD, content + i * PAYLOAD, PAYLOAD);
 }
 
 static void swallow(void *context, struct superpacket *packet) {
@@ -36,7 +38,8 @@ static void swallow(void *context, struct superpacket *packet) {
 static struct merge *merge;
 
 static void merge_all(void) {
-    for (int i = 0; i < SEGMENTS; i++) merge_push(merge, segments[i], lengths[i]);
+    for (int i = 0; i < SEGMENTS; i++)
+        merge_push(merge, segments[i], lengths[i]);
     merge_flush(merge);
 }
 
@@ -77,9 +80,11 @@ static void measure(const char *name, void (*run)(void)) {
     for (int i = 0; i < BEST_OF; i++) {
         uint64_t begin = clock_now(), took;
 
-        for (int r = 0; r < ROUNDS; r++) run();
+        for (int r = 0; r < ROUNDS; r++)
+            run();
         took = clock_now() - begin;
-        if (took < best) best = took;
+        if (took < best)
+            best = took;
     }
     printf("%-16s %6.1f ns a segment\n", name, (double)best / ROUNDS / SEGMENTS);
 }
@@ -87,8 +92,17 @@ static void measure(const char *name, void (*run)(void)) {
 /** Make the superpacket and its segments. */
 static void prepare(int version, int protocol) {
     static const uint8_t options[12] = {1, 1, 8, 10};
-    struct made m = {.version = version, .protocol = protocol, .source = 1, .target = 2, .ttl = 64, .df = true, .flags = 16,
-                     .options = options, .option_bytes = sizeof options, .payload = content, .payload_bytes = PAYLOAD};
+    struct made m = {.version = version,
+                     .protocol = protocol,
+                     .source = 1,
+                     .target = 2,
+                     .ttl = 64,
+                     .df = true,
+                     .flags = 16,
+                     .options = options,
+                     .option_bytes = sizeof options,
+                     .payload = content,
+                     .payload_bytes = PAYLOAD};
 
     for (int i = 0; i < SEGMENTS; i++) {
         lengths[i] = made_write(&m, segments[i]);
@@ -100,7 +114,10 @@ static void prepare(int version, int protocol) {
     m.payload_bytes = SEGMENTS * PAYLOAD;
     superpacket = (struct superpacket){.buf = buf_get(pool, BUF_LARGE_BYTES), .offset = 32};
     superpacket.length = (uint32_t)made_write(&m, superpacket_data(&superpacket));
-    superpacket.offload = (struct offload){.gso = protocol == IPPROTO_UDP ? OFFLOAD_UDP : version == 4 ? OFFLOAD_TCP4 : OFFLOAD_TCP6, .gso_size = PAYLOAD};
+    superpacket.offload = (struct offload){.gso = protocol == IPPROTO_UDP ? OFFLOAD_UDP
+                                                  : version == 4          ? OFFLOAD_TCP4
+                                                                          : OFFLOAD_TCP6,
+                                           .gso_size = PAYLOAD};
     inner_parse(superpacket_data(&superpacket), superpacket.length, true, &inner);
 }
 

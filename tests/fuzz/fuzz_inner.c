@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* fuzz_inner: any bytes as an inner packet. What parses lies within the bytes given, parses again after a change in place, and an ICMP
- * error about it is a well-formed packet. */
+/* fuzz_inner: any bytes as an inner packet. What parses lies within the bytes given, parses again after a change in
+ * place, and an ICMP error about it is a well-formed packet. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +22,11 @@ static void check_icmp(const uint8_t *data, size_t size, uint8_t version) {
     if (length > 0) {
         assert(inner_parse(out, length, false, &inner) == 0 && inner.total_bytes == length);
         if (version == 4)
-            assert(checksum_fold(checksum_sum(out, 20)) == 0xffff && checksum_fold(checksum_sum(out + 20, length - 20)) == 0xffff);
+            assert(checksum_fold(checksum_sum(out, 20)) == 0xffff &&
+                   checksum_fold(checksum_sum(out + 20, length - 20)) == 0xffff);
         else
-            assert(checksum_fold(checksum_pseudo(out, 58, (uint32_t)length - 40) + checksum_sum(out + 40, length - 40)) == 0xffff);
+            assert(checksum_fold(checksum_pseudo(out, 58, (uint32_t)length - 40) +
+                                 checksum_sum(out + 40, length - 40)) == 0xffff);
         /* Never an error about an error. */
         assert(icmp_error(ICMP_NO_ROUTE, out, length, &source, 0, (uint8_t[ICMP_ERROR_MAX]){0}) == 0);
     }
@@ -37,7 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     uint8_t *copy;
 
     for (int superpacket = 0; superpacket < 2; superpacket++) {
-        if (inner_parse(data, size, superpacket, &inner)) continue;
+        if (inner_parse(data, size, superpacket, &inner))
+            continue;
         assert(inner.header_bytes <= inner.total_bytes && inner.total_bytes <= size);
         assert(inner.version == 4 || inner.version == 6);
         assert(inner.fragment || !inner.first_fragment);

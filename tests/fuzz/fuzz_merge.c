@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* fuzz_merge: the input is a script of six-byte steps, each of which makes the next packet of one of eight flows, mostly well-formed with right
- * checksums, now and then with a byte overwritten. What comes out of merge, cut, is what went in: byte for byte, in order within each flow.
- * (IPv4's ID is left out of the comparison where DF makes it meaningless.) */
+/* fuzz_merge: the input is a script of six-byte steps, each of which makes the next packet of one of eight flows,
+ * mostly well-formed with right checksums, now and then with a byte overwritten. What comes out of merge, cut, is what
+ * went in: byte for byte, in order within each flow. (IPv4's ID is left out of the comparison where DF makes it
+ * meaningless.) */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,8 @@ static void record(struct record *record, const uint8_t *bytes, size_t length) {
     memset(record, 0, sizeof *record);
     record->length = length;
     memcpy(record->bytes, bytes, length);
-    if (inner_parse(bytes, length, false, &inner)) return;
+    if (inner_parse(bytes, length, false, &inner))
+        return;
     record->key.version = inner.version;
     record->key.protocol = inner.protocol;
     record->key.fragment = inner.fragment;
@@ -42,8 +44,10 @@ static void record(struct record *record, const uint8_t *bytes, size_t length) {
     record->key.target = inner.target;
     record->key.source_port = inner.source_port;
     record->key.target_port = inner.target_port;
-    if (inner.fragment) record->key.source_port = record->key.target_port = 0;
-    if (inner.version == 4 && inner.dont_fragment) memset(record->bytes + 4, 0, 2), memset(record->bytes + 10, 0, 2);
+    if (inner.fragment)
+        record->key.source_port = record->key.target_port = 0;
+    if (inner.version == 4 && inner.dont_fragment)
+        memset(record->bytes + 4, 0, 2), memset(record->bytes + 10, 0, 2);
 }
 
 static void keep(void *context, struct superpacket *packet) {
@@ -76,23 +80,48 @@ static size_t make(struct made *flow, const uint8_t *step, uint8_t *bytes) {
     m.payload_bytes = (size_t)(step[1] << 8 | step[2]) % 4000;
     m.flags = step[0] & 8 ? step[3] : 16;
     switch (step[4] & 15) {
-    case 1: m.sequence += step[5]; break;
-    case 2: m.ack += step[5]; break;
-    case 3: m.window = (uint16_t)(m.window + step[5]); break;
-    case 4: m.tos = step[5]; break;
-    case 5: m.ttl = step[5]; break;
-    case 6: m.id = (uint16_t)(m.id + step[5] - 128); break;
-    case 7: m.df = step[5] & 1; break;
-    case 8: m.option_bytes = step[5] % 11 * 4u; break;
-    case 9: m.urgent = step[5]; break;
-    case 10: m.dport = step[5]; break;
-    default: break;
+    case 1:
+        m.sequence += step[5];
+        break;
+    case 2:
+        m.ack += step[5];
+        break;
+    case 3:
+        m.window = (uint16_t)(m.window + step[5]);
+        break;
+    case 4:
+        m.tos = step[5];
+        break;
+    case 5:
+        m.ttl = step[5];
+        break;
+    case 6:
+        m.id = (uint16_t)(m.id + step[5] - 128);
+        break;
+    case 7:
+        m.df = step[5] & 1;
+        break;
+    case 8:
+        m.option_bytes = step[5] % 11 * 4u;
+        break;
+    case 9:
+        m.urgent = step[5];
+        break;
+    case 10:
+        m.dport = step[5];
+        break;
+    default:
+        break;
     }
     length = made_write(&m, bytes);
-    if ((step[4] & 15) == 11) bytes[step[5] % length] = step[3];
-    if ((step[4] & 15) == 12) length = length - step[5] % length;
-    if ((step[4] & 15) == 13) bytes[length - 1 - step[5] % length] ^= step[3];
-    if (step[4] & 16) flow->df = m.df, flow->tos = m.tos, flow->option_bytes = m.option_bytes;
+    if ((step[4] & 15) == 11)
+        bytes[step[5] % length] = step[3];
+    if ((step[4] & 15) == 12)
+        length = length - step[5] % length;
+    if ((step[4] & 15) == 13)
+        bytes[length - 1 - step[5] % length] ^= step[3];
+    if (step[4] & 16)
+        flow->df = m.df, flow->tos = m.tos, flow->option_bytes = m.option_bytes;
     flow->sequence = m.sequence + (uint32_t)m.payload_bytes;
     flow->id = (uint16_t)(m.id + !(step[4] & 32));
     return length;
@@ -104,7 +133,8 @@ static void compare(void) {
     for (size_t i = 0; i < in_count; i++) {
         size_t o = 0;
 
-        while (o < out_count && (out[o].matched || memcmp(&out[o].key, &in[i].key, sizeof in[i].key) != 0)) o++;
+        while (o < out_count && (out[o].matched || memcmp(&out[o].key, &in[i].key, sizeof in[i].key) != 0))
+            o++;
         assert(o < out_count);
         assert(out[o].length == in[i].length && memcmp(out[o].bytes, in[i].bytes, in[i].length) == 0);
         out[o].matched = true;
@@ -128,19 +158,31 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     merge = merge_new(&settings);
     in_count = out_count = 0;
     for (unsigned i = 0; i < FLOWS; i++)
-        flows[i] = (struct made){.version = i & 1 ? 4 : 6, .protocol = i & 2 ? IPPROTO_TCP : i & 4 ? IPPROTO_UDP : IPPROTO_TCP, .source = (uint8_t)i,
-                                 .sport = 7, .dport = 8, .ttl = 64, .df = true, .window = 100, .options = content, .payload = content + i};
+        flows[i] = (struct made){.version = i & 1 ? 4 : 6,
+                                 .protocol = i & 2   ? IPPROTO_TCP
+                                             : i & 4 ? IPPROTO_UDP
+                                                     : IPPROTO_TCP,
+                                 .source = (uint8_t)i,
+                                 .sport = 7,
+                                 .dport = 8,
+                                 .ttl = 64,
+                                 .df = true,
+                                 .window = 100,
+                                 .options = content,
+                                 .payload = content + i};
     for (; size >= STEP_BYTES && in_count < STEPS_MAX; data += STEP_BYTES, size -= STEP_BYTES) {
         uint8_t bytes[PACKET_MAX];
         size_t length = make(&flows[data[0] & 7], data, bytes);
 
         record(&in[in_count++], bytes, length);
         assert(merge_push(merge, bytes, length) == 0);
-        if (data[0] > 250) merge_flush(merge);
+        if (data[0] > 250)
+            merge_flush(merge);
     }
     merge_flush(merge);
     merge_free(merge);
     compare();
-    for (int i = 0; i < BUF_CLASSES; i++) assert(buf_pool_used(pool, i) == 0);
+    for (int i = 0; i < BUF_CLASSES; i++)
+        assert(buf_pool_used(pool, i) == 0);
     return 0;
 }

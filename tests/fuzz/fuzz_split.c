@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* fuzz_split: eight bytes of offload data, then any packet. What split accepts it cuts into packets that parse, carry right checksums, and
- * whose payloads are the superpacket's, each byte once; merged and cut again they are the same bytes. */
+/* fuzz_split: eight bytes of offload data, then any packet. What split accepts it cuts into packets that parse, carry
+ * right checksums, and whose payloads are the superpacket's, each byte once; merged and cut again they are the same
+ * bytes. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +54,8 @@ static void merge_again(struct split *split) {
     struct segment segment;
     struct merge *merge;
 
-    if (!pool) pool = buf_pool_new(&(struct buf_pool_settings){.count = {4, 4, 4, 20}});
+    if (!pool)
+        pool = buf_pool_new(&(struct buf_pool_settings){.count = {4, 4, 4, 20}});
     settings.pool = pool;
     merge = merge_new(&settings);
     for (size_t i = 0; i < split->count; i++) {
@@ -66,7 +68,8 @@ static void merge_again(struct split *split) {
     merge_flush(merge);
     assert(again.index == split->count);
     merge_free(merge);
-    for (int i = 0; i < BUF_CLASSES; i++) assert(buf_pool_used(pool, i) == 0);
+    for (int i = 0; i < BUF_CLASSES; i++)
+        assert(buf_pool_used(pool, i) == 0);
 }
 
 /** A cut segment is a right packet. */
@@ -77,11 +80,13 @@ static void check_segment(const struct split *split, size_t index, const uint8_t
     assert(length == split_length(split, index));
     assert(inner_parse(bytes, length, false, &inner) == 0);
     assert(inner.total_bytes == length);
-    if (split->header_bytes == 0) return;
+    if (split->header_bytes == 0)
+        return;
     assert(inner.header_bytes == split->ip_bytes);
     sum = checksum_pseudo(bytes, inner.protocol, (uint32_t)length - split->ip_bytes);
     assert(checksum_fold(sum + checksum_sum(bytes + split->ip_bytes, length - split->ip_bytes)) == 0xffff);
-    if (inner.version == 4) assert(checksum_fold(checksum_sum(bytes, split->ip_bytes)) == 0xffff);
+    if (inner.version == 4)
+        assert(checksum_fold(checksum_sum(bytes, split->ip_bytes)) == 0xffff);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -91,9 +96,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct split split;
     size_t payload = 0;
 
-    if (size <= OFFLOAD_BYTES || size > OFFLOAD_BYTES + PACKET_MAX) return 0;
-    packet.offload = (struct offload){.gso = data[0] & 3, .needs_checksum = data[0] & 4, .gso_size = (uint16_t)(data[1] << 8 | data[2]),
-                                      .checksum_start = (uint16_t)(data[3] << 8 | data[4]), .checksum_offset = data[5]};
+    if (size <= OFFLOAD_BYTES || size > OFFLOAD_BYTES + PACKET_MAX)
+        return 0;
+    packet.offload = (struct offload){.gso = data[0] & 3,
+                                      .needs_checksum = data[0] & 4,
+                                      .gso_size = (uint16_t)(data[1] << 8 | data[2]),
+                                      .checksum_start = (uint16_t)(data[3] << 8 | data[4]),
+                                      .checksum_offset = data[5]};
     packet.length = (uint32_t)(size - OFFLOAD_BYTES);
     buf.data = malloc(packet.length);
     buf.capacity = packet.length;

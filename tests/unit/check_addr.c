@@ -21,7 +21,12 @@ static struct ip_prefix prefix(const char *text) {
 }
 
 START_TEST(addresses_survive_parsing_and_printing) {
-    static const char *const texts[] = {"0.0.0.0", "10.1.2.3", "255.255.255.255", "::", "::1", "2001:db8::1",
+    static const char *const texts[] = {"0.0.0.0",
+                                        "10.1.2.3",
+                                        "255.255.255.255",
+                                        "::",
+                                        "::1",
+                                        "2001:db8::1",
                                         "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"};
     char text[IP_ADDR_TEXT_MAX];
 
@@ -35,10 +40,12 @@ START_TEST(addresses_survive_parsing_and_printing) {
 END_TEST
 
 START_TEST(text_that_is_no_address_is_refused) {
-    static const char *const texts[] = {"", "1.2.3", "1.2.3.4.5", "256.1.1.1", "1.2.3.4 ", ":::", "g::", "fe80::1%eth0", "localhost"};
+    static const char *const texts[] = {"",    "1.2.3", "1.2.3.4.5",    "256.1.1.1", "1.2.3.4 ",
+                                        ":::", "g::",   "fe80::1%eth0", "localhost"};
     struct ip_addr out = {.version = 9};
 
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) ck_assert_int_lt(ip_addr_parse(texts[i], &out), 0);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        ck_assert_int_lt(ip_addr_parse(texts[i], &out), 0);
     ck_assert_uint_eq(out.version, 9);
 }
 END_TEST
@@ -82,16 +89,19 @@ START_TEST(prefixes_survive_parsing_and_printing) {
 END_TEST
 
 START_TEST(text_that_is_no_prefix_is_refused) {
-    static const char *const texts[] = {"10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/ 8", "10.0.0.0/8x", "::/129", "/8", "::/9999"};
+    static const char *const texts[] = {"10.0.0.0/",   "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/ 8",
+                                        "10.0.0.0/8x", "::/129",      "/8",          "::/9999"};
     struct ip_prefix out;
 
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) ck_assert_int_lt(ip_prefix_parse(texts[i], &out), 0);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        ck_assert_int_lt(ip_prefix_parse(texts[i], &out), 0);
 }
 END_TEST
 
 START_TEST(prefix_contains_compares_leading_bits_only) {
     struct ip_prefix p = prefix("10.128.0.0/9"), all = prefix("0.0.0.0/0"), host = prefix("2001:db8::1/128");
-    struct ip_addr in = addr("10.255.1.1"), out = addr("10.127.1.1"), six = addr("2001:db8::1"), seven = addr("2001:db8::2");
+    struct ip_addr in = addr("10.255.1.1"), out = addr("10.127.1.1"), six = addr("2001:db8::1"),
+                   seven = addr("2001:db8::2");
 
     ck_assert(ip_prefix_contains(&p, &in));
     ck_assert(!ip_prefix_contains(&p, &out));
@@ -111,7 +121,8 @@ START_TEST(prefix_first_and_last_clear_and_set_host_bits) {
     ck_assert_str_eq(ip_addr_print(&last, text), "10.1.127.255");
     last = ip_prefix_last(&q);
     ck_assert_str_eq(ip_addr_print(&last, text), "2001:db8:0:7:ffff:ffff:ffff:ffff");
-    for (size_t i = 4; i < 16; i++) ck_assert_uint_eq(first.bytes[i], 0);
+    for (size_t i = 4; i < 16; i++)
+        ck_assert_uint_eq(first.bytes[i], 0);
 }
 END_TEST
 
@@ -122,7 +133,8 @@ START_TEST(range_becomes_the_fewest_prefixes) {
     char text[IP_PREFIX_TEXT_MAX];
 
     ck_assert_uint_eq(ip_range_to_prefixes(&r, out, 254), 4);
-    for (size_t i = 0; i < 4; i++) ck_assert_str_eq(ip_prefix_print(&out[i], text), want[i]);
+    for (size_t i = 0; i < 4; i++)
+        ck_assert_str_eq(ip_prefix_print(&out[i], text), want[i]);
 }
 END_TEST
 
@@ -156,7 +168,8 @@ END_TEST
 
 START_TEST(endpoints_survive_parsing_and_printing) {
     static const char *const texts[] = {"10.0.0.1:443", "[2001:db8::1]:65535", "[::]:0", "0.0.0.0:1"};
-    static const char *const bad[] = {"10.0.0.1", "10.0.0.1:", "10.0.0.1:65536", "[::1]", "[::1]:", "::1:443", "[10.0.0.1]:443", ":443", "[::1]443"};
+    static const char *const bad[] = {
+        "10.0.0.1", "10.0.0.1:", "10.0.0.1:65536", "[::1]", "[::1]:", "::1:443", "[10.0.0.1]:443", ":443", "[::1]443"};
     union sock_addr a, b;
     char text[SOCK_ADDR_TEXT_MAX];
 
@@ -166,7 +179,8 @@ START_TEST(endpoints_survive_parsing_and_printing) {
         b = a;
         ck_assert(sock_addr_equal(&a, &b));
     }
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) ck_assert_msg(sock_addr_parse(bad[i], &a) < 0, "%s", bad[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert_msg(sock_addr_parse(bad[i], &a) < 0, "%s", bad[i]);
 }
 END_TEST
 

@@ -14,7 +14,10 @@ static struct buf_pool *pool_of(size_t a, size_t b, size_t c, size_t d) {
 }
 
 START_TEST(smallest_class_that_fits_is_taken) {
-    static const struct { size_t want, capacity; } cases[] = {{0, 256}, {256, 256}, {257, 2048}, {2049, 9216}, {9217, BUF_LARGE_BYTES}, {BUF_LARGE_BYTES, BUF_LARGE_BYTES}};
+    static const struct {
+        size_t want, capacity;
+    } cases[] = {
+        {0, 256}, {256, 256}, {257, 2048}, {2049, 9216}, {9217, BUF_LARGE_BYTES}, {BUF_LARGE_BYTES, BUF_LARGE_BYTES}};
     struct buf_pool *pool = pool_of(2, 1, 1, 2);
     struct buf *held[6];
 

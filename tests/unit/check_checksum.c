@@ -15,7 +15,8 @@ START_TEST(sum_agrees_with_the_plain_method_at_every_length_and_alignment) {
     made_fill(&seed, data, sizeof data);
     for (size_t length = 0; length <= 2000; length += length < 300 ? 1 : 37)
         for (size_t offset = 0; offset < 33; offset += offset < 9 ? 1 : 5)
-            ck_assert_uint_eq(ntohs(checksum_fold(checksum_sum(data + offset, length))), made_fold(made_sum(data + offset, length)));
+            ck_assert_uint_eq(ntohs(checksum_fold(checksum_sum(data + offset, length))),
+                              made_fold(made_sum(data + offset, length)));
 }
 END_TEST
 
@@ -49,10 +50,18 @@ START_TEST(pseudo_header_counts_addresses_protocol_and_length) {
     uint8_t packet[200], payload[64] = {1, 2, 3};
 
     for (int version = 4; version <= 6; version += 2) {
-        struct made m = {.version = version, .protocol = IPPROTO_TCP, .source = 1, .target = 2, .ttl = 9, .payload = payload, .payload_bytes = 33};
+        struct made m = {.version = version,
+                         .protocol = IPPROTO_TCP,
+                         .source = 1,
+                         .target = 2,
+                         .ttl = 9,
+                         .payload = payload,
+                         .payload_bytes = 33};
         size_t length = made_write(&m, packet), ip = version == 4 ? 20 : 40;
 
-        ck_assert_uint_eq(checksum_fold(checksum_pseudo(packet, IPPROTO_TCP, (uint32_t)(length - ip)) + checksum_sum(packet + ip, length - ip)), 0xffff);
+        ck_assert_uint_eq(checksum_fold(checksum_pseudo(packet, IPPROTO_TCP, (uint32_t)(length - ip)) +
+                                        checksum_sum(packet + ip, length - ip)),
+                          0xffff);
     }
 }
 END_TEST

@@ -17,8 +17,16 @@ static void setup(void) {
 }
 
 static size_t write_packet(int version, int protocol, size_t payload_bytes) {
-    struct made m = {.version = version, .protocol = protocol, .source = 5, .target = 6, .sport = 1, .dport = 2, .ttl = 61, .df = true,
-                     .payload = content, .payload_bytes = payload_bytes};
+    struct made m = {.version = version,
+                     .protocol = protocol,
+                     .source = 5,
+                     .target = 6,
+                     .sport = 1,
+                     .dport = 2,
+                     .ttl = 61,
+                     .df = true,
+                     .payload = content,
+                     .payload_bytes = payload_bytes};
 
     return made_write(&m, packet);
 }
@@ -55,8 +63,11 @@ START_TEST(too_big_carries_the_mtu_and_quotes_the_packet) {
 END_TEST
 
 START_TEST(reasons_become_type_and_code) {
-    static const uint8_t want[][5] = {{ICMP_TOO_BIG, 3, 4, 2, 0}, {ICMP_NO_ROUTE, 3, 0, 1, 0}, {ICMP_PROHIBITED, 3, 13, 1, 1},
-                                      {ICMP_ADDRESS_UNREACHABLE, 3, 1, 1, 3}, {ICMP_TIME_EXCEEDED, 11, 0, 3, 0}};
+    static const uint8_t want[][5] = {{ICMP_TOO_BIG, 3, 4, 2, 0},
+                                      {ICMP_NO_ROUTE, 3, 0, 1, 0},
+                                      {ICMP_PROHIBITED, 3, 13, 1, 1},
+                                      {ICMP_ADDRESS_UNREACHABLE, 3, 1, 1, 3},
+                                      {ICMP_TIME_EXCEEDED, 11, 0, 3, 0}};
 
     for (size_t i = 0; i < 5; i++) {
         ck_assert_uint_eq(error_about(want[i][0], write_packet(4, IPPROTO_TCP, 10)), 28 + 50);
@@ -126,13 +137,16 @@ START_TEST(limit_allows_bursts_of_fifty_and_a_hundred_a_second) {
     struct icmp_limit limit = {0};
     unsigned allowed = 0;
 
-    for (unsigned i = 0; i < 1000; i++) allowed += icmp_limit_allows(&limit, 5) != 0;
+    for (unsigned i = 0; i < 1000; i++)
+        allowed += icmp_limit_allows(&limit, 5) != 0;
     ck_assert_uint_eq(allowed, 50);
     allowed = 0;
-    for (uint64_t now = 5; now < 10 * NS_PER_SEC; now += NS_PER_MS) allowed += icmp_limit_allows(&limit, now) != 0;
+    for (uint64_t now = 5; now < 10 * NS_PER_SEC; now += NS_PER_MS)
+        allowed += icmp_limit_allows(&limit, now) != 0;
     ck_assert(allowed >= 995 && allowed <= 1000);
     allowed = 0;
-    for (unsigned i = 0; i < 1000; i++) allowed += icmp_limit_allows(&limit, 100 * NS_PER_SEC) != 0;
+    for (unsigned i = 0; i < 1000; i++)
+        allowed += icmp_limit_allows(&limit, 100 * NS_PER_SEC) != 0;
     ck_assert_uint_eq(allowed, 50);
 }
 END_TEST

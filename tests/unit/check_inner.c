@@ -12,8 +12,17 @@ static uint8_t packet[2000];
 
 static size_t write_packet(int version, int protocol) {
     static const uint8_t payload[100] = {9, 8, 7, 6, 5, 4, 3, 2};
-    struct made m = {.version = version, .protocol = protocol, .source = 5, .target = 6, .sport = 4321, .dport = 443, .tos = 0xba, .ttl = 61,
-                     .df = true, .payload = payload, .payload_bytes = sizeof payload};
+    struct made m = {.version = version,
+                     .protocol = protocol,
+                     .source = 5,
+                     .target = 6,
+                     .sport = 4321,
+                     .dport = 443,
+                     .tos = 0xba,
+                     .ttl = 61,
+                     .df = true,
+                     .payload = payload,
+                     .payload_bytes = sizeof payload};
 
     return made_write(&m, packet);
 }
@@ -58,7 +67,8 @@ START_TEST(every_truncation_is_refused) {
         struct inner inner = {.version = 99};
 
         for (size_t short_length = 0; short_length < length; short_length++)
-            ck_assert_int_eq(inner_parse(packet, short_length, false, &inner), short_length < (version == 4 ? 20 : 40) ? -EINVAL : -EMSGSIZE);
+            ck_assert_int_eq(inner_parse(packet, short_length, false, &inner),
+                             short_length < (version == 4 ? 20 : 40) ? -EINVAL : -EMSGSIZE);
         ck_assert_uint_eq(inner.version, 99);
     }
 }
@@ -161,13 +171,19 @@ START_TEST(hash_is_the_flows_and_the_keys) {
         a.source_port = (uint16_t)i;
         seen[inner_flow_hash(&a, key) & 15]++;
     }
-    for (unsigned i = 0; i < 16; i++) ck_assert(seen[i] > 850 && seen[i] < 1150);
+    for (unsigned i = 0; i < 16; i++)
+        ck_assert(seen[i] > 850 && seen[i] < 1150);
 }
 END_TEST
 
 START_TEST(hop_limit_goes_down_and_the_checksum_stays_right) {
     for (unsigned ttl = 255; ttl > 1; ttl--) {
-        struct made m = {.version = 4, .protocol = IPPROTO_ICMP, .ttl = (uint8_t)ttl, .source = (uint8_t)(ttl * 7), .id = (uint16_t)(ttl * 257)}, less = m;
+        struct made m = {.version = 4,
+                         .protocol = IPPROTO_ICMP,
+                         .ttl = (uint8_t)ttl,
+                         .source = (uint8_t)(ttl * 7),
+                         .id = (uint16_t)(ttl * 257)},
+                    less = m;
         uint8_t want[40];
         size_t length = made_write(&m, packet);
 
@@ -187,11 +203,13 @@ END_TEST
 START_TEST(congestion_is_marked_on_capable_packets_only) {
     for (int version = 4; version <= 6; version += 2)
         for (uint8_t ecn = 0; ecn < 4; ecn++) {
-            struct made m = {.version = version, .protocol = IPPROTO_ICMP, .ttl = 9, .tos = (uint8_t)(0xb8 | ecn)}, marked = m;
+            struct made m = {.version = version, .protocol = IPPROTO_ICMP, .ttl = 9, .tos = (uint8_t)(0xb8 | ecn)},
+                        marked = m;
             uint8_t want[40];
             size_t length = made_write(&m, packet);
 
-            if (ecn) marked.tos |= 3;
+            if (ecn)
+                marked.tos |= 3;
             made_write(&marked, want);
             ck_assert(inner_mark_ce(packet) == (ecn != 0));
             ck_assert_mem_eq(packet, want, length);

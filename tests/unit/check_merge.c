@@ -43,22 +43,26 @@ static void setup(void) {
 }
 
 static void forget(void) {
-    for (size_t i = 0; i < emitted_count; i++) buf_unref(emitted[i].buf);
+    for (size_t i = 0; i < emitted_count; i++)
+        buf_unref(emitted[i].buf);
     emitted_count = 0;
 }
 
 static void teardown(void) {
     forget();
     merge_free(merge);
-    for (int i = 0; i < BUF_CLASSES; i++) ck_assert_uint_eq(buf_pool_used(pool, i), 0);
+    for (int i = 0; i < BUF_CLASSES; i++)
+        ck_assert_uint_eq(buf_pool_used(pool, i), 0);
     buf_pool_free(pool);
 }
 
 static void record(struct tape *tape, const uint8_t *a, size_t a_bytes, const uint8_t *b, size_t b_bytes) {
     ck_assert_uint_lt(tape->used + a_bytes + b_bytes, BYTES_MAX);
     ck_assert_uint_lt(tape->count, EMITTED_MAX);
-    if (a_bytes) memcpy(tape->bytes + tape->used, a, a_bytes);
-    if (b_bytes) memcpy(tape->bytes + tape->used + a_bytes, b, b_bytes);
+    if (a_bytes)
+        memcpy(tape->bytes + tape->used, a, a_bytes);
+    if (b_bytes)
+        memcpy(tape->bytes + tape->used + a_bytes, b, b_bytes);
     tape->used += a_bytes + b_bytes;
     tape->lengths[tape->count++] = a_bytes + b_bytes;
 }
@@ -109,9 +113,22 @@ static size_t flush_same(void) {
 }
 
 static struct made words(int version, int protocol, size_t payload_bytes) {
-    return (struct made){.version = version, .protocol = protocol, .source = 5, .target = 6, .sport = 1234, .dport = 443, .tos = 2, .ttl = 61,
-                         .id = 0xfffe, .df = true, .sequence = 0xfffffff0, .ack = 77, .flags = ACK, .window = 501,
-                         .payload = content, .payload_bytes = payload_bytes};
+    return (struct made){.version = version,
+                         .protocol = protocol,
+                         .source = 5,
+                         .target = 6,
+                         .sport = 1234,
+                         .dport = 443,
+                         .tos = 2,
+                         .ttl = 61,
+                         .id = 0xfffe,
+                         .df = true,
+                         .sequence = 0xfffffff0,
+                         .ack = 77,
+                         .flags = ACK,
+                         .window = 501,
+                         .payload = content,
+                         .payload_bytes = payload_bytes};
 }
 
 /** Move on to the packet that follows. */
@@ -127,7 +144,8 @@ START_TEST(consecutive_segments_become_one_superpacket) {
             for (size_t size = 1; size <= 1400; size += 233) {
                 struct made m = words(version, udp ? IPPROTO_UDP : IPPROTO_TCP, size);
 
-                for (int i = 0; i < 40; i++, advance(&m)) push(&m);
+                for (int i = 0; i < 40; i++, advance(&m))
+                    push(&m);
                 ck_assert_uint_eq(emitted_count, 0);
                 ck_assert_uint_eq(flush_same(), 1);
             }
@@ -142,7 +160,8 @@ START_TEST(merged_superpacket_says_what_the_kernel_wants_to_know) {
             const struct offload *o = &emitted[0].offload;
             uint8_t *data;
 
-            for (int i = 0; i < 3; i++, advance(&m)) push(&m);
+            for (int i = 0; i < 3; i++, advance(&m))
+                push(&m);
             merge_flush(merge);
             data = superpacket_data(&emitted[0]);
             ck_assert_uint_eq(emitted[0].length, ip + l4 + 3000);
@@ -155,9 +174,12 @@ START_TEST(merged_superpacket_says_what_the_kernel_wants_to_know) {
             /* The field holds the folded, not complemented, sum of the pseudo-header. */
             ck_assert_int_eq(data[ip + field] << 8 | data[ip + field + 1],
                              made_fold(made_sum_l4(data, emitted[0].length) - made_sum(data + ip, l4 + 3000)));
-            if (version == 4) ck_assert_uint_eq(made_fold(made_sum(data, 20)), 0xffff);
-            ck_assert_int_eq(version == 4 ? data[2] << 8 | data[3] : (data[4] << 8 | data[5]) + 40, (int)emitted[0].length);
-            if (udp) ck_assert_int_eq(data[ip + 4] << 8 | data[ip + 5], 3008);
+            if (version == 4)
+                ck_assert_uint_eq(made_fold(made_sum(data, 20)), 0xffff);
+            ck_assert_int_eq(version == 4 ? data[2] << 8 | data[3] : (data[4] << 8 | data[5]) + 40,
+                             (int)emitted[0].length);
+            if (udp)
+                ck_assert_int_eq(data[ip + 4] << 8 | data[ip + 5], 3008);
             forget();
         }
 }
@@ -204,9 +226,11 @@ END_TEST
 START_TEST(superpackets_stay_within_sixteen_bits_and_64_datagrams) {
     struct made m = words(4, IPPROTO_TCP, 1400), u = words(4, IPPROTO_UDP, 10);
 
-    for (int i = 0; i < 140; i++, advance(&m)) push(&m);
+    for (int i = 0; i < 140; i++, advance(&m))
+        push(&m);
     ck_assert_uint_eq(flush_same(), 4);
-    for (int i = 0; i < 140; i++, advance(&u)) push(&u);
+    for (int i = 0; i < 140; i++, advance(&u))
+        push(&u);
     ck_assert_uint_eq(flush_same(), 3);
 }
 END_TEST
@@ -222,8 +246,10 @@ static void never_joined(int version, int protocol, void (*change)(struct made *
     ck_assert_uint_eq(flush_same(), 2);
 }
 
-#define CHANGE(name, what) \
-    static void name(struct made *m) { what; }
+#define CHANGE(name, what)                                                                                             \
+    static void name(struct made *m) {                                                                                 \
+        what;                                                                                                          \
+    }
 CHANGE(other_tos, m->tos = 3)
 CHANGE(other_ttl, m->ttl = 62)
 CHANGE(other_df, m->df = false)
@@ -250,15 +276,19 @@ CHANGE(no_payload, m->payload_bytes = 0)
 
 START_TEST(packets_of_different_headers_are_not_joined) {
     for (int version = 4; version <= 6; version += 2) {
-        static void (*const both[])(struct made *) = {other_tos, other_ttl, other_sport, other_dport, other_source, other_target};
-        static void (*const tcp[])(struct made *) = {gap, overlap, other_ack, other_window, other_urgent, more_options, with_ece, with_fin,
-                                                     with_syn, with_rst, with_urg, with_cwr, without_ack, no_payload};
+        static void (*const both[])(struct made *) = {other_tos,   other_ttl,    other_sport,
+                                                      other_dport, other_source, other_target};
+        static void (*const tcp[])(struct made *) = {gap,          overlap,  other_ack,   other_window, other_urgent,
+                                                     more_options, with_ece, with_fin,    with_syn,     with_rst,
+                                                     with_urg,     with_cwr, without_ack, no_payload};
         static void (*const four[])(struct made *) = {other_df, jumping_id, backward_id};
 
         for (size_t i = 0; i < sizeof both / sizeof *both; i++)
             never_joined(version, IPPROTO_TCP, both[i]), never_joined(version, IPPROTO_UDP, both[i]);
-        for (size_t i = 0; i < sizeof tcp / sizeof *tcp; i++) never_joined(version, IPPROTO_TCP, tcp[i]);
-        if (version == 6) continue;
+        for (size_t i = 0; i < sizeof tcp / sizeof *tcp; i++)
+            never_joined(version, IPPROTO_TCP, tcp[i]);
+        if (version == 6)
+            continue;
         for (size_t i = 0; i < sizeof four / sizeof *four; i++)
             never_joined(4, IPPROTO_TCP, four[i]), never_joined(4, IPPROTO_UDP, four[i]);
     }
@@ -288,7 +318,8 @@ START_TEST(ece_on_all_and_equal_options_are_joined) {
     m.flags = ACK | ECE;
     m.options = content + 9;
     m.option_bytes = 12;
-    for (int i = 0; i < 5; i++, advance(&m)) push(&m);
+    for (int i = 0; i < 5; i++, advance(&m))
+        push(&m);
     ck_assert_uint_eq(flush_same(), 1);
 }
 END_TEST
@@ -299,7 +330,8 @@ START_TEST(fixed_id_joins_only_under_df) {
 
     for (int df = 0; df < 2; df++) {
         m.df = df != 0;
-        for (int i = 0; i < 3; i++) push(&m);
+        for (int i = 0; i < 3; i++)
+            push(&m);
         merge_flush(merge);
         superpackets = emitted_count;
         forget();
@@ -323,7 +355,8 @@ START_TEST(flipped_bit_comes_out_with_the_same_bad_checksum) {
                     uint8_t packet[1500];
                     size_t length = made_write(&m, packet);
 
-                    if (i == bad) packet[length - 500] ^= 4;
+                    if (i == bad)
+                        packet[length - 500] ^= 4;
                     push_bytes(packet, length);
                 }
                 /* The bad one alone, and whatever was before and after it. */
@@ -458,7 +491,8 @@ static size_t gather(const struct tape *tape, unsigned flow, uint8_t *to) {
     size_t at = 0, used = 0;
 
     for (size_t i = 0; i < tape->count; at += tape->lengths[i++]) {
-        if (flow_of(tape->bytes + at) != flow) continue;
+        if (flow_of(tape->bytes + at) != flow)
+            continue;
         memcpy(to + used, tape->bytes + at, tape->lengths[i]);
         used += tape->lengths[i];
     }
@@ -474,15 +508,23 @@ static void random_step(uint64_t *seed, struct made *m) {
 
     m->payload_bytes = dice < 80 ? usual : made_random(seed) % usual;
     m->flags = ACK;
-    if (m->protocol == IPPROTO_UDP && m->payload_bytes == 0) m->payload_bytes = 1;
-    if (dice >= 90) m->flags = (uint8_t)(ACK | (1u << made_random(seed) % 8));
-    if (dice == 81) m->ack++;
-    if (dice == 82) m->window++;
-    if (dice == 83) m->tos ^= 1;
-    if (dice == 84) m->sequence -= 10;
-    if (dice == 85) m->id += 10;
+    if (m->protocol == IPPROTO_UDP && m->payload_bytes == 0)
+        m->payload_bytes = 1;
+    if (dice >= 90)
+        m->flags = (uint8_t)(ACK | (1u << made_random(seed) % 8));
+    if (dice == 81)
+        m->ack++;
+    if (dice == 82)
+        m->window++;
+    if (dice == 83)
+        m->tos ^= 1;
+    if (dice == 84)
+        m->sequence -= 10;
+    if (dice == 85)
+        m->id += 10;
     length = made_write(m, packet);
-    if (dice == 86 && m->payload_bytes) packet[length - 1 - made_random(seed) % m->payload_bytes] ^= 1;
+    if (dice == 86 && m->payload_bytes)
+        packet[length - 1 - made_random(seed) % m->payload_bytes] ^= 1;
     push_bytes(packet, length);
     advance(m);
 }
@@ -502,9 +544,12 @@ START_TEST(random_interleaved_flows_come_back_byte_for_byte) {
     for (int step = 0; step < 600; step++) {
         unsigned flow = made_random(&seed) % (_i % 2 ? FLOWS : 6);
 
-        for (unsigned run = made_random(&seed) % 8; run > 0 && in.count < 3000; run--) random_step(&seed, &flows[flow]);
-        if (made_random(&seed) % 60 == 0) merge_flush(merge);
-        if (emitted_count > 400) cut(), forget();
+        for (unsigned run = made_random(&seed) % 8; run > 0 && in.count < 3000; run--)
+            random_step(&seed, &flows[flow]);
+        if (made_random(&seed) % 60 == 0)
+            merge_flush(merge);
+        if (emitted_count > 400)
+            cut(), forget();
     }
     merge_flush(merge);
     cut();

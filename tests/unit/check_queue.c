@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* check_queue: FQ-CoDel in virtual time. A drain takes segments at a given rate, sources fill, and the outcome is compared with what RFC 8290
- * promises. */
+/* check_queue: FQ-CoDel in virtual time. A drain takes segments at a given rate, sources fill, and the outcome is
+ * compared with what RFC 8290 promises. */
 #include "bond/queue.h"
 
 #include <check.h>
@@ -30,19 +30,31 @@ static void setup(void) {
 
 static void teardown(void) {
     queue_free(queue);
-    for (int i = 0; i < BUF_CLASSES; i++) ck_assert_uint_eq(buf_pool_used(pool, i), 0);
+    for (int i = 0; i < BUF_CLASSES; i++)
+        ck_assert_uint_eq(buf_pool_used(pool, i), 0);
     buf_pool_free(pool);
 }
 
 /** A packet of a flow, TCP superpacket when gso_size is given, else UDP. */
 static struct superpacket make(unsigned flow, size_t payload_bytes, uint16_t gso_size, uint8_t tos) {
-    struct made m = {.version = 4, .protocol = gso_size ? IPPROTO_TCP : IPPROTO_UDP, .source = (uint8_t)flow, .target = 1, .sport = 9, .dport = 8,
-                     .ttl = 64, .df = true, .tos = tos, .flags = ACK, .payload = content, .payload_bytes = payload_bytes};
+    struct made m = {.version = 4,
+                     .protocol = gso_size ? IPPROTO_TCP : IPPROTO_UDP,
+                     .source = (uint8_t)flow,
+                     .target = 1,
+                     .sport = 9,
+                     .dport = 8,
+                     .ttl = 64,
+                     .df = true,
+                     .tos = tos,
+                     .flags = ACK,
+                     .payload = content,
+                     .payload_bytes = payload_bytes};
     struct superpacket packet = {.buf = buf_get(pool, payload_bytes + 100), .offset = 32};
 
     ck_assert_ptr_nonnull(packet.buf);
     packet.length = (uint32_t)made_write(&m, superpacket_data(&packet));
-    if (gso_size) packet.offload = (struct offload){.gso = OFFLOAD_TCP4, .gso_size = gso_size, .needs_checksum = true};
+    if (gso_size)
+        packet.offload = (struct offload){.gso = OFFLOAD_TCP4, .gso_size = gso_size, .needs_checksum = true};
     return packet;
 }
 
@@ -52,7 +64,8 @@ static int put_packet(struct superpacket packet, uint64_t now) {
 
     ck_assert_int_eq(inner_parse(superpacket_data(&packet), packet.length, true, &inner), 0);
     error = queue_put(queue, &packet, &inner, now);
-    if (error) buf_unref(packet.buf);
+    if (error)
+        buf_unref(packet.buf);
     return error;
 }
 
@@ -70,7 +83,8 @@ static unsigned flow_of(const struct queue_item *item) {
 static size_t drain(uint64_t now) {
     size_t n = 0;
 
-    for (; queue_peek(queue, now); n++) queue_commit(queue);
+    for (; queue_peek(queue, now); n++)
+        queue_commit(queue);
     return n;
 }
 
@@ -84,7 +98,8 @@ START_TEST(empty_queue_shows_nothing) {
 END_TEST
 
 START_TEST(one_flow_leaves_in_order) {
-    for (unsigned i = 0; i < 20; i++) ck_assert_int_eq(put_packet(make(1, 100 + i, 0, 0), 5), 0);
+    for (unsigned i = 0; i < 20; i++)
+        ck_assert_int_eq(put_packet(make(1, 100 + i, 0, 0), 5), 0);
     ck_assert_uint_eq(queue_packets(queue), 20);
     for (unsigned i = 0; i < 20; i++) {
         const struct queue_item *item = queue_peek(queue, 6);
@@ -103,7 +118,8 @@ START_TEST(shown_segment_stays_shown_until_committed) {
     put(1, 0);
     ck_assert_uint_eq(flow_of(queue_peek(queue, 0)), 1);
     put(2, 0);
-    for (uint64_t t = 0; t < 5 * NS_PER_SEC; t += NS_PER_SEC / 3) ck_assert_uint_eq(flow_of(queue_peek(queue, t)), 1);
+    for (uint64_t t = 0; t < 5 * NS_PER_SEC; t += NS_PER_SEC / 3)
+        ck_assert_uint_eq(flow_of(queue_peek(queue, t)), 1);
     queue_commit(queue);
     item = queue_peek(queue, NS_PER_SEC);
     ck_assert_uint_eq(flow_of(item), 2);
@@ -169,10 +185,14 @@ START_TEST(flows_share_by_bytes_whatever_their_packets) {
     /* Superpackets of 1400, plain packets of 1000, of 200, and one flow of superpackets of 300. */
     uint64_t sent[5] = {0}, total = 0;
 
-    for (unsigned i = 0; i < 8; i++) ck_assert_int_eq(put_packet(make(1, 60000, 1360, 0), 0), 0);
-    for (unsigned i = 0; i < 480; i++) put(2, 0);
-    for (unsigned i = 0; i < 2400; i++) ck_assert_int_eq(put_packet(make(3, 172, 0, 0), 0), 0);
-    for (unsigned i = 0; i < 10; i++) ck_assert_int_eq(put_packet(make(4, 60000, 260, 0), 0), 0);
+    for (unsigned i = 0; i < 8; i++)
+        ck_assert_int_eq(put_packet(make(1, 60000, 1360, 0), 0), 0);
+    for (unsigned i = 0; i < 480; i++)
+        put(2, 0);
+    for (unsigned i = 0; i < 2400; i++)
+        ck_assert_int_eq(put_packet(make(3, 172, 0, 0), 0), 0);
+    for (unsigned i = 0; i < 10; i++)
+        ck_assert_int_eq(put_packet(make(4, 60000, 260, 0), 0), 0);
     while (total < 1200000) {
         const struct queue_item *item = queue_peek(queue, 1);
 
@@ -188,7 +208,8 @@ START_TEST(flows_share_by_bytes_whatever_their_packets) {
 END_TEST
 
 START_TEST(sparse_flow_goes_first) {
-    for (unsigned i = 0; i < 400; i++) put(1 + i % 4, 0);
+    for (unsigned i = 0; i < 400; i++)
+        put(1 + i % 4, 0);
     for (unsigned i = 0; i < 20; i++) {
         queue_peek(queue, 0);
         queue_commit(queue);
@@ -206,7 +227,8 @@ START_TEST(sparse_flow_goes_first) {
 }
 END_TEST
 
-/** Feed flow 1 at in_bps and drain at out_bps, both in packets of 1000 bytes, for a while. @return ns of the longest wait in the last half */
+/** Feed flow 1 at in_bps and drain at out_bps, both in packets of 1000 bytes, for a while. @return ns of the longest
+ * wait in the last half */
 static uint64_t run(uint64_t from, uint64_t duration, uint64_t in_bps, uint64_t out_bps, uint8_t tos) {
     uint64_t next_in = from, next_out = from, worst = 0;
 
@@ -217,7 +239,8 @@ static uint64_t run(uint64_t from, uint64_t duration, uint64_t in_bps, uint64_t 
         } else {
             const struct queue_item *item = queue_peek(queue, next_out);
 
-            if (item && next_out > from + duration / 2 && next_out - item->queued_at > worst) worst = next_out - item->queued_at;
+            if (item && next_out > from + duration / 2 && next_out - item->queued_at > worst)
+                worst = next_out - item->queued_at;
             queue_commit(queue);
             next_out += 8000 * NS_PER_SEC / out_bps;
         }
@@ -245,8 +268,10 @@ START_TEST(burst_that_drains_within_the_interval_is_left_alone) {
         uint64_t now = round * NS_PER_SEC;
 
         /* 90 packets of 0.8 ms: the last waits 72 ms. */
-        for (unsigned i = 0; i < 90; i++) put(1, now);
-        for (; queue_peek(queue, now); now += 800 * NS_PER_US) queue_commit(queue);
+        for (unsigned i = 0; i < 90; i++)
+            put(1, now);
+        for (; queue_peek(queue, now); now += 800 * NS_PER_US)
+            queue_commit(queue);
     }
     ck_assert_uint_eq(queue_stats(queue)->codel_drops, 0);
     ck_assert_uint_eq(queue_stats(queue)->sent_segments, 1800);
@@ -282,14 +307,16 @@ END_TEST
 static void find_mark(uint16_t gso_size, struct segment *segment, size_t *length) {
     uint64_t now = 0;
 
-    for (int i = 0; i < 400; i++) ck_assert_int_eq(put_packet(make(7, 1000, gso_size, 2), 0), 0);
+    for (int i = 0; i < 400; i++)
+        ck_assert_int_eq(put_packet(make(7, 1000, gso_size, 2), 0), 0);
     for (;; now += 10 * NS_PER_MS) {
         const struct queue_item *item = queue_peek(queue, now);
 
         ck_assert_ptr_nonnull(item);
         queue_build(item, segment);
         *length = item->length;
-        if (item->mark_ce) return;
+        if (item->mark_ce)
+            return;
         queue_commit(queue);
     }
 }
@@ -314,8 +341,10 @@ END_TEST
 
 START_TEST(overflow_by_bytes_hits_the_fattest_flow) {
     remake(4000, 200000);
-    for (unsigned i = 0; i < 10; i++) put(2, 0), put(3, 0);
-    for (unsigned i = 0; i < 1000; i++) put(1, 0);
+    for (unsigned i = 0; i < 10; i++)
+        put(2, 0), put(3, 0);
+    for (unsigned i = 0; i < 1000; i++)
+        put(1, 0);
     ck_assert_uint_le(queue_bytes(queue), 200000);
     ck_assert_uint_eq(queue_stats(queue)->overflow_drops, 820);
     ck_assert_int_eq(put_packet(make(1, 60000, 1400, 0), 0), 0);
@@ -323,7 +352,8 @@ START_TEST(overflow_by_bytes_hits_the_fattest_flow) {
     {
         size_t left[4] = {0};
 
-        for (const struct queue_item *item; (item = queue_peek(queue, 0)); queue_commit(queue)) left[flow_of(item)]++;
+        for (const struct queue_item *item; (item = queue_peek(queue, 0)); queue_commit(queue))
+            left[flow_of(item)]++;
         ck_assert_uint_eq(left[2], 10);
         ck_assert_uint_eq(left[3], 10);
     }
@@ -332,10 +362,13 @@ END_TEST
 
 START_TEST(overflow_by_packets_hits_the_fattest_flow_even_when_shown) {
     remake(50, 8 << 20);
-    for (unsigned i = 0; i < 45; i++) put(1, i);
-    for (unsigned i = 0; i < 5; i++) put(2, 0);
+    for (unsigned i = 0; i < 45; i++)
+        put(1, i);
+    for (unsigned i = 0; i < 5; i++)
+        put(2, 0);
     ck_assert_uint_eq(flow_of(queue_peek(queue, 0)), 1);
-    for (unsigned i = 0; i < 5; i++) put(2, 0);
+    for (unsigned i = 0; i < 5; i++)
+        put(2, 0);
     ck_assert_uint_eq(queue_packets(queue), 50);
     ck_assert_uint_eq(queue_stats(queue)->overflow_drops, 5);
     ck_assert_uint_eq(queue_peek(queue, 0)->queued_at, 5);
@@ -346,7 +379,8 @@ END_TEST
 START_TEST(overflow_by_memory_counts_buffers) {
     queue_free(queue);
     queue = queue_new(&(struct queue_settings){.max_packets = 100, .max_bytes = 8 << 20, .max_memory = 3 * 2048 + 100});
-    for (unsigned i = 0; i < 10; i++) put(i, 0);
+    for (unsigned i = 0; i < 10; i++)
+        put(i, 0);
     ck_assert_uint_eq(queue_packets(queue), 3);
     ck_assert_uint_eq(buf_pool_used(pool, BUF_2048), 3);
     ck_assert_int_eq(put_packet(make(1, 9500, 1000, 0), 0), -EMSGSIZE);
@@ -406,7 +440,8 @@ START_TEST(random_use_keeps_the_books_and_gives_every_buffer_back) {
     }
     drain(now);
     ck_assert_uint_eq(queue_bytes(queue) + queue_packets(queue), 0);
-    for (int i = 0; i < BUF_CLASSES; i++) ck_assert_uint_eq(buf_pool_used(pool, i), 0);
+    for (int i = 0; i < BUF_CLASSES; i++)
+        ck_assert_uint_eq(buf_pool_used(pool, i), 0);
 }
 END_TEST
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* check_split: each segment cut from a superpacket is compared with the packet that the sender would have sent itself. */
+/* check_split: each segment cut from a superpacket is compared with the packet that the sender would have sent itself.
+ */
 #include "packet/split.h"
 
 #include <check.h>
@@ -21,17 +22,32 @@ static void setup(void) {
 }
 
 static void teardown(void) {
-    for (int i = 0; i < BUF_CLASSES; i++) ck_assert_uint_eq(buf_pool_used(pool, i), 0);
+    for (int i = 0; i < BUF_CLASSES; i++)
+        ck_assert_uint_eq(buf_pool_used(pool, i), 0);
     buf_pool_free(pool);
 }
 
 static struct made words(int version, int protocol, uint8_t flags, size_t payload_bytes) {
-    return (struct made){.version = version, .protocol = protocol, .source = 5, .target = 6, .sport = 1234, .dport = 443, .tos = 0xb9, .ttl = 61,
-                         .id = 0xfffe, .df = true, .sequence = 0xfffffff0, .ack = 77, .flags = flags, .window = 501,
-                         .payload = content, .payload_bytes = payload_bytes};
+    return (struct made){.version = version,
+                         .protocol = protocol,
+                         .source = 5,
+                         .target = 6,
+                         .sport = 1234,
+                         .dport = 443,
+                         .tos = 0xb9,
+                         .ttl = 61,
+                         .id = 0xfffe,
+                         .df = true,
+                         .sequence = 0xfffffff0,
+                         .ack = 77,
+                         .flags = flags,
+                         .window = 501,
+                         .payload = content,
+                         .payload_bytes = payload_bytes};
 }
 
-/** A superpacket as the kernel would give it: lengths right, layer-4 checksum partial (here: rubbish that must not matter). */
+/** A superpacket as the kernel would give it: lengths right, layer-4 checksum partial (here: rubbish that must not
+ * matter). */
 static struct superpacket glue(const struct made *m, uint16_t gso_size) {
     bool tcp = m->protocol == IPPROTO_TCP;
     struct superpacket packet = {.buf = buf_get(pool, BUF_LARGE_BYTES), .offset = 17};
@@ -39,8 +55,13 @@ static struct superpacket glue(const struct made *m, uint16_t gso_size) {
 
     packet.length = (uint32_t)made_write(m, superpacket_data(&packet));
     made_put16(superpacket_data(&packet) + ip + (tcp ? 16 : 6), 0x1234);
-    packet.offload = (struct offload){.gso = !tcp ? OFFLOAD_UDP : m->version == 4 ? OFFLOAD_TCP4 : OFFLOAD_TCP6, .needs_checksum = true,
-                                      .gso_size = gso_size, .checksum_start = ip, .checksum_offset = tcp ? 16 : 6};
+    packet.offload = (struct offload){.gso = !tcp              ? OFFLOAD_UDP
+                                             : m->version == 4 ? OFFLOAD_TCP4
+                                                               : OFFLOAD_TCP6,
+                                      .needs_checksum = true,
+                                      .gso_size = gso_size,
+                                      .checksum_start = ip,
+                                      .checksum_offset = tcp ? 16 : 6};
     return packet;
 }
 
@@ -62,8 +83,10 @@ static void compare(const struct made *m, uint16_t gso_size) {
         one.payload_bytes = m->payload_bytes - done < gso_size ? m->payload_bytes - done : gso_size;
         one.sequence += (uint32_t)done;
         one.id = (uint16_t)(m->id + i);
-        if (i > 0) one.flags &= (uint8_t)~CWR;
-        if (i + 1 < split.count) one.flags &= (uint8_t) ~(FIN | PSH);
+        if (i > 0)
+            one.flags &= (uint8_t)~CWR;
+        if (i + 1 < split.count)
+            one.flags &= (uint8_t) ~(FIN | PSH);
         done += one.payload_bytes;
         length = made_write(&one, want);
         split_segment(&split, i, &segment);
@@ -103,7 +126,8 @@ START_TEST(udp_superpackets_are_cut_into_datagrams_of_their_own) {
 END_TEST
 
 START_TEST(flags_go_to_the_segments_they_belong_to) {
-    static const uint8_t flags[] = {ACK | FIN, ACK | PSH, ACK | FIN | PSH, ACK | CWR, ACK | ECE, ACK | CWR | ECE | PSH, ACK | URG, 0xff & ~SYN};
+    static const uint8_t flags[] = {ACK | FIN, ACK | PSH,  ACK | FIN | PSH, ACK | CWR, ACK | ECE, ACK | CWR | ECE | PSH,
+                                    ACK | URG, 0xff & ~SYN};
 
     for (size_t i = 0; i < sizeof flags; i++) {
         struct made m = words(4, IPPROTO_TCP, flags[i], 5000);
@@ -142,7 +166,7 @@ START_TEST(largest_superpacket_is_cut) {
 END_TEST
 
 START_TEST(udp_checksum_of_zero_is_sent_as_ones) {
-    /* The two bytes of payload are chosen so that the sum comes to 0xffff, for datagrams of one and the same content. */
+    /* Two bytes of payload are chosen so that the sum comes to 0xffff; all datagrams have the same content. */
     uint8_t payload[8] = {0}, packet[64];
     struct made m = words(4, IPPROTO_UDP, 0, 2);
     uint16_t rest;
@@ -150,7 +174,8 @@ START_TEST(udp_checksum_of_zero_is_sent_as_ones) {
     m.payload = payload;
     made_write(&m, packet);
     rest = (uint16_t)(packet[26] << 8 | packet[27]);
-    for (int i = 0; i < 4; i++) made_put16(payload + 2 * i, rest);
+    for (int i = 0; i < 4; i++)
+        made_put16(payload + 2 * i, rest);
     m.payload_bytes = 8;
     compare(&m, 2);
     m.payload_bytes = 2;
@@ -166,14 +191,16 @@ START_TEST(plain_packet_is_one_segment_with_its_checksum_completed) {
             uint8_t want[2000];
             struct made m = words(version, udp ? IPPROTO_UDP : IPPROTO_TCP, ACK | SYN, 333);
             struct superpacket packet = glue(&m, 0);
-            uint8_t *data = superpacket_data(&packet), *field = data + packet.offload.checksum_start + packet.offload.checksum_offset;
+            uint8_t *data = superpacket_data(&packet),
+                    *field = data + packet.offload.checksum_start + packet.offload.checksum_offset;
             struct split split;
             struct segment segment;
             size_t length = made_write(&m, want);
 
             packet.offload.gso = OFFLOAD_NONE;
             made_put16(field, 0);
-            made_put16(field, made_fold(made_sum_l4(data, length) - made_sum(data + (version == 4 ? 20 : 40), length - (version == 4 ? 20 : 40))));
+            made_put16(field, made_fold(made_sum_l4(data, length) -
+                                        made_sum(data + (version == 4 ? 20 : 40), length - (version == 4 ? 20 : 40))));
             ck_assert_int_eq(split_init(&split, &packet), 0);
             split_segment(&split, 0, &segment);
             ck_assert_uint_eq(split.count, 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* make_packet: inner packets for tests, written field by field with checksums by the slowest and plainest method, so that the code under
- * test is held against something that shares nothing with it. */
+/* make_packet: inner packets for tests, written field by field with checksums by the slowest and plainest method, so
+ * that the code under test is held against something that shares nothing with it. */
 #ifndef MPVPN_TESTS_MAKE_PACKET_H
 #define MPVPN_TESTS_MAKE_PACKET_H
 
@@ -11,20 +11,20 @@
 
 /** A packet in words. */
 struct made {
-    int version;               /**< 4 or 6 */
-    int protocol;              /**< IPPROTO_TCP, IPPROTO_UDP, or any other: payload only */
-    uint8_t source, target;    /**< last byte of the addresses */
-    uint16_t sport, dport;     /**< ports */
-    uint8_t tos, ttl;          /**< traffic class, hop limit */
-    uint16_t id;               /**< IPv4 */
-    bool df;                   /**< IPv4 */
-    uint32_t sequence, ack;    /**< TCP */
-    uint8_t flags;             /**< TCP */
-    uint16_t window, urgent;   /**< TCP */
-    const uint8_t *options;    /**< TCP, NULL: none */
-    size_t option_bytes;       /**< a multiple of 4 */
-    const uint8_t *payload;    /**< bytes after the layer-4 header */
-    size_t payload_bytes;      /**< how many */
+    int version;             /**< 4 or 6 */
+    int protocol;            /**< IPPROTO_TCP, IPPROTO_UDP, or any other: payload only */
+    uint8_t source, target;  /**< last byte of the addresses */
+    uint16_t sport, dport;   /**< ports */
+    uint8_t tos, ttl;        /**< traffic class, hop limit */
+    uint16_t id;             /**< IPv4 */
+    bool df;                 /**< IPv4 */
+    uint32_t sequence, ack;  /**< TCP */
+    uint8_t flags;           /**< TCP */
+    uint16_t window, urgent; /**< TCP */
+    const uint8_t *options;  /**< TCP, NULL: none */
+    size_t option_bytes;     /**< a multiple of 4 */
+    const uint8_t *payload;  /**< bytes after the layer-4 header */
+    size_t payload_bytes;    /**< how many */
 };
 
 static inline void made_put16(uint8_t *p, unsigned v) {
@@ -41,12 +41,14 @@ static inline void made_put32(uint8_t *p, uint32_t v) {
 static inline uint64_t made_sum(const uint8_t *p, size_t n) {
     uint64_t sum = 0;
 
-    for (size_t i = 0; i < n; i++) sum += i % 2 ? p[i] : (uint64_t)p[i] << 8;
+    for (size_t i = 0; i < n; i++)
+        sum += i % 2 ? p[i] : (uint64_t)p[i] << 8;
     return sum;
 }
 
 static inline uint16_t made_fold(uint64_t sum) {
-    while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
     return (uint16_t)sum;
 }
 
@@ -67,7 +69,8 @@ static inline size_t made_l4(const struct made *m, uint8_t *l4) {
         made_put16(l4 + 6, 0);
         return 8;
     }
-    if (m->protocol != IPPROTO_TCP) return 0;
+    if (m->protocol != IPPROTO_TCP)
+        return 0;
     memset(l4, 0, 20);
     made_put16(l4, m->sport);
     made_put16(l4 + 2, m->dport);
@@ -77,7 +80,8 @@ static inline size_t made_l4(const struct made *m, uint8_t *l4) {
     l4[13] = m->flags;
     made_put16(l4 + 14, m->window);
     made_put16(l4 + 18, m->urgent);
-    if (m->option_bytes) memcpy(l4 + 20, m->options, m->option_bytes);
+    if (m->option_bytes)
+        memcpy(l4 + 20, m->options, m->option_bytes);
     return 20 + m->option_bytes;
 }
 
@@ -113,11 +117,14 @@ static inline size_t made_write(const struct made *m, uint8_t *out) {
     size_t ip = m->version == 4 ? 20 : 40, l4 = made_l4(m, out + ip), length = ip + l4 + m->payload_bytes;
     uint16_t sum;
 
-    if (m->payload_bytes) memcpy(out + ip + l4, m->payload, m->payload_bytes);
+    if (m->payload_bytes)
+        memcpy(out + ip + l4, m->payload, m->payload_bytes);
     made_ip(m, out, length);
-    if (l4 == 0) return length;
+    if (l4 == 0)
+        return length;
     sum = (uint16_t)~made_fold(made_sum_l4(out, length));
-    if (m->protocol == IPPROTO_UDP && sum == 0) sum = 0xffff;
+    if (m->protocol == IPPROTO_UDP && sum == 0)
+        sum = 0xffff;
     made_put16(out + ip + (m->protocol == IPPROTO_UDP ? 6 : 16), sum);
     return length;
 }
@@ -132,7 +139,8 @@ static inline uint32_t made_random(uint64_t *state) {
 
 /** Fill bytes from the generator. */
 static inline void made_fill(uint64_t *state, uint8_t *out, size_t n) {
-    for (size_t i = 0; i < n; i++) out[i] = (uint8_t)made_random(state);
+    for (size_t i = 0; i < n; i++)
+        out[i] = (uint8_t)made_random(state);
 }
 
 #endif
