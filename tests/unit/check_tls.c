@@ -250,6 +250,45 @@ START_TEST(self_signed_certificate_is_refused_with_the_roots_of_the_system) {
 }
 END_TEST
 
+/* A file of tests/unit/data: root.crt signed an intermediate, which signed the leaves of chain.pem, expired.pem and early.pem (all of leaf.key). */
+static const char *data(const char *name) {
+    static char paths[8][256];
+    static unsigned turn;
+    const char *top = getenv("top_srcdir");
+    char *path = paths[turn++ % 8];
+    snprintf(path, sizeof paths[0], "%s/tests/unit/data/%s", top != NULL ? top : "..", name);
+    return path;
+}
+
+START_TEST(chain_to_a_trusted_root_is_accepted_for_each_of_its_names) {
+    static const char *const names[] = {"vpn.example.org", "a.wild.example.org", "192.0.2.1", "2001:db8::1"};
+    struct tls_client_settings settings = {.ca_file = data("root.crt")};
+    struct pair pair;
+    shake(&pair, client_context(&settings), server_context(data("chain.pem"), data("leaf.key"), NULL), names[_i]);
+    ck_assert_msg(pair_is_ready(&pair), "%s: %s", names[_i], tls_session_reason(pair.client.session));
+    pair_fini(&pair);
+}
+END_TEST
+
+START_TEST(certificates_out_of_their_time_are_refused) {
+    struct tls_client_settings settings = {.ca_file = data("root.crt")};
+    struct pair pair;
+    shake(&pair, client_context(&settings), server_context(data("expired.pem"), data("leaf.key"), NULL), NAME);
+    expect_refused(&pair, 45, "certificate expired");
+    shake(&pair, client_context(&settings), server_context(data("early.pem"), data("leaf.key"), NULL), NAME);
+    expect_refused(&pair, 45, "not valid yet");
+}
+END_TEST
+
+START_TEST(pin_counts_whatever_the_chain_and_the_dates_say) {
+    static const char *const files[] = {"chain.pem", "expired.pem", "early.pem"};
+    struct pair pair;
+    shake(&pair, pinned_client(data("chain.pem")), server_context(data(files[_i]), data("leaf.key"), NULL), "any.example");
+    ck_assert_msg(pair_is_ready(&pair), "%s: %s", files[_i], tls_session_reason(pair.client.session));
+    pair_fini(&pair);
+}
+END_TEST
+
 /* The server's way to say it is up to ngtcp2; here the end that found it out must have the alert. */
 START_TEST(ends_without_a_common_suite_do_not_meet) {
     struct tls_client_settings settings = {.ca_file = certificate, .ciphers = suites[0]};
@@ -399,6 +438,9 @@ int main(void) {
     tcase_add_test(tc, certificate_for_an_address_is_accepted_for_that_address_only);
     tcase_add_test(tc, certificate_of_an_unknown_authority_is_refused);
     tcase_add_test(tc, self_signed_certificate_is_refused_with_the_roots_of_the_system);
+    tcase_add_loop_test(tc, chain_to_a_trusted_root_is_accepted_for_each_of_its_names, 0, 4);
+    tcase_add_test(tc, certificates_out_of_their_time_are_refused);
+    tcase_add_loop_test(tc, pin_counts_whatever_the_chain_and_the_dates_say, 0, 3);
     tcase_add_test(tc, ends_without_a_common_suite_do_not_meet);
     tcase_add_loop_test(tc, crypto_data_after_the_handshake_is_refused_with_the_error_of_rfc_9001, 0, (int) (sizeof lates / sizeof lates[0]));
     tcase_add_test(tc, messages_in_pieces_are_followed_and_types_out_of_place_are_refused);
