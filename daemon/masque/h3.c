@@ -18,6 +18,7 @@
 
 #include "masque/capsule.h"
 #include "masque/h3_fields.h"
+#include "masque/h3_settings.h"
 
 #define SEND_MAX (256u * 1024u)           /* bytes of one stream appended and not acknowledged */
 #define QUARTER_ID_MAX ((1ull << 60) - 1) /* RFC 9297 section 2.1 */
@@ -62,6 +63,7 @@ struct h3 {
     struct stream *streams;       /**< all open requests */
     size_t stream_count;          /**< how many */
     uint64_t streams_closed;      /**< requests that are over */
+    struct h3_settings settings;  /**< client: what nghttp3 does not tell of the peer's SETTINGS */
 };
 
 static struct stream *stream_find(const struct h3 *h3, int64_t id) {
@@ -280,7 +282,12 @@ static int on_settings(nghttp3_conn *conn, const nghttp3_settings *settings, voi
     struct h3 *h3 = context;
     (void)conn;
     h3->peer_datagrams = settings->h3_datagram != 0;
-    h3->hooks->on_settings(h3->context, settings->enable_connect_protocol != 0, h3->peer_datagrams);
+    if (!h3->server && h3->settings.extended_connect > 1) {
+        h3->fault = H3_SETTINGS_ERROR;
+        return NGHTTP3_ERR_CALLBACK_FAILURE;
+    }
+    bool connect = settings->enable_connect_protocol != 0 || (!h3->server && h3_settings_allow_connect(&h3->settings));
+    h3->hooks->on_settings(h3->context, connect, h3->peer_datagrams);
     return 0;
 }
 
@@ -468,6 +475,7 @@ int h3_datagram_parse(const uint8_t *data, size_t length, int64_t *stream_id, co
 
 uint64_t h3_on_stream_data(struct h3 *h3, int64_t stream_id, bool fin, const uint8_t *data, size_t length) {
     if (h3->fault != 0) return h3->fault;
+    if (!h3->server) h3_settings_see(&h3->settings, stream_id, data, length);
     h3->within++;
     nghttp3_ssize used = nghttp3_conn_read_stream(h3->nghttp3, stream_id, data, length, fin);
     if (used < 0) {
