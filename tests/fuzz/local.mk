@@ -12,4 +12,3 @@ check_LIBRARIES += tests/fuzz/libreplay.a
 tests_fuzz_libreplay_a_SOURCES = tests/fuzz/replay.c
 EXTRA_DIST += tests/fuzz/corpus
 # The engine is a word of configure's, which automake cannot follow.
-$(fuzz_targets): tests/fuzz/libreplay.a
