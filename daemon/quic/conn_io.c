@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* conn_io: packets and time into a connection, packets out of it.
  *
- * How it works: ngtcp2 knows the controller's pacing rate, and tells it only by what ngtcp2_conn_update_pkt_tx_time() does to its next expiry. So a burst is
- * counted here (pacer.c); when it ends, ngtcp2 is told, and the expiry read before and after shows until when it will send nothing but acknowledgements.
- * That makes pacing and ngtcp2's idea of "application-limited" agree: a writer that has nothing to say while pacing allows marks the connection so, and
- * BBR then distrusts its measurements. Therefore, while datagrams keep coming, ngtcp2's plain writer is called only when something is known to come of it
- * (write_wanted, stream data) or when it would send nothing but acknowledgements anyway; other frames ride along with datagrams, or go a millisecond later
- * (look_again). And to mark a real pause it is called once before the first datagram after the connection could have sent and was given nothing (starved).
+ * How it works: pacing is our own (pacer.c) at 1.25 windows a smoothed round trip, and ngtcp2's is never engaged. Measured in virtual time, BBR's window with this
+ * pace fills 93–97 % of links with and without loss and jitter, with a queue of up to one bandwidth-delay product; with ngtcp2's own pacing it
+ * leaves 10–40 % of them unused.
  *
- * A pause must leave no credit behind: ngtcp2 adds up how late a pacing time-out is served and lets later bursts go unpaced for as long. So a time-out that has
- * passed unnoticed is served under its own time, before ngtcp2 hears of anything later.
+ * ngtcp2 marks a connection application-limited when its writer is called with nothing to say while the window is open, and BBR then distrusts its
+ * measurements. Therefore, while datagrams keep coming, its plain writer is called only when something is known to come of it (write_wanted, stream
+ * data); other frames ride along with datagrams, or go a millisecond later (look_again). And to mark a real pause it is called once before the
+ * first datagram after the connection could have sent and was given nothing (starved).
  *
  * What it leaves out: batching (the owner's), and which leg a datagram goes to.
  *
@@ -26,6 +25,7 @@
 #define VECTORS 16u           /**< pieces of stream data taken at a time */
 #define FULL_PACKET 1200u     /**< bytes: after a packet this long there may be another one */
 #define LOOK_AGAIN NS_PER_MS  /**< ns: what ngtcp2 may have to say waits no longer for a datagram to go with */
+#define PACE_PERCENT 125u     /**< of a window go out in a smoothed round trip (RFC 9002 section 7.7) */
 #define REFUSAL_WAIT NS_PER_MS /**< ns: pause after ngtcp2 refused a datagram that should have gone */
 #define SHORT_HEADER 5u       /**< bytes of a short header without the connection ID: flags and the longest packet number */
 #define FRAME_HEADER 3u       /**< bytes of a DATAGRAM frame's type and length */
@@ -47,40 +47,16 @@ void conn_path_to(ngtcp2_path *out, const struct conn_path *path) {
     out->user_data = NULL;
 }
 
-/** Close the burst at the latest time ngtcp2 knows: tell it, and learn until when it is blocked. */
-static void close_burst(struct conn *conn) {
-    uint64_t before = ngtcp2_conn_get_expiry(conn->ng), after, next;
-    size_t bytes = conn->pacer.burst;
-
-    ngtcp2_conn_update_pkt_tx_time(conn->ng, conn->now);
-    after = ngtcp2_conn_get_expiry(conn->ng);
-    if (after < before) {
-        next = after;
-        pacer_set_rate(&conn->pacer, next > conn->now ? next - conn->now : 0, bytes, conn->mtu);
-    } else {
-        /* Another time-out comes first and hides it: the rate of the last burst tells. */
-        next = conn->now + pacer_time(&conn->pacer, bytes);
-    }
-    pacer_close(&conn->pacer, next);
+/** Whether the window and the pacer let a packet out. */
+static bool is_open(const struct conn *conn) {
+    return pacer_is_open(&conn->pacer, conn->now) && ngtcp2_conn_get_cwnd_left(conn->ng) > 0;
 }
 
-/** Time goes on: what the time before leaves to be done comes first. @return as conn_read() */
-static int advance(struct conn *conn, uint64_t now) {
-    int rv = 0;
-
-    if (now <= conn->now) return 0;
-    if (conn->state == CONN_LIVE && conn->confirmed) {
-        if (pacer_is_open(&conn->pacer, conn->now) && ngtcp2_conn_get_cwnd_left(conn->ng) > 0) conn->starved = true;
-        if (pacer_must_close(&conn->pacer, now)) {
-            close_burst(conn);
-            if (conn->pacer.blocked_until < now && conn->pacer.blocked_until == ngtcp2_conn_get_expiry(conn->ng)) {
-                conn->now = conn->pacer.blocked_until;
-                rv = ngtcp2_conn_handle_expiry(conn->ng, conn->now);
-            }
-        }
-    }
+/** Time goes on. */
+static void advance(struct conn *conn, uint64_t now) {
+    if (now <= conn->now) return;
+    if (conn->state == CONN_LIVE && conn->confirmed && is_open(conn)) conn->starved = true;
     conn->now = now;
-    return rv == 0 ? 0 : conn_fail(conn, rv);
 }
 
 void conn_check_mtu(struct conn *conn) {
@@ -93,15 +69,13 @@ void conn_check_mtu(struct conn *conn) {
 }
 
 /** Count what an arriving packet acknowledged: what left the window, less what was lost. */
-static void count_delivered(struct conn *conn, uint64_t in_flight_before, uint64_t lost_before) {
+static void count_delivered(struct conn *conn, const ngtcp2_conn_info *info, uint64_t in_flight_before, uint64_t lost_before) {
     struct conn_rate *rate = &conn->rate;
     uint64_t lost = (conn->datagrams_lost - lost_before) * conn->mtu, gone, window;
-    ngtcp2_conn_info info;
 
-    ngtcp2_conn_get_conn_info(conn->ng, &info);
-    gone = in_flight_before > info.bytes_in_flight ? in_flight_before - info.bytes_in_flight : 0;
+    gone = in_flight_before > info->bytes_in_flight ? in_flight_before - info->bytes_in_flight : 0;
     rate->bytes += gone > lost ? gone - lost : 0;
-    window = info.smoothed_rtt > CONN_RATE_WINDOW ? info.smoothed_rtt : CONN_RATE_WINDOW;
+    window = info->smoothed_rtt > CONN_RATE_WINDOW ? info->smoothed_rtt : CONN_RATE_WINDOW;
     if (conn->now - rate->since < window) return;
     rate->bps = rate->bytes * 8 * 1000 / ((conn->now - rate->since) / NS_PER_MS);
     rate->since = conn->now;
@@ -110,14 +84,14 @@ static void count_delivered(struct conn *conn, uint64_t in_flight_before, uint64
 
 int conn_read(struct conn *conn, const struct conn_path *path, uint8_t ecn, uint8_t *data, size_t length, uint64_t now) {
     ngtcp2_pkt_info info = {.ecn = ecn & NGTCP2_ECN_MASK};
-    ngtcp2_conn_info before;
+    ngtcp2_conn_info before, after;
     ngtcp2_path from;
     uint64_t lost = conn->datagrams_lost;
     unsigned unacked = conn->datagrams_unacked;
     bool confirmed = conn->confirmed;
-    int rv = advance(conn, now);
+    int rv;
 
-    if (rv != 0) return rv;
+    advance(conn, now);
     conn->packets_received++;
     conn->bytes_received += length;
     if (conn->state == CONN_CLOSING) {
@@ -131,16 +105,18 @@ int conn_read(struct conn *conn, const struct conn_path *path, uint8_t ecn, uint
     if (rv != 0) return conn_fail(conn, rv);
     /* An acknowledgement is small; whatever is not and brought no datagram may want an answer (a path challenge). */
     if (!confirmed || conn->datagrams_unacked >= CONN_ACK_THRESHOLD || (length >= FULL_PACKET && conn->datagrams_unacked == unacked)) conn->write_wanted = true;
-    count_delivered(conn, before.bytes_in_flight, lost);
+    ngtcp2_conn_get_conn_info(conn->ng, &after);
+    count_delivered(conn, &after, before.bytes_in_flight, lost);
+    if (after.cwnd != before.cwnd || after.smoothed_rtt != before.smoothed_rtt)
+        pacer_set_rate(&conn->pacer, after.cwnd * PACE_PERCENT / 100, after.smoothed_rtt, conn->mtu);
     conn_check_mtu(conn);
     return 0;
 }
 
 int conn_on_timer(struct conn *conn, uint64_t now) {
-    int rv = advance(conn, now);
-    uint64_t expiry;
+    int rv;
 
-    if (rv != 0) return rv;
+    advance(conn, now);
     if (conn->state == CONN_CLOSING || conn->state == CONN_DRAINING) {
         if (conn->now >= conn->close_deadline) conn->state = CONN_DEAD;
         return -ENOTCONN;
@@ -150,11 +126,10 @@ int conn_on_timer(struct conn *conn, uint64_t now) {
         conn->look_again = TIME_NEVER;
         conn->write_wanted = true;
     }
-    expiry = ngtcp2_conn_get_expiry(conn->ng);
-    if (expiry > conn->now) return 0;
+    if (ngtcp2_conn_get_expiry(conn->ng) > conn->now) return 0;
     rv = ngtcp2_conn_handle_expiry(conn->ng, conn->now);
     if (rv != 0) return conn_fail(conn, rv);
-    if (expiry != conn->pacer.blocked_until) conn->write_wanted = true;
+    conn->write_wanted = true;
     conn_check_mtu(conn);
     return 0;
 }
@@ -171,7 +146,7 @@ uint64_t conn_deadline(const struct conn *conn, bool datagrams_waiting) {
     }
     deadline = ngtcp2_conn_get_expiry(conn->ng);
     if (conn->look_again < deadline) deadline = conn->look_again;
-    if (datagrams_waiting && conn->pacer.blocked_until > conn->now && conn->pacer.blocked_until < deadline) deadline = conn->pacer.blocked_until;
+    if ((datagrams_waiting || conn->stream_waits) && conn->pacer.blocked_until > conn->now && conn->pacer.blocked_until < deadline) deadline = conn->pacer.blocked_until;
     return deadline;
 }
 
@@ -184,9 +159,7 @@ static void on_written(struct conn *conn, size_t length, const ngtcp2_path *path
     conn->bytes_sent += length;
     conn->datagrams_unacked = 0;
     conn->look_again = TIME_NEVER;
-    if (!conn->confirmed) return;
-    pacer_on_sent(&conn->pacer, length, conn->now);
-    if (pacer_is_exhausted(&conn->pacer)) close_burst(conn);
+    if (conn->confirmed) pacer_on_sent(&conn->pacer, length, conn->now);
 }
 
 /** Ask the owner for stream data. */
@@ -197,8 +170,8 @@ static bool next_stream(struct conn *conn, int64_t *stream_id, bool *fin, struct
     return conn->hooks->next_stream_data(conn->context, stream_id, fin, vectors, count);
 }
 
-/** Write one packet, with stream data as far as they fit. @return as ngtcp2_conn_writev_stream(), without its stream errors */
-static ngtcp2_ssize write_streams(struct conn *conn, ngtcp2_path *path, ngtcp2_pkt_info *info, uint8_t *out, size_t size) {
+/** Write one packet, with stream data (if they may go) as far as they fit. @return as ngtcp2_conn_writev_stream(), without its stream errors */
+static ngtcp2_ssize write_streams(struct conn *conn, bool streams, ngtcp2_path *path, ngtcp2_pkt_info *info, uint8_t *out, size_t size) {
     struct iovec vectors[VECTORS];
     ngtcp2_vec pieces[VECTORS];
     ngtcp2_ssize n, taken;
@@ -206,7 +179,7 @@ static ngtcp2_ssize write_streams(struct conn *conn, ngtcp2_path *path, ngtcp2_p
     for (unsigned tries = 0;; tries++) {
         int64_t stream_id = -1;
         size_t count = 0;
-        bool fin = false, offered = tries < STREAM_TRIES && next_stream(conn, &stream_id, &fin, vectors, &count);
+        bool fin = false, offered = tries < STREAM_TRIES && streams && next_stream(conn, &stream_id, &fin, vectors, &count);
         uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_NONE;
 
         if (offered) {
@@ -215,7 +188,7 @@ static ngtcp2_ssize write_streams(struct conn *conn, ngtcp2_path *path, ngtcp2_p
         }
         n = ngtcp2_conn_writev_stream(conn->ng, path, info, out, size, &taken, flags, offered ? stream_id : -1, pieces, offered ? count : 0, conn->now);
         if (offered && taken >= 0 && (n >= 0 || n == NGTCP2_ERR_WRITE_MORE)) CONN_TELL(conn, on_stream_written, stream_id, (size_t)taken);
-        conn->stream_waits = offered && n >= 0;
+        if (streams) conn->stream_waits = offered && n >= 0;
         switch (n) {
         case NGTCP2_ERR_WRITE_MORE: continue;
         case NGTCP2_ERR_STREAM_DATA_BLOCKED: CONN_TELL(conn, on_stream_blocked, stream_id, false); continue;
@@ -239,7 +212,7 @@ static ssize_t write_plain(struct conn *conn, uint8_t *out, size_t size, struct 
         conn->now++;
         ngtcp2_conn_set_keep_alive_timeout(conn->ng, 1);
     }
-    n = write_streams(conn, &path.path, &info, out, size);
+    n = write_streams(conn, !conn->confirmed || pacer_is_open(&conn->pacer, conn->now), &path.path, &info, out, size);
     if (ping) {
         ngtcp2_conn_set_keep_alive_timeout(conn->ng, conn->keepalive);
         if (n > 0) conn->ping = false;
@@ -248,7 +221,7 @@ static ssize_t write_plain(struct conn *conn, uint8_t *out, size_t size, struct 
     if (n > 0) {
         if ((size_t)n < FULL_PACKET) conn->write_wanted = false;
         on_written(conn, (size_t)n, &path.path, &info, packet);
-    } else if (pacer_is_open(&conn->pacer, conn->now) && ngtcp2_conn_get_cwnd_left(conn->ng) > 0) {
+    } else if (ngtcp2_conn_get_cwnd_left(conn->ng) > 0) {
         conn->write_wanted = false;
         conn->starved = false;
         conn->look_again = TIME_NEVER;
@@ -265,17 +238,18 @@ static bool may_write_plain(struct conn *conn) {
     bool fin;
 
     if (!conn->confirmed || conn->write_wanted || conn->ping || conn->starved) return true;
-    if (!pacer_is_open(&conn->pacer, conn->now) || ngtcp2_conn_get_cwnd_left(conn->ng) == 0) return true;
-    if (next_stream(conn, &stream_id, &fin, vectors, &count)) return true;
+    if (ngtcp2_conn_get_cwnd_left(conn->ng) == 0) return true; /* that marks nothing, and acknowledgements need no window */
+    if (next_stream(conn, &stream_id, &fin, vectors, &count)) {
+        conn->stream_waits = true;
+        if (pacer_is_open(&conn->pacer, conn->now)) return true;
+    }
     if (conn->look_again == TIME_NEVER) conn->look_again = conn->now + LOOK_AGAIN;
     return false;
 }
 
 ssize_t conn_write(struct conn *conn, uint8_t *out, size_t size, struct conn_packet *packet, uint64_t now) {
-    int rv = advance(conn, now);
-
+    advance(conn, now);
     memset(packet, 0, sizeof *packet);
-    if (rv != 0) return rv;
     if (conn->state != CONN_LIVE) return conn_write_close(conn, out, size, packet);
     if (!may_write_plain(conn)) return 0;
     return write_plain(conn, out, size, packet);
@@ -302,17 +276,24 @@ bool conn_can_send(const struct conn *conn, size_t length, uint64_t now) {
     return length <= conn_datagram_max(conn);
 }
 
+/** ngtcp2 let nothing out, though all that can be seen from here allowed it (an unvalidated path has used up its credit): look again when something is due. */
+static void hold_after_refusal(struct conn *conn) {
+    uint64_t latest = conn->now + REFUSAL_WAIT, expiry = ngtcp2_conn_get_expiry(conn->ng);
+
+    pacer_hold(&conn->pacer, expiry > conn->now && expiry < latest ? expiry : latest);
+}
+
 ssize_t conn_write_datagram(struct conn *conn, const struct iovec *vectors, size_t count, uint64_t id, bool *accepted, uint8_t *out, size_t size,
                             struct conn_packet *packet, uint64_t now) {
     ngtcp2_path_storage path;
     ngtcp2_pkt_info info = {0};
     ngtcp2_vec pieces[VECTORS];
     ngtcp2_ssize n;
-    int taken = 0, rv = advance(conn, now);
+    int taken = 0;
 
+    advance(conn, now);
     *accepted = false;
     memset(packet, 0, sizeof *packet);
-    if (rv != 0) return rv;
     if (conn->state != CONN_LIVE) return conn_write_close(conn, out, size, packet);
     if (!conn->ready) return 0;
     if (conn->starved || (conn->stream_waits && !conn->datagram_turn)) {
@@ -327,7 +308,7 @@ ssize_t conn_write_datagram(struct conn *conn, const struct iovec *vectors, size
     n = ngtcp2_conn_writev_datagram(conn->ng, &path.path, &info, out, size, &taken, NGTCP2_WRITE_DATAGRAM_FLAG_NONE, id, pieces, count, conn->now);
     if (n < 0) return conn_fail(conn, (int)n);
     if (n == 0) {
-        pacer_hold(&conn->pacer, conn->now + REFUSAL_WAIT);
+        hold_after_refusal(conn);
         return 0;
     }
     *accepted = taken != 0;

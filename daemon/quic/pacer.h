@@ -11,31 +11,24 @@
 #define PACER_BURST 1000000ull       /**< ns: a burst is this long at the pacing rate … */
 #define PACER_BURST_PACKETS 2u       /**< … but never less than this many full packets */
 #define PACER_BURST_MAX 65507u       /**< bytes: nor more than one GSO batch holds */
-#define PACER_COALESCE 200000ull     /**< ns: bursts shorter than this on the wire are added up before they are paced */
 
 /** State of a pacer; embedded by value, written by pacer.c alone. */
 struct pacer {
     uint64_t interval;      /**< ns for a byte, PACER_SHIFT fraction bits; 0: not paced */
     uint64_t start;         /**< ns: when the current burst began */
     uint64_t blocked_until; /**< ns: nothing goes before this */
-    size_t burst;           /**< bytes of the current burst, not yet paced */
+    size_t burst;           /**< bytes of the current burst */
     size_t quantum;         /**< bytes a burst may have */
 };
 
 /** Not paced, nothing sent. @param packet_bytes largest packet now */
 void pacer_init(struct pacer *pacer, size_t packet_bytes);
-/** The rate is that many nanoseconds for that many bytes; the quantum follows. A time of 0 means: not paced. */
-void pacer_set_rate(struct pacer *pacer, uint64_t ns, size_t bytes, size_t packet_bytes);
+/** The rate is that many bytes in that many nanoseconds; the quantum follows. A time of 0 means: not paced. */
+void pacer_set_rate(struct pacer *pacer, uint64_t bytes, uint64_t ns, size_t packet_bytes);
 /** Bytes went out now. */
 void pacer_on_sent(struct pacer *pacer, size_t bytes, uint64_t now);
 /** How long a number of bytes takes at the pacing rate. @return ns */
 uint64_t pacer_time(const struct pacer *pacer, size_t bytes);
-/** Whether the burst has used up its quantum. */
-bool pacer_is_exhausted(const struct pacer *pacer);
-/** Whether the burst must be closed before anything else happens at this time: it is exhausted, over, or long enough to be paced by itself. */
-bool pacer_must_close(const struct pacer *pacer, uint64_t now);
-/** Close the burst. @param next when the next one may go, ns; in the past: at once */
-void pacer_close(struct pacer *pacer, uint64_t next);
 /** Nothing goes before this time, whatever was sent. */
 void pacer_hold(struct pacer *pacer, uint64_t until);
 /** Whether a packet may go now. */
