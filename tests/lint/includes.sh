@@ -11,7 +11,7 @@ os packet
 quic packet
 masque packet quic
 bond packet quic masque
-ctl
+ctl quic
 '
 
 # includes_of ROOM-DIRECTORY: "file:line:header" of every include in quotes
