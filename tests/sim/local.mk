@@ -8,3 +8,11 @@ libsim_a_SOURCES = \
 	tests/sim/pair.h
 libsim_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 testing_libs += libsim.a
+unit_tests += tests/sim/check_tunnel
+tests_sim_check_tunnel_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
+tests_sim_check_tunnel_SOURCES = \
+	tests/sim/check_tunnel.c \
+	tests/sim/ends.c \
+	tests/sim/ends.h \
+	tests/sim/world.c \
+	tests/sim/world.h
