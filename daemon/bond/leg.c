@@ -271,15 +271,20 @@ bool leg_can_send(const struct leg *leg, size_t length, uint64_t now) {
     return leg->prefix_bytes && conn_can_send(leg->conn, length + leg->prefix_bytes, now);
 }
 
+/* ngtcp2 takes no empty vectors, and a packet sent as it is has no rebuilt header. */
+static size_t segment_vectors(const struct segment *segment, struct iovec *out) {
+    size_t count = 0;
+    if (segment->header_bytes) out[count++] = (struct iovec){.iov_base = (void *)(uintptr_t)segment->header, .iov_len = segment->header_bytes};
+    if (segment->payload_bytes) out[count++] = (struct iovec){.iov_base = (void *)(uintptr_t)segment->payload, .iov_len = segment->payload_bytes};
+    return count;
+}
+
 ssize_t leg_write_packet(struct leg *leg, const struct segment *segment, bool *accepted, uint8_t *out, size_t size, struct conn_packet *packet, uint64_t now) {
-    struct iovec vectors[3] = {
-        {.iov_base = leg->prefix, .iov_len = leg->prefix_bytes},
-        {.iov_base = (void *)(uintptr_t)segment->header, .iov_len = segment->header_bytes},
-        {.iov_base = (void *)(uintptr_t)segment->payload, .iov_len = segment->payload_bytes},
-    };
+    struct iovec vectors[3] = {{.iov_base = leg->prefix, .iov_len = leg->prefix_bytes}};
+    size_t count = 1 + segment_vectors(segment, vectors + 1);
     ssize_t written;
     leg->now = now;
-    written = conn_write_datagram(leg->conn, vectors, 3, leg->next_id, accepted, out, size, packet, now);
+    written = conn_write_datagram(leg->conn, vectors, count, leg->next_id, accepted, out, size, packet, now);
     if (written > 0 && *accepted) {
         leg->next_id++;
         meter_add(&leg->counters.sent, (uint64_t)segment->header_bytes + segment->payload_bytes, now);
@@ -288,11 +293,8 @@ ssize_t leg_write_packet(struct leg *leg, const struct segment *segment, bool *a
 }
 
 int leg_write_capsule(struct leg *leg, const struct segment *segment, uint64_t now) {
-    const struct iovec vectors[2] = {
-        {.iov_base = (void *)(uintptr_t)segment->header, .iov_len = segment->header_bytes},
-        {.iov_base = (void *)(uintptr_t)segment->payload, .iov_len = segment->payload_bytes},
-    };
-    int error = connect_ip_datagram_capsule(leg->ip, CONTEXT_IP_PACKET, vectors, 2);
+    struct iovec vectors[2];
+    int error = connect_ip_datagram_capsule(leg->ip, CONTEXT_IP_PACKET, vectors, segment_vectors(segment, vectors));
     if (error) return error;
     leg->counters.capsules_sent++;
     meter_add(&leg->counters.sent, (uint64_t)segment->header_bytes + segment->payload_bytes, now);
