@@ -144,7 +144,8 @@ static int session_open(struct server *server, struct carrier *carrier, const st
 
 /* requests */
 
-static const struct h3_field challenge = {.name = "www-authenticate", .value = "Bearer realm=\"mpvpn\"", .value_length = 22};
+#define CHALLENGE "Bearer realm=\"mpvpn\""
+static const struct h3_field challenge = {.name = "www-authenticate", .value = CHALLENGE, .value_length = sizeof CHALLENGE - 1};
 
 static void refuse(struct carrier *carrier, struct connect_ip_answer *answer, unsigned status, const char *reason) {
     struct server *server = carrier->owner;

@@ -205,7 +205,7 @@ START_TEST(a_wrong_token_is_refused_and_said_on_both_sides) {
     end_kill(&client);
     end_start(&client, client_host, client_config("some-other-token-that-nobody-has-01234567"));
     ck_assert(!comes_up(5 * NS_PER_SEC));
-    ck_assert_ptr_nonnull(strstr(client.client.path.reason, "401"));
+    ck_assert_msg(strstr(client.client.path.reason, "401") != NULL, "%s", client.client.path.reason);
     ck_assert_uint_eq(server.server.session_count, 0);
     finish();
 }

@@ -44,7 +44,8 @@ struct host {
 };
 struct udp_socket {
     struct host *host;
-    union sock_addr local;
+    union sock_addr local;   /* what its owner sees */
+    union sock_addr outside; /* what the world sees: another address behind a NAT */
     struct udp_hooks hooks;
     struct udp_statistics statistics;
 };
@@ -173,8 +174,9 @@ static void arrive(struct event *event) {
     uint16_t port = sock_addr_port(&event->to);
     for (size_t i = 0; host && i < SOCKETS_MAX; i++) {
         struct udp_socket *socket = world.socket[i];
-        struct udp_received received = {.data = event->data, .length = event->length, .segment_bytes = event->length, .local = event->to, .remote = event->from, .ifindex = 2, .ecn = event->ecn};
+        struct udp_received received = {.data = event->data, .length = event->length, .segment_bytes = event->length, .remote = event->from, .ifindex = 2, .ecn = event->ecn};
         if (!socket || socket->host != host || sock_addr_port(&socket->local) != port) continue;
+        received.local = socket->local;
         socket->statistics.datagrams_received++;
         socket->hooks.on_received(socket->hooks.context, &received);
         if (host->loop) host->loop->hooks.on_turn(host->loop->hooks.context, world.now);
@@ -213,7 +215,7 @@ void world_enter(struct host *host) { world.entered = host; }
 void world_readdress(struct host *host, const char *address, bool moved) {
     if (ip_addr_parse(address, &host->address)) abort();
     for (size_t i = 0; moved && i < SOCKETS_MAX; i++)
-        if (world.socket[i] && world.socket[i]->host == host) world.socket[i]->local = sock_addr_make(&host->address, sock_addr_port(&world.socket[i]->local));
+        if (world.socket[i] && world.socket[i]->host == host) world.socket[i]->outside = sock_addr_make(&host->address, sock_addr_port(&world.socket[i]->local));
 }
 
 void world_quality(const struct link_quality *quality) { world.quality = *quality; }
@@ -303,6 +305,7 @@ int udp_open(struct loop *loop, const struct udp_settings *settings, const struc
     while (slot < SOCKETS_MAX && world.socket[slot]) slot++;
     if (!socket || slot == SOCKETS_MAX) abort();
     *socket = (struct udp_socket){.host = host, .local = sock_addr_make(&host->address, port ? port : host->next_port++), .hooks = *hooks};
+    socket->outside = socket->local;
     world.socket[slot] = socket;
     *out = socket;
     return 0;
@@ -327,12 +330,12 @@ void udp_tx_commit(struct udp_tx *tx, size_t length, const union sock_addr *loca
     (void)local;
     (void)alone;
     tx->socket->statistics.datagrams_sent++;
-    transmit(tx->socket->host, &tx->socket->local, remote, ecn, tx->buffer, length);
+    transmit(tx->socket->host, &tx->socket->outside, remote, ecn, tx->buffer, length);
 }
 void udp_tx_flush(struct udp_tx *tx) { (void)tx; }
 int udp_send(struct udp_socket *socket, const uint8_t *data, size_t length, const union sock_addr *local, const union sock_addr *remote) {
     (void)local;
-    transmit(socket->host, &socket->local, remote, 0, data, length);
+    transmit(socket->host, &socket->outside, remote, 0, data, length);
     return 0;
 }
 

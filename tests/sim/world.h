@@ -39,7 +39,7 @@ void world_end(void);
 struct host *world_host(const char *name, const char *address);
 /** Everything that os/ functions open from now on belongs to this host. */
 void world_enter(struct host *host);
-/** Give a host another address (a NAT rebinding or a new DHCP lease); sockets keep sending from the old one unless moved is set: then they move along, unnoticed. */
+/** Give a host another address; its sockets keep sending from the old one, unless moved is set: then a NAT gives them the new one, unnoticed by their owners. */
 void world_readdress(struct host *host, const char *address, bool moved);
 /** Links are between all hosts, with this quality from now on. */
 void world_quality(const struct link_quality *quality);
