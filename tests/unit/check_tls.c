@@ -9,6 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <wolfssl/options.h>
+#include <wolfssl/ssl.h>
+#include <wolfssl/quic.h>
+
 #include "quic/tls_context.h"
 #include "quic/tls_frame.h"
 #include "quic_pair.h"
@@ -373,6 +377,126 @@ START_TEST(client_hello_with_a_session_id_is_a_protocol_violation) {
 }
 END_TEST
 
+/** What a bare wolfSSL client said first. */
+struct hello {
+    uint8_t bytes[2048]; /**< CRYPTO data of the Initial level */
+    size_t length;       /**< bytes */
+};
+
+static int hello_secrets(WOLFSSL *wolf, WOLFSSL_ENCRYPTION_LEVEL level, const uint8_t *read_secret, const uint8_t *write_secret, size_t length) {
+    (void) wolf;
+    (void) level;
+    (void) read_secret;
+    (void) write_secret;
+    (void) length;
+    return 1;
+}
+
+static int hello_data(WOLFSSL *wolf, WOLFSSL_ENCRYPTION_LEVEL level, const uint8_t *bytes, size_t length) {
+    struct hello *hello = wolfSSL_get_app_data(wolf);
+    (void) level;
+    ck_assert_uint_le(hello->length + length, sizeof hello->bytes);
+    memcpy(hello->bytes + hello->length, bytes, length);
+    hello->length += length;
+    return 1;
+}
+
+static int hello_flush(WOLFSSL *wolf) {
+    (void) wolf;
+    return 1;
+}
+
+static int hello_alert(WOLFSSL *wolf, WOLFSSL_ENCRYPTION_LEVEL level, uint8_t alert) {
+    (void) wolf;
+    (void) level;
+    (void) alert;
+    return 1;
+}
+
+/* Make a ClientHello with this protocol (NULL: none) for the pair's server, with the transport parameters of the pair's client. */
+static void make_hello(struct pair *pair, const char *protocol, struct hello *hello) {
+    static const WOLFSSL_QUIC_METHOD method = {hello_secrets, hello_data, hello_flush, hello_alert};
+    WOLFSSL_CTX *context = wolfSSL_CTX_new(wolfTLSv1_3_client_method());
+    WOLFSSL *wolf = wolfSSL_new(context);
+    uint8_t parameters[512];
+    char name[32];
+    ngtcp2_ssize n = ngtcp2_conn_encode_local_transport_params(pair->client.conn, parameters, sizeof parameters);
+    *hello = (struct hello) {.length = 0};
+    ck_assert_int_gt(n, 0);
+    ck_assert_int_eq(wolfSSL_set_quic_method(wolf, &method), WOLFSSL_SUCCESS);
+    wolfSSL_set_app_data(wolf, hello);
+    wolfSSL_set_quic_transport_version(wolf, 0x39);
+    ck_assert_int_eq(wolfSSL_set_quic_transport_params(wolf, parameters, (size_t) n), WOLFSSL_SUCCESS);
+    if (protocol != NULL) {
+        snprintf(name, sizeof name, "%s", protocol);
+        ck_assert_int_eq(wolfSSL_UseALPN(wolf, name, (unsigned) strlen(name), WOLFSSL_ALPN_CONTINUE_ON_MISMATCH), WOLFSSL_SUCCESS);
+    }
+    wolfSSL_quic_do_handshake(wolf);
+    ck_assert_uint_gt(hello->length, 100);
+    wolfSSL_free(wolf);
+    wolfSSL_CTX_free(context);
+}
+
+/* Make a pair whose client never speaks. */
+static void pair_with_silent_client(struct pair *pair) {
+    struct tls_context *client = pinned_client(certificate), *server = server_context(certificate, key, NULL);
+    ck_assert(pair_init(pair, client, server, NAME, 0));
+    ngtcp2_conn_write_pkt(pair->client.conn, NULL, NULL, (uint8_t[1500]) {0}, 1500, pair->now);
+    tls_context_unref(client);
+    tls_context_unref(server);
+}
+
+START_TEST(client_without_http3_gets_no_application_protocol) {
+    static const char *const protocols[] = {NULL, "hq-interop", "h2", "h3-29"};
+    struct hello hello;
+    struct pair pair;
+    pair_with_silent_client(&pair);
+    make_hello(&pair, protocols[_i], &hello);
+    ck_assert_int_eq(tls_session_feed(pair.server.session, NGTCP2_ENCRYPTION_LEVEL_INITIAL, hello.bytes, hello.length), NGTCP2_ERR_CRYPTO);
+    ck_assert_uint_eq(ngtcp2_conn_get_tls_alert(pair.server.conn), 120);
+    /* nothing more is taken */
+    ck_assert_int_eq(tls_session_feed(pair.server.session, NGTCP2_ENCRYPTION_LEVEL_INITIAL, hello.bytes, hello.length), NGTCP2_ERR_CRYPTO);
+    pair_fini(&pair);
+}
+END_TEST
+
+START_TEST(hello_that_was_tampered_with_fails_with_an_alert_or_waits) {
+    struct hello hello;
+    struct pair pair;
+    uint32_t seed = 11;
+    pair_with_silent_client(&pair);
+    make_hello(&pair, "h3", &hello);
+    pair_fini(&pair);
+    for (int i = 0; i < 300; i++) {
+        struct hello copy = hello;
+        int rc;
+        for (int flips = 0; flips < 1 + i % 3; flips++) {
+            seed = seed * 1664525 + 1013904223;
+            copy.bytes[(seed >> 8) % copy.length] ^= (uint8_t) (1u << (seed >> 29));
+        }
+        pair_with_silent_client(&pair);
+        rc = tls_session_feed(pair.server.session, NGTCP2_ENCRYPTION_LEVEL_INITIAL, copy.bytes, copy.length);
+        ck_assert_msg(rc <= 0, "%d", rc);
+        ck_assert(rc != NGTCP2_ERR_CRYPTO || ngtcp2_conn_get_tls_alert(pair.server.conn) != 0);
+        ck_assert(rc == 0 || tls_session_reason(pair.server.session)[0] != '\0');
+        ck_assert(!ngtcp2_conn_get_handshake_completed(pair.server.conn));
+        pair_fini(&pair);
+    }
+}
+END_TEST
+
+START_TEST(server_that_wants_another_group_gets_it_by_hello_retry_request) {
+    int groups[] = {WOLFSSL_ECC_SECP384R1};
+    struct tls_context *server = server_context(certificate, key, NULL);
+    struct pair pair;
+    ck_assert_int_eq(wolfSSL_CTX_set_groups(server->wolf, groups, 1), WOLFSSL_SUCCESS);
+    shake(&pair, pinned_client(certificate), server, NAME);
+    ck_assert_msg(pair_is_ready(&pair), "client %d \"%s\", server %d \"%s\"", pair.client.error, tls_session_reason(pair.client.session), pair.server.error,
+                  tls_session_reason(pair.server.session));
+    pair_fini(&pair);
+}
+END_TEST
+
 START_TEST(session_that_does_not_fit_its_context_is_not_made) {
     struct tls_session_settings settings = {.server = true};
     struct tls_context *client = pinned_client(certificate);
@@ -445,6 +569,9 @@ int main(void) {
     tcase_add_loop_test(tc, crypto_data_after_the_handshake_is_refused_with_the_error_of_rfc_9001, 0, (int) (sizeof lates / sizeof lates[0]));
     tcase_add_test(tc, messages_in_pieces_are_followed_and_types_out_of_place_are_refused);
     tcase_add_test(tc, client_hello_with_a_session_id_is_a_protocol_violation);
+    tcase_add_loop_test(tc, client_without_http3_gets_no_application_protocol, 0, 4);
+    tcase_add_test(tc, hello_that_was_tampered_with_fails_with_an_alert_or_waits);
+    tcase_add_test(tc, server_that_wants_another_group_gets_it_by_hello_retry_request);
     tcase_add_test(tc, session_that_does_not_fit_its_context_is_not_made);
     tcase_add_loop_test(tc, keys_are_updated_while_datagrams_flow_with_every_suite, 0, 3);
     suite_add_tcase(suite, tc);
