@@ -111,7 +111,7 @@ static int unknown(int argc, char **argv, char *why, size_t why_size) {
     struct suggest suggest = {0};
 
     snprintf(typed, sizeof typed, "%s%s%s", argv[0], argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
-    for (size_t i = 0; i < COMMANDS; i++) {
+    for (size_t i = 0; i < COMMANDS && (argc > 1 || !is_group(argv[0])); i++) {
         suggest_offer(&suggest, strchr(commands[i].words, ' ') ? typed : argv[0], commands[i].words);
     }
     if (suggest.best) {

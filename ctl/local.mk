@@ -12,6 +12,8 @@ libctl_a_SOURCES = \
 bin_PROGRAMS += mpvpnctl
 mpvpnctl_SOURCES = ctl/main.c
 mpvpnctl_LDADD = libctl.a $(daemon_libs)
+unit_tests += tests/unit/check_ctl
+tests_unit_check_ctl_LDADD = libctl.a $(LDADD)
 
 # The completion is what mpvpnctl itself knows.
 nodist_bashcompletion_DATA = contrib/bash-completion/mpvpnctl

@@ -130,6 +130,50 @@ START_TEST(statistics_name_every_reason_of_a_drop) {
 }
 END_TEST
 
+/* Whether the vocabulary has this number. */
+static bool is_statistic(const char *scope, const char *name) {
+#define STATISTIC(of, known, kind, help)                                                                               \
+    if (strcmp(scope, #of) == 0 && strcmp(name, known) == 0) {                                                         \
+        return true;                                                                                                   \
+    }
+#include "common/statistics.def"
+#undef STATISTIC
+    return false;
+}
+
+static void check_numbers(const char *scope, json_t *object) {
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(object, name, value) {
+        ck_assert_msg(!json_is_number(value) || is_statistic(scope, name), "statistics.def lacks %s %s", scope, name);
+    }
+}
+
+START_TEST(the_numbers_of_statistics_are_those_of_the_vocabulary) {
+    struct config server = {.role = CONFIG_SERVER, .name = (char *)"s"};
+    struct config client = {.role = CONFIG_CLIENT, .name = (char *)"c", .server_host = (char *)"a"};
+    struct daemon daemons[2] = {{.config = &server}, {.config = &client}};
+    unsigned missing = 0;
+
+    for (size_t i = 0; i < 2; i++) {
+        json_t *result = ask(method_stats, &daemons[i]);
+        json_t *path = json_array_get(json_object_get(result, "paths"), 0);
+
+        check_numbers("SESSION", json_object_get(result, "session"));
+        check_numbers("QUEUE", json_object_get(result, "queue"));
+        check_numbers("PATH", path);
+        if (path) {
+#define STATISTIC(of, known, kind, help) missing += strcmp(#of, "PATH") == 0 && json_object_get(path, known) == NULL;
+#include "common/statistics.def"
+#undef STATISTIC
+        }
+        json_decref(result);
+    }
+    ck_assert_uint_eq(missing, 0);
+}
+END_TEST
+
 START_TEST(sessions_are_listed_by_number_in_portions) {
     struct config config = {.role = CONFIG_SERVER, .name = (char *)"server"};
     struct daemon daemon = {.config = &config};
@@ -170,6 +214,7 @@ int main(void) {
     tcase_add_test(tc, a_call_out_of_order_is_refused_with_its_code);
     tcase_add_test(tc, a_client_that_waits_says_why);
     tcase_add_test(tc, statistics_name_every_reason_of_a_drop);
+    tcase_add_test(tc, the_numbers_of_statistics_are_those_of_the_vocabulary);
     tcase_add_test(tc, sessions_are_listed_by_number_in_portions);
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_NORMAL);

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* check_ctl: command lines as requests, answers as text: tables to the letter. */
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "ctl/commands.h"
+#include "ctl/print.h"
+
+#define WORDS_MAX 8
+
+/* Parse a command line of blank-separated words. */
+static int parse(const char *text, struct command_line *line, char why[COMMAND_WHY_MAX]) {
+    static char copy[256];
+    char *argv[WORDS_MAX], *state = NULL;
+    int argc = 0;
+
+    snprintf(copy, sizeof copy, "%s", text);
+    for (char *word = strtok_r(copy, " ", &state); word; word = strtok_r(NULL, " ", &state)) {
+        argv[argc++] = word;
+    }
+    return command_parse(argc, argv, line, why, COMMAND_WHY_MAX);
+}
+
+static void good(const char *text, const char *method, const char *params) {
+    struct command_line line = {0};
+    char why[COMMAND_WHY_MAX] = "", *given;
+
+    ck_assert_msg(parse(text, &line, why) == 0, "%s: %s", text, why);
+    ck_assert_pstr_eq(line.command->method, method);
+    given = line.params ? json_dumps(line.params, JSON_COMPACT) : NULL;
+    ck_assert_pstr_eq(given, params);
+    free(given);
+    json_decref(line.params);
+}
+
+START_TEST(command_lines_become_requests) {
+    good("status", "status", NULL);
+    good("path list", "path.list", NULL);
+    good("log debug", "log.set", "{\"level\":\"debug\"}");
+    good("session list limit=5 after=2", "session.list", "{\"limit\":5,\"after\":2}");
+    good("session close 12", "session.close", "{\"id\":12}");
+    good("user add bob address=10.0.0.9 address=fd77::9", "user.add",
+         "{\"name\":\"bob\",\"address\":[\"10.0.0.9\",\"fd77::9\"]}");
+    good("user add server=a:1 bob --json", "user.add", "{\"server\":\"a:1\",\"name\":\"bob\"}");
+}
+END_TEST
+
+START_TEST(wrong_command_lines_are_told) {
+    static const struct {
+        const char *text, *why;
+    } cases[] = {
+        {"stat", "\"stat\" is not a command; did you mean \"stats\"?"},
+        {"sesion list", "\"sesion list\" is not a command; did you mean \"session list\"?"},
+        {"session", "\"session\" is not a command; see mpvpnctl session --help"},
+        {"frobnicate", "\"frobnicate\" is not a command"},
+        {"session close", "session close needs ID"},
+        {"session close x", "\"x\" is not a number (ID)"},
+        {"session close -3", "\"-3\" is not a number (ID)"},
+        {"session close 3 4", "session close does not take \"4\""},
+        {"session list limit=1 limit=2", "limit is given twice"},
+        {"status --watch", "status has no option --watch"},
+        {"stats --watch=soon", "\"soon\" is not a time"},
+        {"keygen", "keygen needs DIR [NAME]"},
+        {"keygen a b c", "keygen does not take \"c\""},
+        {"completion bash", "completion does not take \"bash\""},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct command_line line = {0};
+        char why[COMMAND_WHY_MAX] = "";
+
+        ck_assert_msg(parse(cases[i].text, &line, why) == -EINVAL, "%s", cases[i].text);
+        ck_assert_str_eq(why, cases[i].why);
+    }
+}
+END_TEST
+
+START_TEST(watching_takes_a_time_or_goes_without) {
+    static const struct {
+        const char *text;
+        unsigned long long watch;
+    } cases[] = {{"stats", 0},
+                 {"stats --watch", 2 * NS_PER_SEC},
+                 {"stats --watch 5", 5 * NS_PER_SEC},
+                 {"stats --watch=500ms --openmetrics", NS_PER_SEC / 2},
+                 {"stats --watch --openmetrics", 2 * NS_PER_SEC},
+                 {"stats --watch 0", NS_PER_SEC / 10}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct command_line line = {0};
+        char why[COMMAND_WHY_MAX] = "";
+
+        ck_assert_msg(parse(cases[i].text, &line, why) == 0, "%s", why);
+        ck_assert_uint_eq(line.watch, cases[i].watch);
+        ck_assert_int_eq(line.openmetrics, strstr(cases[i].text, "openmetrics") != NULL);
+    }
+}
+END_TEST
+
+/* Print JSON in this test's notation (' for ") by one of print.h's functions. */
+static void expect(enum command_id command, const char *quoted, const char *expected) {
+    char *json = strdup(quoted), *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    json_error_t fault;
+    json_t *result;
+
+    for (char *p = json; *p; p++) {
+        *p = *p == '\'' ? '"' : *p;
+    }
+    result = json_loads(json, 0, &fault);
+    ck_assert_msg(result != NULL, "%s", fault.text);
+    print_text(stream, command, result);
+    fclose(stream);
+    ck_assert_str_eq(text, expected);
+    json_decref(result);
+    free(json);
+    free(text);
+}
+
+START_TEST(paths_are_a_table) {
+    expect(COMMAND_path_list,
+           "{'paths':["
+           "{'path':'enp5s0','state':'up','role':'primary','rtt_us':11240,'jitter_us':300,'loss_percent':0.0,"
+           "'rate_down_bps':188000000,'rate_up_bps':31200000,'share_percent':86,'since_s':11520,'reason':null},"
+           "{'path':'wwan0','state':'up','role':'primary','rtt_us':43000,'jitter_us':6100,'loss_percent':0.41,"
+           "'rate_down_bps':24100000,'rate_up_bps':6800000,'share_percent':14,'since_s':2460},"
+           "{'path':'usb0','state':'standby','role':'backup','rtt_us':61300,'jitter_us':9000,'loss_percent':0.0,"
+           "'rate_down_bps':0,'rate_up_bps':0,'share_percent':0,'since_s':11520}]}",
+           "PATH    STATE    ROLE     RTT      JITTER   LOSS    DOWN Mbit/s  UP Mbit/s  SHARE  SINCE\n"
+           "enp5s0  up       primary  11.2 ms  0.3 ms   0.0 %         188.0       31.2   86 %  3 h 12 min\n"
+           "wwan0   up       primary  43.0 ms  6.1 ms   0.4 %          24.1        6.8   14 %  41 min\n"
+           "usb0    standby  backup   61.3 ms  9.0 ms   0.0 %           0.0        0.0    0 %  3 h 12 min\n");
+}
+END_TEST
+
+START_TEST(a_path_that_is_not_up_says_why) {
+    expect(COMMAND_path_list,
+           "{'paths':[{'path':'eth0','state':'waiting','role':'primary','rtt_us':null,'jitter_us':null,"
+           "'loss_percent':0.0,'since_s':7,'reason':'the server does not answer'}]}",
+           "PATH  STATE    ROLE     RTT      JITTER   LOSS    DOWN Mbit/s  UP Mbit/s  SHARE  SINCE\n"
+           "eth0  waiting  primary  -        -        0.0 %           0.0        0.0    0 %  7 s\n"
+           "eth0: waiting: the server does not answer\n");
+}
+END_TEST
+
+START_TEST(a_clients_status_is_a_few_lines) {
+    expect(COMMAND_status,
+           "{'role':'client','server':'vpn.example.net:443','state':'up','reason':null,'since_s':11520,'paths_up':2,"
+           "'paths_standby':1,'tunnel':{'device':'mpvpn0','addresses':['10.77.0.10/32','fd77::10/128'],"
+           "'mtu_bytes':1406,'routes':'default'},'traffic':{'rate_down_bps':212000000,'rate_up_bps':38000000,"
+           "'bytes_down':12400000000,'bytes_up':2100000000}}",
+           "client   vpn.example.net:443, up 3 h 12 min, 2 paths up, 1 standby\n"
+           "tunnel   mpvpn0  10.77.0.10/32  fd77::10/128  MTU 1406   routes: default\n"
+           "traffic  now 212 Mbit/s down, 38 up;  12.4 GB down, 2.1 GB up\n");
+}
+END_TEST
+
+START_TEST(a_servers_status_counts_its_sessions) {
+    expect(COMMAND_status,
+           "{'role':'server','listen':['[::]:443'],'uptime_s':60,'sessions':1,'tunnel':{'device':'mpvpn0',"
+           "'addresses':['10.77.0.1/24'],'mtu_bytes':null},'traffic':{'rate_down_bps':1500000}}",
+           "server   [::]:443, up 1 min, 1 session\n"
+           "tunnel   mpvpn0  10.77.0.1/24\n"
+           "traffic  now 1.5 Mbit/s down, 0 up;  0 B down, 0 B up\n");
+}
+END_TEST
+
+START_TEST(sessions_and_users_are_tables) {
+    expect(COMMAND_session_list,
+           "{'more':true,'sessions':[{'id':7,'user':'alice','addresses':['10.77.0.2/32','fd77::2/128'],"
+           "'remote':'192.0.2.2:4433','rtt_us':8000,'loss_percent':1.26,'rate_down_bps':100000000,'rate_up_bps':50000,"
+           "'since_s':90000}]}",
+           "ID  USER   ADDRESSES                 FROM            RTT      LOSS    DOWN Mbit/s  UP Mbit/s  SINCE\n"
+           " 7  alice  10.77.0.2/32 fd77::2/128  192.0.2.2:4433  8.0 ms   1.3 %         100.0        0.1  1 d 1 h\n"
+           "There are more: session list after=7\n");
+    expect(COMMAND_user_list,
+           "{'users':[{'name':'alice','addresses':[],'has_token':true,'disabled':false,'sessions':2,"
+           "'from':'configuration'},{'name':'bob','addresses':['10.77.0.9'],'has_token':true,'disabled':true,"
+           "'sessions':0,'from':'users file'}]}",
+           "USER   STATE     SESSIONS  ADDRESSES  FROM\n"
+           "alice  enabled          2  -          configuration\n"
+           "bob    disabled         0  10.77.0.9  users file\n");
+}
+END_TEST
+
+START_TEST(only_drops_that_happened_are_shown) {
+    expect(COMMAND_stats,
+           "{'session':{'bytes_down':5},'queue':{'sojourn_us':1200,'sojourn_max_us':14000,'bytes':3000,'packets':2,"
+           "'codel_drops':4,'overflow_drops':5,'ce_marks':6},'paths':[],'drops':{'no_route':0,'codel':4}}",
+           "traffic  now 0 Mbit/s down, 0 up;  5 B down, 0 B up\n"
+           "queue    1.2 ms, longest 14.0 ms;  3.0 kB in 2 packets;  4 dropped by CoDel, 5 by overflow, 6 marked\n"
+           "\n"
+           "PATH  RTT      MIN      JITTER   CWND  IN FLIGHT  RATE Mbit/s  SENT  RECEIVED  LOST  MTU\n"
+           "\n"
+           "DROPPED BECAUSE  PACKETS\n"
+           "codel                  4\n");
+}
+END_TEST
+
+START_TEST(a_new_users_answer_can_be_copied_as_a_configuration) {
+    expect(COMMAND_user_add,
+           "{'name':'bob','token':'T','client_configuration':'[Client]\\nServer = a:443\\nToken = T\\n'}",
+           "# user bob: the token is shown this once; the server keeps only its hash\n"
+           "[Client]\nServer = a:443\nToken = T\n");
+}
+END_TEST
+
+START_TEST(metrics_are_labelled_escaped_and_ended) {
+    json_t *stats = json_pack("{s:s, s:{s:i}, s:[{s:s, s:s, s:i, s:n, s:f, s:i}], s:{s:i}}", "name", "a\"b\\c",
+                              "session", "bytes_down", 7, "paths", "path", "wwan0", "state", "up", "rtt_us", 43000,
+                              "jitter_us", "loss_percent", 0.5, "sent_packets", 9, "drops", "no_route", 3);
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+
+    ck_assert_ptr_nonnull(stats);
+    print_openmetrics(stream, stats);
+    fclose(stream);
+    ck_assert_ptr_nonnull(strstr(text, "# TYPE mpvpn_session_bytes_down counter\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\nmpvpn_session_bytes_down_total{instance=\"a\\\"b\\\\c\"} 7\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\nmpvpn_path_rtt_us{instance=\"a\\\"b\\\\c\",path=\"wwan0\"} 43000\n"));
+    ck_assert_ptr_nonnull(strstr(text, "path=\"wwan0\"} 0.5\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\nmpvpn_path_up{instance=\"a\\\"b\\\\c\",path=\"wwan0\"} 1\n"));
+    ck_assert_ptr_nonnull(strstr(text, "reason=\"no_route\"} 3\n"));
+    ck_assert_ptr_null(strstr(text, "\nmpvpn_path_jitter_us{"));
+    ck_assert_str_eq(text + size - 6, "# EOF\n");
+    json_decref(stats);
+    free(text);
+}
+END_TEST
+
+START_TEST(help_and_completion_name_every_command) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+
+    command_help_all(stream);
+    command_completion(stream);
+    fclose(stream);
+#define METHOD(symbol, name, words, roles, access, help)                                                               \
+    ck_assert_ptr_nonnull(strstr(text, "\n  " words " "));                                                             \
+    ck_assert_ptr_nonnull(strstr(text, "\"" words " \"*) words="));
+#include "common/methods.def"
+    free(text);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("ctl");
+    TCase *tc = tcase_create("ctl");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_test(tc, command_lines_become_requests);
+    tcase_add_test(tc, wrong_command_lines_are_told);
+    tcase_add_test(tc, watching_takes_a_time_or_goes_without);
+    tcase_add_test(tc, paths_are_a_table);
+    tcase_add_test(tc, a_path_that_is_not_up_says_why);
+    tcase_add_test(tc, a_clients_status_is_a_few_lines);
+    tcase_add_test(tc, a_servers_status_counts_its_sessions);
+    tcase_add_test(tc, sessions_and_users_are_tables);
+    tcase_add_test(tc, only_drops_that_happened_are_shown);
+    tcase_add_test(tc, a_new_users_answer_can_be_copied_as_a_configuration);
+    tcase_add_test(tc, metrics_are_labelled_escaped_and_ended);
+    tcase_add_test(tc, help_and_completion_name_every_command);
+    suite_add_tcase(suite, tc);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
