@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "os/ring.h"
@@ -37,6 +38,7 @@
 #define KEEP_BYTES 8192u /* shorter reads are copied */
 #define CHAIN 8u         /* single reads in a chain */
 #define WRITES 512u      /* writes in flight */
+#define QUEUE_PACKETS 2048 /* the kernel's default of 500 overflows in the few ms that a busy host lets us wait; the daemon's own queue keeps delay low */
 #define READ_OFFSET (BUF_HEADROOM - VNETHDR_BYTES) /* where the kernel writes: the packet itself begins after BUF_HEADROOM */
 
 /* A read in the ring; with multishot only the first is used. */
@@ -321,6 +323,19 @@ static int agree_offloads(int fd, bool *uso) {
     return *uso || ioctl(fd, TUNSETOFFLOAD, base) == 0 ? 0 : -errno;
 }
 
+/* A shorter queue than wanted is no reason to fail. */
+static void lengthen_queue(const char *name) {
+    struct ifreq request = {.ifr_qlen = QUEUE_PACKETS};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0) {
+        return;
+    }
+    snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
+    ioctl(fd, SIOCSIFTXQLEN, &request);
+    close(fd);
+}
+
 static int make_device(const char *wanted, struct tun *tun) {
     struct ifreq request = {.ifr_flags = (short)(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_TUN_EXCL)};
     int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
@@ -337,6 +352,7 @@ static int make_device(const char *wanted, struct tun *tun) {
     }
     memcpy(tun->name, request.ifr_name, sizeof tun->name);
     tun->ifindex = if_nametoindex(tun->name);
+    lengthen_queue(tun->name);
     tun->file = ring_file_open(tun->loop, fd);
     return 0;
 }

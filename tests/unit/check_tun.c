@@ -211,6 +211,14 @@ START_TEST(packets_arriving_between_turns_stay_in_order) {
 }
 END_TEST
 
+START_TEST(burst_larger_than_the_default_queue_is_kept) {
+    for (uint16_t i = 0; i < 1500; i++) {
+        send_into(i, 20, 0);
+    }
+    expect(1500);
+}
+END_TEST
+
 START_TEST(superpacket_comes_whole_in_the_buffer_it_was_read_into) {
     if (!tun_has_uso(tun)) {
         return;
@@ -436,6 +444,7 @@ static TCase *make_tcase(const char *name, void (*set_up)(void)) {
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, small_packets_come_in_order_in_small_buffers);
     tcase_add_test(tc, packets_arriving_between_turns_stay_in_order);
+    tcase_add_test(tc, burst_larger_than_the_default_queue_is_kept);
     tcase_add_test(tc, superpacket_comes_whole_in_the_buffer_it_was_read_into);
     tcase_add_test(tc, exhausted_pool_drops_counts_and_recovers);
     tcase_add_test(tc, paused_device_is_not_read_and_goes_on_where_it_stopped);
