@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* loop: one io_uring and its turn.
  *
- * A turn is: submit everything prepared and wait, in one system call, for a completion or the deadline; read the clock; hand out at most
- * TURN_COMPLETIONS completions; run what was put off; call on_turn. What is left of a flood waits for the next turn, whose wait returns at once, so that
- * timers and the other side of the tunnel get their share. The user data of a completion is its struct ring_op; 0 is nobody's (cancellations).
+ * A turn is: submit everything prepared and wait, in one system call, for a completion or the deadline; read the clock;
+ * hand out at most TURN_COMPLETIONS completions; run what was put off; call on_turn. What is left of a flood waits for
+ * the next turn, whose wait returns at once, so that timers and the other side of the tunnel get their share. The user
+ * data of a completion is its struct ring_op; 0 is nobody's (cancellations).
  *
- * The ring is made with DEFER_TASKRUN (completions are worked off inside our own system call, never in the middle of our code) where the kernel
- * has it (6.1), so a loop must be run by the very thread that made it.
+ * The ring is made with DEFER_TASKRUN (completions are worked off inside our own system call, never in the middle of
+ * our code) where the kernel has it (6.1), so a loop must be run by the very thread that made it.
  *
- * A watch is a one-shot poll armed again after its callback, hence level-triggered: a callback that leaves data unread is called again.
+ * A watch is a one-shot poll armed again after its callback, hence level-triggered: a callback that leaves data unread
+ * is called again.
  *
  * Leaves out: IORING_OP_TIMEOUT (the wait has the one deadline), signals (the hall watches a signalfd).
- * Invariants: `pending` counts operations whose last completion has not been handed out; a watch's operation outlives loop_unwatch() until then. */
+ * Invariants: `pending` counts operations whose last completion has not been handed out; a watch's operation outlives
+ * loop_unwatch() until then. */
 #include "os/loop.h"
 
 #include <errno.h>
@@ -27,34 +30,34 @@
 
 #define SUBMISSION_ENTRIES 512u
 #define COMPLETION_ENTRIES 4096u
-#define TURN_COMPLETIONS 256u       /* handed out before on_turn gets its turn */
-#define FILE_SLOTS 64u              /* registered files; the rest work without */
-#define LATER_WAIT (NS_PER_MS)      /* longest wait while something was put off */
-#define DRAIN_WAITS 100             /* waits of DRAIN_WAIT for cancelled operations at the end */
+#define TURN_COMPLETIONS 256u  /* handed out before on_turn gets its turn */
+#define FILE_SLOTS 64u         /* registered files; the rest work without */
+#define LATER_WAIT (NS_PER_MS) /* longest wait while something was put off */
+#define DRAIN_WAITS 100        /* waits of DRAIN_WAIT for cancelled operations at the end */
 #define DRAIN_WAIT (10 * NS_PER_MS)
-#define TIMER_SLACK_NS 1000ul       /* the default of 50 us would blur pacing */
+#define TIMER_SLACK_NS 1000ul /* the default of 50 us would blur pacing */
 
 struct loop {
-    struct io_uring uring;        /* the ring */
-    struct loop_hooks hooks;      /* the hall's */
-    uint64_t now;                 /* when this turn began, monotonic ns */
-    uint64_t deadline;            /* on_turn no later than this, monotonic ns */
-    size_t pending;               /* operations in the ring */
-    uint64_t file_slots;          /* bit n: slot n of the registered table is taken */
-    struct ring_later *later;     /* put off to the next turn */
-    struct io_uring_sqe scratch;  /* handed out when the ring has failed */
-    int error;                    /* failure of the ring itself, -errno */
-    bool stopping;                /* loop_stop() was called */
-    bool read_multishot;          /* IORING_OP_READ_MULTISHOT may be used */
-    bool registered_files;        /* the table was made */
-    char features[160];           /* for the log */
+    struct io_uring uring;       /* the ring */
+    struct loop_hooks hooks;     /* the hall's */
+    uint64_t now;                /* when this turn began, monotonic ns */
+    uint64_t deadline;           /* on_turn no later than this, monotonic ns */
+    size_t pending;              /* operations in the ring */
+    uint64_t file_slots;         /* bit n: slot n of the registered table is taken */
+    struct ring_later *later;    /* put off to the next turn */
+    struct io_uring_sqe scratch; /* handed out when the ring has failed */
+    int error;                   /* failure of the ring itself, -errno */
+    bool stopping;               /* loop_stop() was called */
+    bool read_multishot;         /* IORING_OP_READ_MULTISHOT may be used */
+    bool registered_files;       /* the table was made */
+    char features[160];          /* for the log */
 };
 
 /* One watched descriptor's operation. */
 struct watch_op {
-    struct ring_op op;         /* a one-shot poll */
-    struct loop_watch *watch;  /* whose; NULL: unwatched, free when it completes */
-    bool broken;               /* the kernel refused to poll it: not armed any more */
+    struct ring_op op;        /* a one-shot poll */
+    struct loop_watch *watch; /* whose; NULL: unwatched, free when it completes */
+    bool broken;              /* the kernel refused to poll it: not armed any more */
 };
 
 /* --- making and ending --- */
@@ -77,14 +80,16 @@ static void explain(int error, char *why, size_t why_size) {
 
     if (error == -EPERM && disabled != 0) {
         snprintf(why, why_size,
-                 "io_uring is switched off on this host (sysctl kernel.io_uring_disabled = %d): set it to 0%s", disabled,
-                 disabled == 1 ? ", or to 1 with our group in kernel.io_uring_group" : "");
+                 "io_uring is switched off on this host (sysctl kernel.io_uring_disabled = %d): set it to 0%s",
+                 disabled, disabled == 1 ? ", or to 1 with our group in kernel.io_uring_group" : "");
     } else if (error == -EPERM) {
-        snprintf(why, why_size, "io_uring is forbidden here, most likely by the seccomp profile of a container: "
-                                "allow io_uring_setup, io_uring_enter and io_uring_register in it");
+        snprintf(why, why_size,
+                 "io_uring is forbidden here, most likely by the seccomp profile of a container: "
+                 "allow io_uring_setup, io_uring_enter and io_uring_register in it");
     } else if (error == -ENOSYS) {
-        snprintf(why, why_size, "this kernel has no io_uring, or one older than Linux 6.0, or a container's seccomp profile hides it: "
-                                "use a newer kernel, or allow io_uring_setup, io_uring_enter and io_uring_register");
+        snprintf(why, why_size,
+                 "this kernel has no io_uring, or one older than Linux 6.0, or a container's seccomp profile hides it: "
+                 "use a newer kernel, or allow io_uring_setup, io_uring_enter and io_uring_register");
     } else if (error == -ENOMEM) {
         snprintf(why, why_size, "no memory for the io_uring: raise the locked-memory limit (ulimit -l, LimitMEMLOCK)");
     } else {
@@ -104,7 +109,8 @@ static int make_uring(struct io_uring *uring, const char **mode) {
     int error = -EINVAL;
 
     for (size_t i = 0; i < sizeof modes / sizeof *modes && error == -EINVAL; i++) {
-        struct io_uring_params params = {.flags = modes[i].flags | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL,
+        struct io_uring_params params = {.flags = modes[i].flags | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP |
+                                                  IORING_SETUP_SUBMIT_ALL,
                                          .cq_entries = COMPLETION_ENTRIES};
 
         error = io_uring_queue_init_params(SUBMISSION_ENTRIES, uring, &params);
@@ -113,7 +119,8 @@ static int make_uring(struct io_uring *uring, const char **mode) {
     return error == -EINVAL ? -ENOSYS : error;
 }
 
-/* Multishot recvmsg and provided-buffer rings have no opcode to ask for; SEND_ZC came with the kernel that has both, 6.0. */
+/* Multishot recvmsg and provided-buffer rings have no opcode to ask for; SEND_ZC came with the kernel that has
+ * both, 6.0. */
 static int probe(struct loop *loop, const char *mode) {
     struct io_uring_probe *probe = io_uring_get_probe_ring(&loop->uring);
 
@@ -126,7 +133,8 @@ static int probe(struct loop *loop, const char *mode) {
     io_uring_free_probe(probe);
     loop->registered_files = io_uring_register_files_sparse(&loop->uring, FILE_SLOTS) == 0;
     snprintf(loop->features, sizeof loop->features, "provided buffers, multishot receive, %s, %s, %s",
-             loop->read_multishot ? "multishot read" : "chained reads", loop->registered_files ? "registered files" : "plain files", mode);
+             loop->read_multishot ? "multishot read" : "chained reads",
+             loop->registered_files ? "registered files" : "plain files", mode);
     return error;
 }
 

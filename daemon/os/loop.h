@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* loop: one io_uring, one wait per turn. Each turn submits what was prepared, waits for a completion or the time-out, reads the clock once, hands every
- * completion to its operation, then calls `on_turn` so that the hall can pump, flush and set the next time-out. Single-threaded; a loop and
- * everything opened on it belong to one worker. tests/sim links another implementation of this header, in virtual time. */
+/* loop: one io_uring, one wait per turn. Each turn submits what was prepared, waits for a completion or the time-out,
+ * reads the clock once, hands every completion to its operation, then calls `on_turn` so that the hall can pump, flush
+ * and set the next time-out. Single-threaded; a loop and everything opened on it belong to one worker. tests/sim links
+ * another implementation of this header, in virtual time. */
 #ifndef MPVPN_OS_LOOP_H
 #define MPVPN_OS_LOOP_H
 
@@ -19,8 +20,10 @@ struct loop_hooks {
 };
 
 /**
- * Make a loop: ring set up, features probed (multishot receive, READ_MULTISHOT, provided-buffer rings, DEFER_TASKRUN), registered file table made.
- * @param why on error: a sentence saying what is missing and what to change (io_uring_disabled sysctl, seccomp of a container, old kernel)
+ * Make a loop: ring set up, features probed (multishot receive, READ_MULTISHOT, provided-buffer rings, DEFER_TASKRUN),
+ * registered file table made.
+ * @param why on error: a sentence saying what is missing and what to change (io_uring_disabled sysctl, seccomp of a
+ * container, old kernel)
  * @return 0; -EPERM: io_uring is switched off; -ENOSYS: kernel too old; other -errno of the kernel
  */
 int loop_new(const struct loop_hooks *hooks, struct loop **out, char *why, size_t why_size);
@@ -37,16 +40,18 @@ void loop_stop(struct loop *loop);
 /** What the probe found, as a line for the log ("multishot read, provided buffers, …"). */
 const char *loop_features(const struct loop *loop);
 
-/** A file descriptor watched for readiness (netlink, signalfd, eventfd, listening and control sockets). Embedded by value. */
+/** A file descriptor watched for readiness (netlink, signalfd, eventfd, listening and control sockets). Embedded by
+ * value. */
 struct loop_watch {
-    int fd;                                               /**< the descriptor, the caller's */
-    uint32_t events;                                      /**< POLLIN, POLLOUT … wanted */
-    void (*on_ready)(void *context, uint32_t revents);    /**< called in the loop; may call loop_unwatch() on this very watch */
-    void *context;                                        /**< handed to on_ready */
-    struct loop *loop;                                    /**< loop's own: set while watched */
-    void *slot;                                           /**< loop's own: the operation in the ring */
+    int fd;          /**< the descriptor, the caller's */
+    uint32_t events; /**< POLLIN, POLLOUT … wanted */
+    void (*on_ready)(void *context,
+                     uint32_t revents); /**< called in the loop; may call loop_unwatch() on this very watch */
+    void *context;                      /**< handed to on_ready */
+    struct loop *loop;                  /**< loop's own: set while watched */
+    void *slot;                         /**< loop's own: the operation in the ring */
 };
-/** Watch until loop_unwatch (multishot poll). @return 0, -ENOMEM */
+/** Watch until loop_unwatch; level-triggered: called again while what is ready is left. @return 0, -ENOMEM */
 int loop_watch(struct loop *loop, struct loop_watch *watch);
 /** Stop watching; after this on_ready is not called. The caller may close fd at once. No-op when not watched. */
 void loop_unwatch(struct loop_watch *watch);

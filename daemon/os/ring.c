@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ring: rings of provided buffers.
  *
- * A ring holds numbered slots, each with one large buffer of the pool. The kernel takes the oldest offered buffer for each completion and names it by
- * its number. Whoever handled the completion either offers the same buffer again (ring_buffers_return) or takes it out and a fresh one
- * moves in under the same number (ring_buffers_take). Buffers are touched in turn, so an idle ring costs resident memory for all its
- * buffers' first pages: keep it small.
+ * A ring holds numbered slots, each with one large buffer of the pool. The kernel takes the oldest offered buffer for
+ * each completion and names it by its number. Whoever handled the completion either offers the same buffer again
+ * (ring_buffers_return) or takes it out and a fresh one moves in under the same number (ring_buffers_take). Buffers are
+ * touched in turn, so an idle ring costs resident memory for all its buffers' first pages: keep it small.
  *
  * Leaves out: rings that shrink or grow, incremental consumption of a buffer.
  * Invariant: a slot that was filled at the start is never empty until ring_buffers_fini(). */
@@ -43,7 +43,8 @@ static int make_ring(struct loop *loop, struct ring_buffers *buffers) {
     return error;
 }
 
-int ring_buffers_init(struct loop *loop, struct ring_buffers *buffers, struct buf_pool *pool, unsigned count, unsigned offset) {
+int ring_buffers_init(struct loop *loop, struct ring_buffers *buffers, struct buf_pool *pool, unsigned count,
+                      unsigned offset) {
     *buffers = (struct ring_buffers){.pool = pool, .entries = power_of_two_above(count), .offset = offset};
     unsigned filled = 0;
     int error = make_ring(loop, buffers);

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ring: what the rooms of os/ that do io_uring operations of their own (tun, udp) share with the loop: operations, registered files and rings of
- * provided buffers. Private to os/.
+/* ring: what the rooms of os/ that do io_uring operations of their own (tun, udp) share with the loop: operations,
+ * registered files and rings of provided buffers. Private to os/.
  *
- * Lifetime: an operation belongs to the kernel from ring_prepare() until its last completion (one without IORING_CQE_F_MORE). Cancelling only
- * hurries that completion; so an owner that goes away marks itself closed, cancels, and frees its memory when the last `done` was called. */
+ * Lifetime: an operation belongs to the kernel from ring_prepare() until its last completion (one without
+ * IORING_CQE_F_MORE). Cancelling only hurries that completion; so an owner that goes away marks itself closed, cancels,
+ * and frees its memory when the last `done` was called. */
 #ifndef MPVPN_OS_RING_H
 #define MPVPN_OS_RING_H
 
 #if !__has_include(<linux/blkdev.h>)
-/* liburing 2.9's compat.h includes this header only for a block-device command; kernel headers before 6.12 lack it. What else it includes: */
+/* liburing 2.9's compat.h includes this header only for a block-device command; kernel headers before 6.12 lack it.
+ * What else it includes: */
 #define LIBURING_COMPAT_H
 #define UAPI_LINUX_IO_URING_H_SKIP_LINUX_TIME_TYPES_H 1
 #include <linux/ioctl.h>
@@ -39,12 +41,14 @@ void ring_forbid_read_multishot(struct loop *loop);
 /** Make sure that the next count operations go to the kernel in one submission (a chain of linked ones must). */
 void ring_reserve(struct loop *loop, unsigned count);
 /**
- * Take a submission entry for an operation; goes to the kernel at the end of this turn, or earlier when the queue is full.
+ * Take a submission entry for an operation; goes to the kernel at the end of this turn, or earlier when the queue is
+ * full.
  * @param op not active; borrowed until its last completion
  * @return the entry, its user data set, never NULL: when the ring itself fails, loop_run() ends with the error
  */
 struct io_uring_sqe *ring_prepare(struct loop *loop, struct ring_op *op);
-/** Ask the kernel to end an operation early; it completes with -ECANCELED, or as it would have. No-op when not active. */
+/** Ask the kernel to end an operation early; it completes with -ECANCELED, or as it would have. No-op when not active.
+ */
 void ring_cancel(struct loop *loop, struct ring_op *op);
 /** Submit now and let the kernel do what it has pending, without handing out completions. */
 void ring_settle(struct loop *loop);
@@ -56,10 +60,11 @@ struct ring_file {
 };
 /** Register a descriptor. */
 struct ring_file ring_file_open(struct loop *loop, int fd);
-/** Close it (without a place in the table: only when released), after submitting what is prepared; the kernel keeps the file while started operations
- * use it. */
+/** Close it (without a place in the table: only when released), after submitting what is prepared; the kernel keeps the
+ * file while started operations use it. */
 void ring_file_close(struct loop *loop, struct ring_file *file);
-/** Free its place, which linked operations not started yet may still name: when no operation on it is active. Closes it if that was not done. */
+/** Free its place, which linked operations not started yet may still name: when no operation on it is active. Closes it
+ * if that was not done. */
 void ring_file_release(struct loop *loop, struct ring_file *file);
 /** Aim an entry, already prepared with any descriptor, at a file. */
 static inline void ring_use_file(struct io_uring_sqe *sqe, const struct ring_file *file) {
@@ -82,22 +87,24 @@ void ring_later_cancel(struct loop *loop, struct ring_later *later);
 
 #define RING_BUFFERS_MAX 64 /**< most buffers in one ring of provided buffers */
 
-/** A ring of provided buffers: large ones of a pool, which the kernel fills for multishot operations. The ring never shrinks: a buffer
- * that is passed on is replaced in the same moment, and when the pool has none it is not passed on. */
+/** A ring of provided buffers: large ones of a pool, which the kernel fills for multishot operations. The ring never
+ * shrinks: a buffer that is passed on is replaced in the same moment, and when the pool has none it is not passed on.
+ */
 struct ring_buffers {
-    struct io_uring_buf_ring *ring;      /**< shared with the kernel; NULL: not made */
-    struct buf_pool *pool;               /**< where buffers come from; borrowed */
-    struct buf *slot[RING_BUFFERS_MAX];  /**< buffers by number; NULL: none */
-    unsigned entries;                    /**< size of the ring, a power of two */
-    unsigned offset;                     /**< bytes at the start of each buffer that the kernel leaves alone */
-    int group;                           /**< buffer group number */
+    struct io_uring_buf_ring *ring;     /**< shared with the kernel; NULL: not made */
+    struct buf_pool *pool;              /**< where buffers come from; borrowed */
+    struct buf *slot[RING_BUFFERS_MAX]; /**< buffers by number; NULL: none */
+    unsigned entries;                   /**< size of the ring, a power of two */
+    unsigned offset;                    /**< bytes at the start of each buffer that the kernel leaves alone */
+    int group;                          /**< buffer group number */
 };
 /**
  * Make a ring and fill it.
  * @param count buffers wanted, 1–RING_BUFFERS_MAX, rounded up to a power of two
  * @return 0; -ENOBUFS: the pool has not one; other -errno of the kernel
  */
-int ring_buffers_init(struct loop *loop, struct ring_buffers *buffers, struct buf_pool *pool, unsigned count, unsigned offset);
+int ring_buffers_init(struct loop *loop, struct ring_buffers *buffers, struct buf_pool *pool, unsigned count,
+                      unsigned offset);
 /** Give everything back; no operation may be using the ring. Safe on a zeroed one. */
 void ring_buffers_fini(struct loop *loop, struct ring_buffers *buffers);
 /** The buffer that a completion filled, or NULL when it filled none; stays the ring's until taken. */

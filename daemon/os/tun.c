@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* tun: a TUN device in the ring.
  *
- * Reading: IORING_OP_READ_MULTISHOT into a ring of provided large buffers. A read of KEEP_BYTES or more goes up in its buffer, and a fresh buffer takes its
- * place; a shorter one is copied to a small buffer and the large one goes straight back, so that a small packet never pins 66 KiB. Where the kernel lacks
- * multishot reads (before 6.7), CHAIN single reads are submitted as a chain of hard links: the kernel starts each when the one before is done,
- * whatever way that took, which is what keeps packets in order; independent reads could be worked off by different kernel threads.
+ * Reading: IORING_OP_READ_MULTISHOT into a ring of provided large buffers. A read of KEEP_BYTES or more goes up in its
+ * buffer, and a fresh buffer takes its place; a shorter one is copied to a small buffer and the large one goes straight
+ * back, so that a small packet never pins 66 KiB. Where the kernel lacks multishot reads (before 6.7), CHAIN single
+ * reads are submitted as a chain of hard links: the kernel starts each when the one before is done, whatever way that
+ * took, which is what keeps packets in order; independent reads could be worked off by different kernel threads.
  *
- * Writing: one operation a superpacket, with the virtio_net_hdr in the headroom before it. A TUN's write never waits (its send buffer is unlimited and
- * we never set one), so the kernel performs each inside the submission, in the order of submission. When all operations are in flight, what is prepared
- * is submitted at once and the packet written by a plain write(2) after it, which keeps the order too.
+ * Writing: one operation a superpacket, with the virtio_net_hdr in the headroom before it. A TUN's write never waits
+ * (its send buffer is unlimited and we never set one), so the kernel performs each inside the submission, in the order
+ * of submission. When all operations are in flight, what is prepared is submitted at once and the packet written by a
+ * plain write(2) after it, which keeps the order too.
  *
- * The descriptor is O_NONBLOCK: kernels before 6.4 do not mark TUNs as able to poll (FMODE_NOWAIT), and would hand each read to a worker thread.
+ * The descriptor is O_NONBLOCK: kernels before 6.4 do not mark TUNs as able to poll (FMODE_NOWAIT), and would hand each
+ * read to a worker thread.
  *
  * Leaves out: several queues, persistent devices, addresses and link state (os/netlink).
- * Invariants: buffers in flight are held by their operation; the struct lives until the last operation ended and no callback is running. */
+ * Invariants: buffers in flight are held by their operation; the struct lives until the last operation ended and no
+ * callback is running. */
 #include "os/tun.h"
 
 #include <errno.h>
@@ -38,8 +42,11 @@
 #define KEEP_BYTES 8192u /* shorter reads are copied */
 #define CHAIN 8u         /* single reads in a chain */
 #define WRITES 512u      /* writes in flight */
-#define QUEUE_PACKETS 2048 /* the kernel's default of 500 overflows in the few ms that a busy host lets us wait; the daemon's own queue keeps delay low */
-#define READ_OFFSET (BUF_HEADROOM - VNETHDR_BYTES) /* where the kernel writes: the packet itself begins after BUF_HEADROOM */
+#define QUEUE_PACKETS                                                                                                  \
+    2048 /* the kernel's default of 500 overflows in the few ms that a busy host lets us wait; the daemon's own queue  \
+            keeps delay low */
+#define READ_OFFSET                                                                                                    \
+    (BUF_HEADROOM - VNETHDR_BYTES) /* where the kernel writes: the packet itself begins after BUF_HEADROOM */
 
 /* A read in the ring; with multishot only the first is used. */
 struct tun_read {
@@ -57,25 +64,25 @@ struct tun_write {
 };
 
 struct tun {
-    struct loop *loop;                 /* borrowed */
-    struct tun_hooks hooks;            /* the owner's */
-    struct tun_statistics statistics;  /* counters */
-    char name[IFNAMSIZ];               /* as the kernel named it */
-    unsigned ifindex;                  /* interface index */
-    bool uso;                          /* USO was agreed */
-    bool multishot;                    /* READ_MULTISHOT is used */
-    bool paused;                       /* tun_pause(true) */
-    bool closed;                       /* tun_close() was called */
-    int error;                         /* the device is gone: -errno; 0: it is well */
-    bool reported;                     /* on_failure was called */
-    unsigned running;                  /* our frames on the stack that will still touch this struct */
-    unsigned writes_active;            /* in the ring */
-    struct ring_file file;             /* the descriptor */
-    struct ring_buffers buffers;       /* for reading */
-    struct ring_later later;           /* reports a failure; cancels again what was not to be found the first time */
-    struct tun_read reads[CHAIN];      /* reading operations */
-    struct tun_write *free_writes;     /* unused writing operations */
-    struct tun_write writes[WRITES];   /* all writing operations */
+    struct loop *loop;                /* borrowed */
+    struct tun_hooks hooks;           /* the owner's */
+    struct tun_statistics statistics; /* counters */
+    char name[IFNAMSIZ];              /* as the kernel named it */
+    unsigned ifindex;                 /* interface index */
+    bool uso;                         /* USO was agreed */
+    bool multishot;                   /* READ_MULTISHOT is used */
+    bool paused;                      /* tun_pause(true) */
+    bool closed;                      /* tun_close() was called */
+    int error;                        /* the device is gone: -errno; 0: it is well */
+    bool reported;                    /* on_failure was called */
+    unsigned running;                 /* our frames on the stack that will still touch this struct */
+    unsigned writes_active;           /* in the ring */
+    struct ring_file file;            /* the descriptor */
+    struct ring_buffers buffers;      /* for reading */
+    struct ring_later later;          /* reports a failure; cancels again what was not to be found the first time */
+    struct tun_read reads[CHAIN];     /* reading operations */
+    struct tun_write *free_writes;    /* unused writing operations */
+    struct tun_write writes[WRITES];  /* all writing operations */
 };
 
 /* --- life and death --- */
@@ -98,7 +105,8 @@ static void free_if_done(struct tun *tun) {
     }
 }
 
-/* A read in a chain cannot be found while the one before it is still being worked off: tried again each turn until none is left. */
+/* A read in a chain cannot be found while the one before it is still being worked off: tried again each turn until none
+ * is left. */
 static void cancel_reads(struct tun *tun) {
     if (!is_reading(tun)) {
         return;
@@ -167,7 +175,8 @@ static void arm(struct tun *tun) {
     }
 }
 
-/* The buffer to pass up: the filled one, or a small copy of it; either way the ring is full again. NULL: no memory for it. */
+/* The buffer to pass up: the filled one, or a small copy of it; either way the ring is full again. NULL: no memory for
+ * it. */
 static struct buf *lift(struct tun *tun, struct buf *filled, size_t length) {
     if (length >= KEEP_BYTES) {
         if (!ring_buffers_take(&tun->buffers, filled)) {
@@ -301,7 +310,8 @@ int tun_write(struct tun *tun, struct superpacket *packet) {
 
 static int explain(int error, const char *name, char *why, size_t why_size) {
     if (error == -ENOENT || error == -ENODEV) {
-        snprintf(why, why_size, "there is no /dev/net/tun: load the kernel module tun, or give the container the device");
+        snprintf(why, why_size,
+                 "there is no /dev/net/tun: load the kernel module tun, or give the container the device");
     } else if (error == -EPERM || error == -EACCES) {
         snprintf(why, why_size, "not allowed to make the TUN device %s: CAP_NET_ADMIN is needed", name);
     } else if (error == -EBUSY) {
@@ -377,15 +387,16 @@ static struct tun *make_tun(struct loop *loop, const struct tun_hooks *hooks) {
     return tun;
 }
 
-int tun_open(struct loop *loop, const struct tun_settings *settings, const struct tun_hooks *hooks, struct tun **out, char *why, size_t why_size) {
+int tun_open(struct loop *loop, const struct tun_settings *settings, const struct tun_hooks *hooks, struct tun **out,
+             char *why, size_t why_size) {
     struct tun *tun = make_tun(loop, hooks);
     int error = tun == NULL ? -ENOMEM : make_device(settings->name, tun);
 
     if (error != 0) {
         goto err_device;
     }
-    error = ring_buffers_init(loop, &tun->buffers, settings->pool, settings->read_buffers != 0 ? settings->read_buffers : DEFAULT_READ_BUFFERS,
-                              READ_OFFSET);
+    error = ring_buffers_init(loop, &tun->buffers, settings->pool,
+                              settings->read_buffers != 0 ? settings->read_buffers : DEFAULT_READ_BUFFERS, READ_OFFSET);
     if (error != 0) {
         goto err_buffers;
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* tun: a TUN device with IFF_VNET_HDR, TSO4/TSO6 and, where the kernel has it, USO, driven by the loop: superpackets in, superpackets out. */
+/* tun: a TUN device with IFF_VNET_HDR, TSO4/TSO6 and, where the kernel has it, USO, driven by the loop: superpackets
+ * in, superpackets out. */
 #ifndef MPVPN_OS_TUN_H
 #define MPVPN_OS_TUN_H
 
@@ -14,7 +15,8 @@ struct tun;
 
 /** What the owner hears. */
 struct tun_hooks {
-    /** A packet from the kernel; its buffer reference passes to the callee. A read shorter than 8 KiB comes in a small buffer. */
+    /** A packet from the kernel; its buffer reference passes to the callee. A read shorter than 8 KiB comes in a small
+     * buffer. */
     void (*on_packet)(void *context, struct superpacket *packet);
     /** The device is gone or broken (-errno); nothing more comes. */
     void (*on_failure)(void *context, int error);
@@ -23,9 +25,9 @@ struct tun_hooks {
 
 /** How to make the device. */
 struct tun_settings {
-    char name[IFNAMSIZ];       /**< device name wanted ("mpvpn0"); "%d" allowed as the kernel has it */
-    struct buf_pool *pool;     /**< buffers for reading; borrowed */
-    unsigned read_buffers;     /**< large buffers kept in the ring (0: 16) */
+    char name[IFNAMSIZ];   /**< device name wanted ("mpvpn0"); "%d" allowed as the kernel has it */
+    struct buf_pool *pool; /**< buffers for reading; borrowed */
+    unsigned read_buffers; /**< large buffers kept in the ring (0: 16) */
 };
 
 /**
@@ -33,7 +35,8 @@ struct tun_settings {
  * @param why on error: a sentence (no /dev/net/tun, no CAP_NET_ADMIN, name in use)
  * @return 0 or -errno
  */
-int tun_open(struct loop *loop, const struct tun_settings *settings, const struct tun_hooks *hooks, struct tun **out, char *why, size_t why_size);
+int tun_open(struct loop *loop, const struct tun_settings *settings, const struct tun_hooks *hooks, struct tun **out,
+             char *why, size_t why_size);
 /** Close; pending reads and writes are cancelled, their buffers come back. NULL is fine. */
 void tun_close(struct tun *tun);
 /** Its name and interface index. */
@@ -42,9 +45,9 @@ unsigned tun_ifindex(const struct tun *tun);
 /** Whether UDP superpackets (USO) may be written and will be read. */
 bool tun_has_uso(const struct tun *tun);
 /**
- * Write a superpacket; queued in the ring, submitted with this turn. The buffer reference passes to the callee in every case.
- * The packet needs BUF_HEADROOM bytes before it in its buffer, which are overwritten.
- * @return 0; -ENOBUFS: too many writes in flight, dropped; -EINVAL: no headroom
+ * Write a superpacket; queued in the ring, submitted with this turn. The buffer reference passes to the callee in every
+ * case. The packet needs BUF_HEADROOM bytes before it in its buffer, which are overwritten.
+ * @return 0; -ENOBUFS: dropped, too many in flight; -EINVAL: no headroom, or empty
  */
 int tun_write(struct tun *tun, struct superpacket *packet);
 /** Stop (true) or go on (false) taking packets from the kernel: back-pressure when the queue is full. */

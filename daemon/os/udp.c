@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* udp: UDP sockets in the ring, and receiving on them. Sending in batches is in udp_tx.c.
  *
- * One multishot recvmsg per socket fills a ring of provided buffers. Each holds, in this order: struct io_uring_recvmsg_out, the sender's name
- * (NAME_BYTES), control data (RECEIVE_CONTROL_BYTES), payload: one datagram, or several of one sender that UDP_GRO glued together. The owner is called with
- * the payload in place and the buffer goes straight back.
+ * One multishot recvmsg per socket fills a ring of provided buffers. Each holds, in this order: struct
+ * io_uring_recvmsg_out, the sender's name (NAME_BYTES), control data (RECEIVE_CONTROL_BYTES), payload: one datagram, or
+ * several of one sender that UDP_GRO glued together. The owner is called with the payload in place and the buffer goes
+ * straight back.
  *
- * An IPv6 socket that also takes IPv4 deals in IPv4-mapped addresses and, for IPv4 packets, in IPv4's own control messages; the owner sees plain AF_INET.
- * Path MTU discovery is the owner's: DF is set, and the kernel neither fragments nor remembers MTUs from ICMP (IP_PMTUDISC_PROBE).
+ * An IPv6 socket that also takes IPv4 deals in IPv4-mapped addresses and, for IPv4 packets, in IPv4's own control
+ * messages; the owner sees plain AF_INET. Path MTU discovery is the owner's: DF is set, and the kernel neither
+ * fragments nor remembers MTUs from ICMP (IP_PMTUDISC_PROBE).
  *
  * A closed socket's port is free at once, or when the last send of its senders is through.
  *
@@ -89,12 +91,14 @@ static void add_source(struct msghdr *header, const union sock_addr *local) {
     }
 }
 
-void udp_message_make(struct udp_message *message, const struct udp_socket *socket, const union sock_addr *local, const union sock_addr *remote,
-                      uint8_t ecn, uint16_t segment_bytes) {
+void udp_message_make(struct udp_message *message, const struct udp_socket *socket, const union sock_addr *local,
+                      const union sock_addr *remote, uint8_t ecn, uint16_t segment_bytes) {
     int tos = ecn & ECN_BITS;
     bool v4 = remote->sa.sa_family == AF_INET;
 
-    _Static_assert(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t)) <= UDP_CONTROL_BYTES, "room");
+    _Static_assert(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t)) <=
+                       UDP_CONTROL_BYTES,
+                   "room");
     message->name = to_kernel(socket, remote);
     message->header = (struct msghdr){.msg_name = &message->name,
                                       .msg_namelen = sock_addr_length(&message->name),
@@ -117,7 +121,8 @@ void udp_message_payload(struct udp_message *message, uint8_t *data, size_t leng
     message->iov = (struct iovec){.iov_base = data, .iov_len = length};
 }
 
-int udp_send(struct udp_socket *socket, const uint8_t *data, size_t length, const union sock_addr *local, const union sock_addr *remote) {
+int udp_send(struct udp_socket *socket, const uint8_t *data, size_t length, const union sock_addr *local,
+             const union sock_addr *remote) {
     struct udp_message message;
 
     udp_message_make(&message, socket, local, remote, 0, 0);
@@ -150,7 +155,8 @@ void udp_socket_release(struct udp_socket *socket) {
 }
 
 void udp_socket_failed(struct udp_socket *socket, int error) {
-    if ((error == -ENETDOWN || error == -ENODEV || error == -EBADF || error == -ENXIO) && !socket->failed && !socket->closed) {
+    if ((error == -ENETDOWN || error == -ENODEV || error == -EBADF || error == -ENXIO) && !socket->failed &&
+        !socket->closed) {
         socket->failed = true;
         socket->error = error;
         ring_later(socket->loop, &socket->later);
@@ -226,7 +232,8 @@ static void read_control(const struct cmsghdr *cmsg, struct udp_received *receiv
 }
 
 /* The port lies at the same place in both kinds of sockaddr. */
-static void read_message(struct udp_socket *socket, struct io_uring_recvmsg_out *out, size_t bytes, struct udp_received *received) {
+static void read_message(struct udp_socket *socket, struct io_uring_recvmsg_out *out, size_t bytes,
+                         struct udp_received *received) {
     struct msghdr *layout = &socket->layout;
     union sock_addr remote = {0};
 
@@ -312,12 +319,9 @@ static int set_options(int fd, int family, bool v6_only) {
         int value;
         bool v6;
     } options[] = {
-        {IPPROTO_IP, IP_RECVTOS, 1, false},
-        {IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE, false},
-        {IPPROTO_IPV6, IPV6_V6ONLY, v6_only, true},
-        {IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, true},
-        {IPPROTO_IPV6, IPV6_RECVTCLASS, 1, true},
-        {IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE, true},
+        {IPPROTO_IP, IP_RECVTOS, 1, false},         {IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE, false},
+        {IPPROTO_IPV6, IPV6_V6ONLY, v6_only, true}, {IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, true},
+        {IPPROTO_IPV6, IPV6_RECVTCLASS, 1, true},   {IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE, true},
         {IPPROTO_IPV6, IPV6_DONTFRAG, 1, true},
     };
     int error = 0;
@@ -336,11 +340,12 @@ static int set_options(int fd, int family, bool v6_only) {
 static int bind_to(int fd, const struct udp_settings *settings, union sock_addr *local) {
     socklen_t length = sizeof *local;
 
-    if (settings->device[0] != '\0' &&
-        setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, settings->device, (socklen_t)strnlen(settings->device, IFNAMSIZ)) != 0) {
+    if (settings->device[0] != '\0' && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, settings->device,
+                                                  (socklen_t)strnlen(settings->device, IFNAMSIZ)) != 0) {
         return -errno;
     }
-    if (bind(fd, &settings->local.sa, sock_addr_length(&settings->local)) != 0 || getsockname(fd, &local->sa, &length) != 0) {
+    if (bind(fd, &settings->local.sa, sock_addr_length(&settings->local)) != 0 ||
+        getsockname(fd, &local->sa, &length) != 0) {
         return -errno;
     }
     return 0;
@@ -352,7 +357,8 @@ static int make_socket(struct udp_socket *socket_, const struct udp_settings *se
     int error = fd < 0 ? -errno : set_options(fd, family, settings->v6_only);
 
     if (error == 0) {
-        set_kernel_buffers(fd, settings->kernel_buffer_bytes != 0 ? settings->kernel_buffer_bytes : DEFAULT_KERNEL_BUFFER);
+        set_kernel_buffers(fd,
+                           settings->kernel_buffer_bytes != 0 ? settings->kernel_buffer_bytes : DEFAULT_KERNEL_BUFFER);
         error = bind_to(fd, settings, &socket_->local);
     }
     if (error != 0) {
@@ -371,10 +377,12 @@ static void name_socket(struct udp_socket *socket, const struct udp_settings *se
     char text[SOCK_ADDR_TEXT_MAX];
     bool device = settings->device[0] != '\0';
 
-    snprintf(socket->name, sizeof socket->name, "%s%s%.*s", sock_addr_print(&settings->local, text), device ? " on " : "", IFNAMSIZ, settings->device);
+    snprintf(socket->name, sizeof socket->name, "%s%s%.*s", sock_addr_print(&settings->local, text),
+             device ? " on " : "", IFNAMSIZ, settings->device);
 }
 
-int udp_open(struct loop *loop, const struct udp_settings *settings, const struct udp_hooks *hooks, struct udp_socket **out, char *why, size_t why_size) {
+int udp_open(struct loop *loop, const struct udp_settings *settings, const struct udp_hooks *hooks,
+             struct udp_socket **out, char *why, size_t why_size) {
     struct udp_socket *socket = calloc(1, sizeof *socket);
     int error = -ENOMEM;
 
@@ -391,7 +399,8 @@ int udp_open(struct loop *loop, const struct udp_settings *settings, const struc
     if (error != 0) {
         goto err_socket;
     }
-    error = ring_buffers_init(loop, &socket->buffers, settings->pool, settings->read_buffers != 0 ? settings->read_buffers : DEFAULT_READ_BUFFERS, 0);
+    error = ring_buffers_init(loop, &socket->buffers, settings->pool,
+                              settings->read_buffers != 0 ? settings->read_buffers : DEFAULT_READ_BUFFERS, 0);
     if (error != 0) {
         goto err_buffers;
     }

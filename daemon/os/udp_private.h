@@ -11,28 +11,28 @@
 
 /** A socket in the ring. */
 struct udp_socket {
-    struct loop *loop;                           /**< borrowed */
-    struct udp_hooks hooks;                      /**< the owner's */
-    struct udp_statistics statistics;            /**< counters */
-    union sock_addr local;                       /**< bound to */
+    struct loop *loop;                            /**< borrowed */
+    struct udp_hooks hooks;                       /**< the owner's */
+    struct udp_statistics statistics;             /**< counters */
+    union sock_addr local;                        /**< bound to */
     char name[SOCK_ADDR_TEXT_MAX + IFNAMSIZ + 8]; /**< for messages: address and device */
-    struct ring_file file;                       /**< the descriptor */
-    struct ring_buffers buffers;                 /**< for receiving */
-    struct ring_op receive;                      /**< the multishot recvmsg */
-    struct ring_later later;                     /**< reports an error and receives again */
-    struct msghdr layout;                        /**< room for names and control data in each received buffer */
-    unsigned senders;                            /**< udp_tx not freed yet */
-    unsigned running;                            /**< our frames on the stack that will still touch this struct */
-    bool closed;                                 /**< udp_close() was called */
-    bool failed;                                 /**< an error was seen and nothing went well since */
-    int error;                                   /**< -errno to be reported, or 0 */
+    struct ring_file file;                        /**< the descriptor */
+    struct ring_buffers buffers;                  /**< for receiving */
+    struct ring_op receive;                       /**< the multishot recvmsg */
+    struct ring_later later;                      /**< reports an error and receives again */
+    struct msghdr layout;                         /**< room for names and control data in each received buffer */
+    unsigned senders;                             /**< udp_tx not freed yet */
+    unsigned running;                             /**< our frames on the stack that will still touch this struct */
+    bool closed;                                  /**< udp_close() was called */
+    bool failed;                                  /**< an error was seen and nothing went well since */
+    int error;                                    /**< -errno to be reported, or 0 */
 };
 
 /** A message to send, with all that its msghdr points to. */
 struct udp_message {
-    struct msghdr header;                                       /**< for sendmsg */
-    struct iovec iov;                                           /**< the payload */
-    union sock_addr name;                                       /**< where to, as the socket's family wants it */
+    struct msghdr header;                                        /**< for sendmsg */
+    struct iovec iov;                                            /**< the payload */
+    union sock_addr name;                                        /**< where to, as the socket's family wants it */
     _Alignas(struct cmsghdr) uint8_t control[UDP_CONTROL_BYTES]; /**< control messages */
 };
 
@@ -41,11 +41,12 @@ struct udp_message {
  * @param local source address, family 0: the kernel's choice
  * @param segment_bytes bytes per datagram, 0: the payload is one datagram
  */
-void udp_message_make(struct udp_message *message, const struct udp_socket *socket, const union sock_addr *local, const union sock_addr *remote,
-                      uint8_t ecn, uint16_t segment_bytes);
+void udp_message_make(struct udp_message *message, const struct udp_socket *socket, const union sock_addr *local,
+                      const union sock_addr *remote, uint8_t ecn, uint16_t segment_bytes);
 /** Set the payload of a message. */
 void udp_message_payload(struct udp_message *message, uint8_t *data, size_t length);
-/** An operation failed; the owner hears of errors of the socket itself in the next turn, once until something goes well. */
+/** An operation failed; the owner hears of errors of the socket itself in the next turn, once until something goes
+ * well. */
 void udp_socket_failed(struct udp_socket *socket, int error);
 /** A sender is gone; frees a closed socket that nothing uses any more. */
 void udp_socket_release(struct udp_socket *socket);

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* udp_tx: the sending side of one leg.
  *
- * Datagrams gather in a batch: one large buffer holding runs, each run one sendmsg with UDP_SEGMENT. A run ends at another path or ECN, at a larger
- * datagram, after a shorter one, at 64 segments, at 65,507 bytes, and around a datagram that is to be alone. There are two batches, one being sent and one
- * being filled. The runs of a batch are submitted as one chain of links, so the kernel begins each when the one before was accepted, and a send that
- * fails stops those after it: nothing overtakes. A full socket (EAGAIN) keeps the batch until POLLOUT.
+ * Datagrams gather in a batch: one large buffer holding runs, each run one sendmsg with UDP_SEGMENT. A run ends at
+ * another path or ECN, at a larger datagram, after a shorter one, at 64 segments, at 65,507 bytes, and around a
+ * datagram that is to be alone. There are two batches, one being sent and one being filled. The runs of a batch are
+ * submitted as one chain of links, so the kernel begins each when the one before was accepted, and a send that fails
+ * stops those after it: nothing overtakes. A full socket (EAGAIN) keeps the batch until POLLOUT.
  *
- * EIO or EINVAL for a run of several: the device cannot segment (no checksum offload) or something else is wrong; the datagrams are sent one by one (sendmmsg),
- * and if that works this sender stays with it.
+ * EIO or EINVAL for a run of several: the device cannot segment (no checksum offload) or something else is wrong; the
+ * datagrams are sent one by one (sendmmsg), and if that works this sender stays with it.
  *
- * Buffers come from the socket's pool when the first datagram is written and go back when the batch is sent, so an idle sender holds none.
+ * Buffers come from the socket's pool when the first datagram is written and go back when the batch is sent, so an idle
+ * sender holds none.
  *
  * Leaves out: zero copy (the payload is freshly encrypted and in cache), retransmission, pacing.
- * Invariants: `sending` is NULL or the batch that is not `filling`; the struct lives until nothing of it is in the ring. */
+ * Invariants: `sending` is NULL or the batch that is not `filling`; the struct lives until nothing of it is in the
+ * ring. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -42,11 +45,11 @@ struct run {
 
 /* Runs that lie one after the other in one buffer. */
 struct batch {
-    struct buf *buf;       /* large; NULL while empty */
-    uint32_t used;         /* bytes written */
-    unsigned runs;         /* runs begun */
-    unsigned next;         /* first run not sent */
-    struct run run[RUNS];  /* the runs */
+    struct buf *buf;      /* large; NULL while empty */
+    uint32_t used;        /* bytes written */
+    unsigned runs;        /* runs begun */
+    unsigned next;        /* first run not sent */
+    struct run run[RUNS]; /* the runs */
 };
 
 struct udp_tx {
@@ -108,7 +111,8 @@ static void release(struct batch *batch) {
 /* --- sending through the ring --- */
 
 static void submit_run(struct udp_tx *tx, struct batch *batch, struct run *run, bool last) {
-    udp_message_make(&run->message, tx->socket, &run->local, &run->remote, run->ecn, run->count > 1 ? run->segment_bytes : 0);
+    udp_message_make(&run->message, tx->socket, &run->local, &run->remote, run->ecn,
+                     run->count > 1 ? run->segment_bytes : 0);
     udp_message_payload(&run->message, batch->buf->data + run->offset, run->length);
     struct io_uring_sqe *sqe = ring_prepare(tx->loop, &run->op);
 
@@ -354,12 +358,15 @@ uint8_t *udp_tx_reserve(struct udp_tx *tx, size_t length) {
     return batch->buf->data + batch->used;
 }
 
-static bool joins(const struct run *run, size_t length, const union sock_addr *local, const union sock_addr *remote, uint8_t ecn) {
-    return !run->closed && length <= run->segment_bytes && run->count < RUN_SEGMENTS && run->length + length <= UDP_DATAGRAM_MAX && run->ecn == ecn &&
-           sock_addr_equal(&run->remote, remote) && sock_addr_equal(&run->local, local);
+static bool joins(const struct run *run, size_t length, const union sock_addr *local, const union sock_addr *remote,
+                  uint8_t ecn) {
+    return !run->closed && length <= run->segment_bytes && run->count < RUN_SEGMENTS &&
+           run->length + length <= UDP_DATAGRAM_MAX && run->ecn == ecn && sock_addr_equal(&run->remote, remote) &&
+           sock_addr_equal(&run->local, local);
 }
 
-static struct run *begin_run(struct batch *batch, size_t length, const union sock_addr *local, const union sock_addr *remote, uint8_t ecn) {
+static struct run *begin_run(struct batch *batch, size_t length, const union sock_addr *local,
+                             const union sock_addr *remote, uint8_t ecn) {
     struct run *run = &batch->run[batch->runs++];
 
     run->offset = batch->used;
@@ -373,7 +380,8 @@ static struct run *begin_run(struct batch *batch, size_t length, const union soc
     return run;
 }
 
-void udp_tx_commit(struct udp_tx *tx, size_t length, const union sock_addr *local, const union sock_addr *remote, uint8_t ecn, bool alone) {
+void udp_tx_commit(struct udp_tx *tx, size_t length, const union sock_addr *local, const union sock_addr *remote,
+                   uint8_t ecn, bool alone) {
     struct batch *batch = &tx->batch[tx->filling];
     struct run *run = batch->runs > 0 ? &batch->run[batch->runs - 1] : NULL;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vnethdr: the virtio_net_hdr that a TUN with IFF_VNET_HDR puts in front of a packet.
  *
- * Only what TUNSETOFFLOAD asks for may come: TCP over IPv4 or IPv6 and UDP_L4 (USO). The old UDP fragmentation kind (UFO) is refused. A superpacket always
- * has a partial checksum, as the kernel makes it so and every segment needs one. Fields are in host order (no TUNSETVNETLE).
+ * Only what TUNSETOFFLOAD asks for may come: TCP over IPv4 or IPv6 and UDP_L4 (USO). The old UDP fragmentation kind
+ * (UFO) is refused. A superpacket always has a partial checksum, as the kernel makes it so and every segment needs one.
+ * Fields are in host order (no TUNSETVNETLE).
  *
  * Leaves out: num_buffers, RSC.
  * Standards: Virtual I/O Device (VIRTIO) 1.2, section 5.1.6. */
@@ -48,7 +49,8 @@ static uint8_t type_from_gso(enum offload_gso gso) {
 }
 
 static bool is_sane(const struct offload *offload, size_t length) {
-    if (offload->needs_checksum && (size_t)offload->checksum_start + offload->checksum_offset + CHECKSUM_BYTES > length) {
+    if (offload->needs_checksum &&
+        (size_t)offload->checksum_start + offload->checksum_offset + CHECKSUM_BYTES > length) {
         return false;
     }
     if (offload->gso == OFFLOAD_NONE) {

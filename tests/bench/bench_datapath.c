@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* bench_datapath: the daemon's datapath without QUIC: TUN → split → UDP batches on one side, UDP → merge → TUN on the other. Shows what os/ and packet/
- * cost by themselves, hence the ceiling for the tunnel. One process for each end, started by bench_datapath.sh.
+/* bench_datapath: the daemon's datapath without QUIC: TUN, split, UDP batches on one side; UDP, merge, TUN on the other.
+ * Shows what os/ and packet/ cost by themselves, hence the ceiling for the tunnel. One process for each end, started by
+ * bench_datapath.sh.
  *
- * usage: bench_datapath TUN LOCAL:PORT REMOTE:PORT      ends on SIGTERM, SIGINT or end of input; then prints counters */
+ * usage: bench_datapath TUN LOCAL:PORT REMOTE:PORT      ends at the end of its input and prints counters */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +18,8 @@
 #include "packet/merge.h"
 #include "packet/split.h"
 
-#define BACKLOG 128u      /* superpackets waiting for the sender */
-#define TAG_BYTES 46u     /* what QUIC, HTTP and bonding would add to each packet */
+#define BACKLOG 128u  /* superpackets waiting for the sender */
+#define TAG_BYTES 46u /* what QUIC, HTTP and bonding would add to each packet */
 
 struct end {
     struct loop *loop;
@@ -31,9 +32,9 @@ struct end {
     union sock_addr remote;
     struct superpacket backlog[BACKLOG]; /* ring */
     unsigned first, count;
-    size_t index;                        /* next segment of the first one */
-    bool blocked;                        /* waiting for on_writable */
-    uint64_t dropped;                    /* backlog full, or cannot be split */
+    size_t index;     /* next segment of the first one */
+    bool blocked;     /* waiting for on_writable */
+    uint64_t dropped; /* backlog full, or cannot be split */
     uint64_t turns;
 };
 
@@ -141,7 +142,8 @@ static void on_turn(void *context, uint64_t now) {
 }
 
 static void open_end(struct end *end, char **argv) {
-    struct buf_pool_settings pool = {.count = {[BUF_256] = 4096, [BUF_2048] = 4096, [BUF_9216] = 256, [BUF_LARGE] = 512}};
+    struct buf_pool_settings pool = {
+        .count = {[BUF_256] = 4096, [BUF_2048] = 4096, [BUF_9216] = 256, [BUF_LARGE] = 512}};
     struct loop_hooks hooks = {on_turn, end};
     struct tun_settings tun = {0};
     struct udp_settings udp = {0};
@@ -162,7 +164,8 @@ static void open_end(struct end *end, char **argv) {
         die(why);
     }
     end->tx = udp_tx_new(end->udp, on_writable, end);
-    end->merge = merge_new(&(struct merge_settings){.tcp = true, .udp = tun_has_uso(end->tun), .pool = end->pool, .emit = on_merged, .context = end});
+    end->merge = merge_new(&(struct merge_settings){
+        .tcp = true, .udp = tun_has_uso(end->tun), .pool = end->pool, .emit = on_merged, .context = end});
     end->input = (struct loop_watch){.fd = STDIN_FILENO, .events = POLLIN, .on_ready = on_input, .context = end};
     loop_watch(end->loop, &end->input);
 }
@@ -173,14 +176,17 @@ static void report(const struct end *end) {
     struct rusage usage;
 
     getrusage(RUSAGE_SELF, &usage);
-    printf("cpu %ld.%03ld s user, %ld.%03ld s system, rss %ld kB, %lu turns, %lu dropped\n", usage.ru_utime.tv_sec, usage.ru_utime.tv_usec / 1000,
-           usage.ru_stime.tv_sec, usage.ru_stime.tv_usec / 1000, usage.ru_maxrss, (unsigned long)end->turns, (unsigned long)end->dropped);
-    printf("tun read %lu packets (%lu B each), wrote %lu (%lu B each), %lu without buffer, %lu refused\n", (unsigned long)tun->packets_read,
-           (unsigned long)(tun->bytes_read / (tun->packets_read | 1)), (unsigned long)tun->packets_written,
-           (unsigned long)(tun->bytes_written / (tun->packets_written | 1)), (unsigned long)tun->no_buffer, (unsigned long)tun->write_errors);
+    printf("cpu %ld.%03ld s user, %ld.%03ld s system, rss %ld kB, %lu turns, %lu dropped\n", usage.ru_utime.tv_sec,
+           usage.ru_utime.tv_usec / 1000, usage.ru_stime.tv_sec, usage.ru_stime.tv_usec / 1000, usage.ru_maxrss,
+           (unsigned long)end->turns, (unsigned long)end->dropped);
+    printf("tun read %lu packets (%lu B each), wrote %lu (%lu B each), %lu without buffer, %lu refused\n",
+           (unsigned long)tun->packets_read, (unsigned long)(tun->bytes_read / (tun->packets_read | 1)),
+           (unsigned long)tun->packets_written, (unsigned long)(tun->bytes_written / (tun->packets_written | 1)),
+           (unsigned long)tun->no_buffer, (unsigned long)tun->write_errors);
     printf("udp sent %lu datagrams by %lu sends (%lu errors, %lu blocked), received %lu by %lu (%lu times dry)\n",
-           (unsigned long)udp->datagrams_sent, (unsigned long)udp->sends, (unsigned long)udp->send_errors, (unsigned long)udp->would_block,
-           (unsigned long)udp->datagrams_received, (unsigned long)udp->receives, (unsigned long)udp->no_buffer);
+           (unsigned long)udp->datagrams_sent, (unsigned long)udp->sends, (unsigned long)udp->send_errors,
+           (unsigned long)udp->would_block, (unsigned long)udp->datagrams_received, (unsigned long)udp->receives,
+           (unsigned long)udp->no_buffer);
 }
 
 int main(int argc, char **argv) {

@@ -31,9 +31,9 @@ struct seen {
     struct superpacket kept[600]; /* held when keep */
     unsigned kept_count;
     bool keep;
-    bool close;                   /* close the device from the callback */
-    struct superpacket last;      /* buffer given back already */
-    int failure;                  /* on_failure */
+    bool close;              /* close the device from the callback */
+    struct superpacket last; /* buffer given back already */
+    int failure;             /* on_failure */
 };
 
 static struct seen seen;
@@ -146,12 +146,40 @@ static void send_into(uint16_t number, size_t length, int segment) {
     ck_assert_int_eq(sendto(sock, data, length, 0, (struct sockaddr *)&remote, sizeof remote), (ssize_t)length);
 }
 
-/* A numbered UDP datagram from 10.9.0.2 to 10.9.0.1, checksum left to the kernel; a USO superpacket if gso_size is not 0. */
+/* A numbered UDP datagram from 10.9.0.2 to 10.9.0.1, checksum left to the kernel; a USO superpacket if gso_size is not
+ * 0. */
 static struct superpacket make_packet(uint16_t number, uint16_t payload, uint16_t gso_size) {
     uint16_t length = (uint16_t)(HEADERS + payload), udp_length = (uint16_t)(8 + payload);
-    struct superpacket packet = {.buf = buf_get(env.pool, BUF_HEADROOM + length), .offset = BUF_HEADROOM, .length = length};
-    uint8_t header[HEADERS] = {0x45, 0, (uint8_t)(length >> 8), (uint8_t)length, 0, 0, 0x40, 0, 64, IPPROTO_UDP, 0, 0, 10, 9, 0, 2, 10, 9, 0, 1,
-                               PORT >> 8, PORT & 0xff, PORT >> 8, PORT & 0xff, (uint8_t)(udp_length >> 8), (uint8_t)udp_length, 0, 0};
+    struct superpacket packet = {
+        .buf = buf_get(env.pool, BUF_HEADROOM + length), .offset = BUF_HEADROOM, .length = length};
+    uint8_t header[HEADERS] = {0x45,
+                               0,
+                               (uint8_t)(length >> 8),
+                               (uint8_t)length,
+                               0,
+                               0,
+                               0x40,
+                               0,
+                               64,
+                               IPPROTO_UDP,
+                               0,
+                               0,
+                               10,
+                               9,
+                               0,
+                               2,
+                               10,
+                               9,
+                               0,
+                               1,
+                               PORT >> 8,
+                               PORT & 0xff,
+                               PORT >> 8,
+                               PORT & 0xff,
+                               (uint8_t)(udp_length >> 8),
+                               (uint8_t)udp_length,
+                               0,
+                               0};
     uint32_t sum = 0;
 
     ck_assert_ptr_nonnull(packet.buf);

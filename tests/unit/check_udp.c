@@ -15,13 +15,13 @@ static struct env env;
 
 /* What came, in order. The first two bytes of every datagram are its number. */
 struct inbox {
-    unsigned count;                       /* datagrams */
-    unsigned receives;                    /* callbacks */
-    unsigned wanted;                      /* env_run ends at so many */
-    uint16_t number[DATAGRAMS_MAX];       /* of each */
-    size_t length[DATAGRAMS_MAX];         /* of each */
-    struct udp_received last;             /* data is stale */
-    int failure;                          /* on_failure */
+    unsigned count;                 /* datagrams */
+    unsigned receives;              /* callbacks */
+    unsigned wanted;                /* env_run ends at so many */
+    uint16_t number[DATAGRAMS_MAX]; /* of each */
+    size_t length[DATAGRAMS_MAX];   /* of each */
+    struct udp_received last;       /* data is stale */
+    int failure;                    /* on_failure */
 };
 
 static struct inbox inbox;
@@ -508,7 +508,8 @@ static int make_tap(void) {
 }
 
 START_TEST(full_socket_keeps_the_batch_until_it_is_writable) {
-    struct udp_settings settings = {.local = endpoint("10.77.0.1:0"), .pool = env.pool, .read_buffers = 1, .kernel_buffer_bytes = 8192};
+    struct udp_settings settings = {
+        .local = endpoint("10.77.0.1:0"), .pool = env.pool, .read_buffers = 1, .kernel_buffer_bytes = 8192};
     struct udp_hooks hooks = {on_received, on_failure, &inbox};
     union sock_addr silent = endpoint("10.77.0.2:9");
     char why[256];
@@ -533,7 +534,8 @@ START_TEST(full_socket_keeps_the_batch_until_it_is_writable) {
 END_TEST
 
 START_TEST(sender_of_a_full_socket_can_be_freed) {
-    struct udp_settings settings = {.local = endpoint("10.77.0.1:0"), .pool = env.pool, .read_buffers = 1, .kernel_buffer_bytes = 8192};
+    struct udp_settings settings = {
+        .local = endpoint("10.77.0.1:0"), .pool = env.pool, .read_buffers = 1, .kernel_buffer_bytes = 8192};
     struct udp_hooks hooks = {on_received, on_failure, &inbox};
     union sock_addr silent = endpoint("10.77.0.2:9");
     char why[256];

@@ -19,8 +19,12 @@ static int decode(const struct virtio_net_hdr *header, size_t length, struct off
 }
 
 static struct virtio_net_hdr tcp4(void) {
-    return (struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .gso_type = VIRTIO_NET_HDR_GSO_TCPV4, .hdr_len = 40, .gso_size = 1400,
-                                   .csum_start = 20, .csum_offset = 16};
+    return (struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+                                   .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+                                   .hdr_len = 40,
+                                   .gso_size = 1400,
+                                   .csum_start = 20,
+                                   .csum_offset = 16};
 }
 
 START_TEST(plain_packet_has_no_offload) {
@@ -40,9 +44,25 @@ END_TEST
 START_TEST(every_kind_survives_encoding_and_decoding) {
     static const struct offload kinds[] = {
         {.gso = OFFLOAD_NONE, .needs_checksum = true, .checksum_start = 20, .checksum_offset = 6},
-        {.gso = OFFLOAD_TCP4, .needs_checksum = true, .gso_size = 1400, .header_bytes = 40, .checksum_start = 20, .checksum_offset = 16},
-        {.gso = OFFLOAD_TCP6, .ecn = true, .needs_checksum = true, .gso_size = 1220, .header_bytes = 60, .checksum_start = 40, .checksum_offset = 16},
-        {.gso = OFFLOAD_UDP, .needs_checksum = true, .gso_size = 1, .header_bytes = 28, .checksum_start = 20, .checksum_offset = 6},
+        {.gso = OFFLOAD_TCP4,
+         .needs_checksum = true,
+         .gso_size = 1400,
+         .header_bytes = 40,
+         .checksum_start = 20,
+         .checksum_offset = 16},
+        {.gso = OFFLOAD_TCP6,
+         .ecn = true,
+         .needs_checksum = true,
+         .gso_size = 1220,
+         .header_bytes = 60,
+         .checksum_start = 40,
+         .checksum_offset = 16},
+        {.gso = OFFLOAD_UDP,
+         .needs_checksum = true,
+         .gso_size = 1,
+         .header_bytes = 28,
+         .checksum_start = 20,
+         .checksum_offset = 6},
     };
 
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
@@ -62,7 +82,12 @@ START_TEST(every_kind_survives_encoding_and_decoding) {
 END_TEST
 
 START_TEST(encoding_is_what_the_kernel_reads) {
-    struct offload offload = {.gso = OFFLOAD_UDP, .needs_checksum = true, .gso_size = 1000, .header_bytes = 28, .checksum_start = 20, .checksum_offset = 6};
+    struct offload offload = {.gso = OFFLOAD_UDP,
+                              .needs_checksum = true,
+                              .gso_size = 1000,
+                              .header_bytes = 28,
+                              .checksum_start = 20,
+                              .checksum_offset = 6};
     struct virtio_net_hdr header;
     uint8_t bytes[VNETHDR_BYTES];
 
@@ -88,7 +113,8 @@ START_TEST(kinds_not_agreed_are_refused) {
         struct virtio_net_hdr header = tcp4();
 
         header.gso_type = (uint8_t)type;
-        if (kind != VIRTIO_NET_HDR_GSO_NONE && kind != VIRTIO_NET_HDR_GSO_TCPV4 && kind != VIRTIO_NET_HDR_GSO_TCPV6 && kind != USO) {
+        if (kind != VIRTIO_NET_HDR_GSO_NONE && kind != VIRTIO_NET_HDR_GSO_TCPV4 && kind != VIRTIO_NET_HDR_GSO_TCPV6 &&
+            kind != USO) {
             refuse(header, LENGTH);
         }
     }

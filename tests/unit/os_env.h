@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* os_env: what the tests of os/ share: a loop that runs until a condition holds, a pool, a network namespace of the test's own. */
+/* os_env: what the tests of os/ share: a loop that runs until a condition holds, a pool, a network namespace of the
+ * test's own. */
 #ifndef MPVPN_TESTS_OS_ENV_H
 #define MPVPN_TESTS_OS_ENV_H
 
@@ -25,13 +26,13 @@
 
 /** A loop and a pool for one test. */
 struct env {
-    struct loop *loop;               /**< the loop */
-    struct buf_pool *pool;           /**< buffers */
-    bool (*until)(void *context);    /**< env_run ends when this is true */
-    void *context;                   /**< handed to until */
-    uint64_t give_up;                /**< monotonic ns */
-    unsigned turns;                  /**< on_turn calls */
-    bool reached;                    /**< until was true */
+    struct loop *loop;            /**< the loop */
+    struct buf_pool *pool;        /**< buffers */
+    bool (*until)(void *context); /**< env_run ends when this is true */
+    void *context;                /**< handed to until */
+    uint64_t give_up;             /**< monotonic ns */
+    unsigned turns;               /**< on_turn calls */
+    bool reached;                 /**< until was true */
 };
 
 static inline void env_on_turn(void *context, uint64_t now) {
@@ -45,7 +46,8 @@ static inline void env_on_turn(void *context, uint64_t now) {
 }
 
 static inline void env_init(struct env *env, size_t large_buffers) {
-    struct buf_pool_settings settings = {.count = {[BUF_256] = 1024, [BUF_2048] = 1024, [BUF_9216] = 64, [BUF_LARGE] = large_buffers}};
+    struct buf_pool_settings settings = {
+        .count = {[BUF_256] = 1024, [BUF_2048] = 1024, [BUF_9216] = 64, [BUF_LARGE] = large_buffers}};
     struct loop_hooks hooks = {env_on_turn, env};
     char why[256] = "";
 
@@ -116,7 +118,8 @@ static inline void env_address(const char *name, const char *address) {
     env_link_flags(name, IFF_UP, 0);
 }
 
-/** Move to a network namespace of our own, as root or in a user namespace; lo is up. @return whether that is possible here */
+/** Move to a network namespace of our own, as root or in a user namespace; lo is up. @return whether that is possible
+ * here */
 static inline bool env_isolate(void) {
     if (unshare(geteuid() == 0 ? CLONE_NEWNET : CLONE_NEWUSER | CLONE_NEWNET) != 0) {
         return false;
@@ -138,7 +141,8 @@ static inline const char *env_missing(bool namespaces) {
         if (loop_new(&hooks, &loop, why, sizeof why) != 0) {
             _exit(1);
         }
-        _exit(!namespaces || (unshare(geteuid() == 0 ? CLONE_NEWNET : CLONE_NEWUSER | CLONE_NEWNET) == 0 && access("/dev/net/tun", R_OK | W_OK) == 0)
+        _exit(!namespaces || (unshare(geteuid() == 0 ? CLONE_NEWNET : CLONE_NEWUSER | CLONE_NEWNET) == 0 &&
+                              access("/dev/net/tun", R_OK | W_OK) == 0)
                   ? 0
                   : 2);
     }
