@@ -19,6 +19,7 @@
 #include "ingress.h"
 #include "quic/tls.h"
 
+#define ROLL_EVERY (NS_PER_SEC / 10) /* how often a busy session's queue learns of the path's timing */
 #define QUEUE_MAX_PACKETS 4096u
 #define QUEUE_MAX_BYTES (8u << 20)
 
@@ -154,6 +155,7 @@ void carrier_serve(struct carrier *carrier, uint64_t now) {
         carrier->hooks->on_end(carrier, now);
         return;
     }
+    if (carrier->session && now - carrier->session->rolled >= ROLL_EVERY) session_roll(carrier->session, now);
     if (carrier->starved) write_control(carrier, now);
     waiting = carrier->session && carrier->session->leg == carrier->leg && egress_pump(carrier, now);
     carrier->starved = waiting;

@@ -71,6 +71,7 @@ size_t session_mtu(const struct session *session) {
 }
 
 void session_roll(struct session *session, uint64_t now) {
+    session->rolled = now;
     meter_roll(&session->sent, now);
     meter_roll(&session->received, now);
     if (session->leg) {

@@ -29,6 +29,7 @@ struct session {
     struct meter sent;                 /**< IP packets to the peer */
     struct meter received;             /**< IP packets from the peer */
     uint64_t since;                    /**< ns, when it was opened */
+    uint64_t rolled;                   /**< ns, when session_roll() was called last */
     struct session *prev, *next;       /**< the hall's list */
     void *owner;                       /**< the hall's carrier of the leg; set with it */
 };
