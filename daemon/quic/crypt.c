@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* crypt: QUIC packet protection on wolfCrypt.
  *
- * How it works: a suite is a constant row (AEAD, hash, key sizes, limits) whose address ngtcp2 carries about as the native handle of aead, md and hp.
- * A key becomes an expanded context on the heap when it is installed (AES round keys and GHASH tables are made there, once); sealing and opening are then one
- * wolfCrypt call each, in place if ngtcp2 asks for it. Initial, Retry and reset-token material comes from constants of RFC 9001. The callbacks at the end tie
- * this and tls_session to ngtcp2.
+ * How it works: a suite is a constant row (AEAD, hash, key sizes, limits) whose address ngtcp2 carries about as the
+ * native handle of aead, md and hp. A key becomes an expanded context on the heap when it is installed (AES round keys
+ * and GHASH tables are made there, once); sealing and opening are then one wolfCrypt call each, in place if ngtcp2 asks
+ * for it. Initial, Retry and reset-token material comes from constants of RFC 9001. The callbacks at the end tie this
+ * and tls_session to ngtcp2.
  *
  * Leaves out: versions of QUIC other than 1, 0-RTT keys, AES-CCM.
  *
- * Invariants: a context is used by one connection, in one thread; secrets are wiped from the stack before return.
+ * Invariants: a context is used by one connection, in one thread; keys are wiped from the stack before return.
  *
  * Standards: RFC 9001 sections 5 and 6, RFC 5869, RFC 8446 section 7.1, RFC 8439, RFC 9000 section 10.3.2. */
 #include "quic/crypt.h"
@@ -36,12 +37,12 @@
 enum crypt_kind { CRYPT_GCM, CRYPT_CHACHA };
 
 struct crypt_suite {
-    const char *name;               /**< TLS name */
-    enum crypt_kind kind;           /**< AEAD and header protection */
-    int hash;                       /**< wolfCrypt's hash type */
-    size_t secret_bytes;            /**< hash size */
-    size_t key_bytes;               /**< AEAD and header-protection key */
-    uint64_t max_encryption;        /**< packets one key may seal (RFC 9001 section 6.6) */
+    const char *name;                /**< TLS name */
+    enum crypt_kind kind;            /**< AEAD and header protection */
+    int hash;                        /**< wolfCrypt's hash type */
+    size_t secret_bytes;             /**< hash size */
+    size_t key_bytes;                /**< AEAD and header-protection key */
+    uint64_t max_encryption;         /**< packets one key may seal (RFC 9001 section 6.6) */
     uint64_t max_decryption_failure; /**< forgeries one connection may see (RFC 9001 section 6.6) */
 };
 
@@ -55,8 +56,8 @@ static const struct crypt_suite suites[] = {
 
 /** An AEAD key, expanded. */
 struct aead_key {
-    Aes aes;                             /**< GCM: round keys and hash tables; first, for its alignment */
-    const struct crypt_suite *suite;     /**< which member is used */
+    Aes aes;                                        /**< GCM: round keys and hash tables; first, for its alignment */
+    const struct crypt_suite *suite;                /**< which member is used */
     uint8_t chacha[CHACHA20_POLY1305_AEAD_KEYSIZE]; /**< ChaCha20-Poly1305: the key itself */
 };
 
@@ -86,39 +87,35 @@ size_t crypt_suite_secret_bytes(const struct crypt_suite *suite) {
     return suite->secret_bytes;
 }
 
-size_t crypt_suite_key_bytes(const struct crypt_suite *suite) {
-    return suite->key_bytes;
-}
-
 void crypt_suite_context(const struct crypt_suite *suite, uint64_t key_update_packets, ngtcp2_crypto_ctx *out) {
     uint64_t limit = key_update_packets != 0 ? key_update_packets : DEFAULT_KEY_UPDATE_PACKETS;
-    *out = (ngtcp2_crypto_ctx) {
-        .aead = {.native_handle = (void *) suite, .max_overhead = CRYPT_TAG_BYTES},
-        .md = {.native_handle = (void *) suite},
-        .hp = {.native_handle = (void *) suite},
+    *out = (ngtcp2_crypto_ctx){
+        .aead = {.native_handle = (void *)suite, .max_overhead = CRYPT_TAG_BYTES},
+        .md = {.native_handle = (void *)suite},
+        .hp = {.native_handle = (void *)suite},
         .max_encryption = limit < suite->max_encryption ? limit : suite->max_encryption,
         .max_decryption_failure = suite->max_decryption_failure,
     };
 }
 
-int crypt_extract(const struct crypt_suite *suite, const uint8_t *salt, size_t salt_length, const uint8_t *secret, size_t secret_length, uint8_t *out) {
-    return wc_HKDF_Extract(suite->hash, salt, (word32) salt_length, secret, (word32) secret_length, out) == 0 ? 0 : -EIO;
-}
-
-int crypt_expand_label(const struct crypt_suite *suite, const uint8_t *secret, const char *label, uint8_t *out, size_t length) {
-    int rc = wc_Tls13_HKDF_Expand_Label(out, (word32) length, secret, (word32) suite->secret_bytes, (const byte *) LABEL_PREFIX, sizeof LABEL_PREFIX - 1,
-                                        (const byte *) label, (word32) strlen(label), NULL, 0, suite->hash);
+int crypt_expand_label(const struct crypt_suite *suite, const uint8_t *secret, const char *label, uint8_t *out,
+                       size_t length) {
+    int rc = wc_Tls13_HKDF_Expand_Label(out, (word32)length, secret, (word32)suite->secret_bytes,
+                                        (const byte *)LABEL_PREFIX, sizeof LABEL_PREFIX - 1, (const byte *)label,
+                                        (word32)strlen(label), NULL, 0, suite->hash);
     return rc == 0 ? 0 : -EIO;
 }
 
 int crypt_initial_secrets(const ngtcp2_cid *dcid, uint8_t client[32], uint8_t server[32]) {
-    static const uint8_t salt[] = {0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17, 0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc, 0xbb, 0x7f, 0x0a};
+    static const uint8_t salt[] = {0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17,
+                                   0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc, 0xbb, 0x7f, 0x0a};
     const struct crypt_suite *suite = crypt_suite_initial();
     uint8_t common[32];
-    int rc = crypt_extract(suite, salt, sizeof salt, dcid->data, dcid->datalen, common);
-    if (rc == 0) {
-        rc = crypt_expand_label(suite, common, "client in", client, 32);
+    int rc;
+    if (wc_HKDF_Extract(suite->hash, salt, sizeof salt, dcid->data, (word32)dcid->datalen, common) != 0) {
+        return -EIO;
     }
+    rc = crypt_expand_label(suite, common, "client in", client, 32);
     if (rc == 0) {
         rc = crypt_expand_label(suite, common, "server in", server, 32);
     }
@@ -130,7 +127,7 @@ int crypt_next_secret(const struct crypt_suite *suite, const uint8_t *secret, ui
 }
 
 int crypt_aead_new(const struct crypt_suite *suite, const uint8_t *key, ngtcp2_crypto_aead_ctx *out) {
-    size_t size = (sizeof(struct aead_key) + CONTEXT_ALIGNMENT - 1) & ~(size_t) (CONTEXT_ALIGNMENT - 1);
+    size_t size = (sizeof(struct aead_key) + CONTEXT_ALIGNMENT - 1) & ~(size_t)(CONTEXT_ALIGNMENT - 1);
     struct aead_key *made = aligned_alloc(CONTEXT_ALIGNMENT, size);
     if (made == NULL) {
         return -ENOMEM;
@@ -139,7 +136,8 @@ int crypt_aead_new(const struct crypt_suite *suite, const uint8_t *key, ngtcp2_c
     made->suite = suite;
     if (suite->kind == CRYPT_CHACHA) {
         memcpy(made->chacha, key, sizeof made->chacha);
-    } else if (wc_AesInit(&made->aes, NULL, INVALID_DEVID) != 0 || wc_AesGcmSetKey(&made->aes, key, (word32) suite->key_bytes) != 0) {
+    } else if (wc_AesInit(&made->aes, NULL, INVALID_DEVID) != 0 ||
+               wc_AesGcmSetKey(&made->aes, key, (word32)suite->key_bytes) != 0) {
         free(made);
         return -EIO;
     }
@@ -161,7 +159,7 @@ void crypt_aead_free(ngtcp2_crypto_aead_ctx *context) {
 }
 
 int crypt_hp_new(const struct crypt_suite *suite, const uint8_t *key, ngtcp2_crypto_cipher_ctx *out) {
-    size_t size = (sizeof(struct hp_key) + CONTEXT_ALIGNMENT - 1) & ~(size_t) (CONTEXT_ALIGNMENT - 1);
+    size_t size = (sizeof(struct hp_key) + CONTEXT_ALIGNMENT - 1) & ~(size_t)(CONTEXT_ALIGNMENT - 1);
     struct hp_key *made = aligned_alloc(CONTEXT_ALIGNMENT, size);
     int rc;
     if (made == NULL) {
@@ -170,11 +168,11 @@ int crypt_hp_new(const struct crypt_suite *suite, const uint8_t *key, ngtcp2_cry
     memset(made, 0, sizeof *made);
     made->suite = suite;
     if (suite->kind == CRYPT_CHACHA) {
-        rc = wc_Chacha_SetKey(&made->chacha, key, (word32) suite->key_bytes);
+        rc = wc_Chacha_SetKey(&made->chacha, key, (word32)suite->key_bytes);
     } else {
         rc = wc_AesInit(&made->aes, NULL, INVALID_DEVID);
         if (rc == 0) {
-            rc = wc_AesSetKeyDirect(&made->aes, key, (word32) suite->key_bytes, NULL, AES_ENCRYPTION);
+            rc = wc_AesSetKeyDirect(&made->aes, key, (word32)suite->key_bytes, NULL, AES_ENCRYPTION);
         }
     }
     if (rc != 0) {
@@ -198,50 +196,58 @@ void crypt_hp_free(ngtcp2_crypto_cipher_ctx *context) {
     context->native_handle = NULL;
 }
 
-int crypt_encrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_crypto_aead_ctx *context, const uint8_t *plaintext, size_t length,
-                  const uint8_t *nonce, size_t nonce_length, const uint8_t *aad, size_t aad_length) {
+int crypt_encrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_crypto_aead_ctx *context,
+                  const uint8_t *plaintext, size_t length, const uint8_t *nonce, size_t nonce_length,
+                  const uint8_t *aad, size_t aad_length) {
     struct aead_key *key = context->native_handle;
     int rc;
-    (void) aead;
+    (void)aead;
     if (key->suite->kind == CRYPT_GCM) {
-        rc = wc_AesGcmEncrypt(&key->aes, dest, plaintext, (word32) length, nonce, (word32) nonce_length, dest + length, CRYPT_TAG_BYTES, aad,
-                              (word32) aad_length);
+        rc = wc_AesGcmEncrypt(&key->aes, dest, plaintext, (word32)length, nonce, (word32)nonce_length, dest + length,
+                              CRYPT_TAG_BYTES, aad, (word32)aad_length);
     } else {
-        rc = wc_ChaCha20Poly1305_Encrypt(key->chacha, nonce, aad, (word32) aad_length, plaintext, (word32) length, dest, dest + length);
+        rc = wc_ChaCha20Poly1305_Encrypt(key->chacha, nonce, aad, (word32)aad_length, plaintext, (word32)length, dest,
+                                         dest + length);
     }
     return rc == 0 ? 0 : NGTCP2_ERR_CALLBACK_FAILURE;
 }
 
-int crypt_decrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_crypto_aead_ctx *context, const uint8_t *ciphertext, size_t length,
-                  const uint8_t *nonce, size_t nonce_length, const uint8_t *aad, size_t aad_length) {
+int crypt_decrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_crypto_aead_ctx *context,
+                  const uint8_t *ciphertext, size_t length, const uint8_t *nonce, size_t nonce_length,
+                  const uint8_t *aad, size_t aad_length) {
     struct aead_key *key = context->native_handle;
     int rc;
-    (void) aead;
+    (void)aead;
     if (length < CRYPT_TAG_BYTES) {
         return NGTCP2_ERR_DECRYPT;
     }
     length -= CRYPT_TAG_BYTES;
     if (key->suite->kind == CRYPT_GCM) {
-        rc = wc_AesGcmDecrypt(&key->aes, dest, ciphertext, (word32) length, nonce, (word32) nonce_length, ciphertext + length, CRYPT_TAG_BYTES, aad,
-                              (word32) aad_length);
+        rc = wc_AesGcmDecrypt(&key->aes, dest, ciphertext, (word32)length, nonce, (word32)nonce_length,
+                              ciphertext + length, CRYPT_TAG_BYTES, aad, (word32)aad_length);
     } else {
-        rc = wc_ChaCha20Poly1305_Decrypt(key->chacha, nonce, aad, (word32) aad_length, ciphertext, (word32) length, ciphertext + length, dest);
+        rc = wc_ChaCha20Poly1305_Decrypt(key->chacha, nonce, aad, (word32)aad_length, ciphertext, (word32)length,
+                                         ciphertext + length, dest);
     }
     return rc == 0 ? 0 : NGTCP2_ERR_DECRYPT;
 }
 
-/* The sample's first four bytes are the block counter (little endian), the rest is the nonce; the mask is the cipher of zeros. */
+/* The sample's first four bytes are the block counter (little endian), the rest is the nonce; the mask is the cipher of
+ * zeros. */
 static int chacha_mask(struct hp_key *key, const uint8_t *sample, uint8_t *dest) {
     static const uint8_t zeros[NGTCP2_HP_MASKLEN];
-    uint32_t counter = (uint32_t) sample[0] | (uint32_t) sample[1] << 8 | (uint32_t) sample[2] << 16 | (uint32_t) sample[3] << 24;
+    uint32_t counter =
+        (uint32_t)sample[0] | (uint32_t)sample[1] << 8 | (uint32_t)sample[2] << 16 | (uint32_t)sample[3] << 24;
     int rc = wc_Chacha_SetIV(&key->chacha, sample + 4, counter);
     return rc == 0 ? wc_Chacha_Process(&key->chacha, dest, zeros, sizeof zeros) : rc;
 }
 
-int crypt_hp_mask(uint8_t *dest, const ngtcp2_crypto_cipher *hp, const ngtcp2_crypto_cipher_ctx *context, const uint8_t *sample) {
+int crypt_hp_mask(uint8_t *dest, const ngtcp2_crypto_cipher *hp, const ngtcp2_crypto_cipher_ctx *context,
+                  const uint8_t *sample) {
     struct hp_key *key = context->native_handle;
-    int rc = key->suite->kind == CRYPT_GCM ? wc_AesEncryptDirect(&key->aes, dest, sample) : chacha_mask(key, sample, dest);
-    (void) hp;
+    int rc =
+        key->suite->kind == CRYPT_GCM ? wc_AesEncryptDirect(&key->aes, dest, sample) : chacha_mask(key, sample, dest);
+    (void)hp;
     return rc == 0 ? 0 : NGTCP2_ERR_CALLBACK_FAILURE;
 }
 
@@ -275,21 +281,24 @@ void crypt_keys_free(struct crypt_keys *keys) {
     crypt_hp_free(&keys->hp);
 }
 
-int crypt_seal(const uint8_t key[16], const uint8_t nonce[CRYPT_IV_BYTES], const uint8_t *aad, size_t aad_length, const uint8_t *in, size_t length, uint8_t *out) {
+int crypt_seal(const uint8_t key[16], const uint8_t nonce[CRYPT_IV_BYTES], const uint8_t *aad, size_t aad_length,
+               const uint8_t *in, size_t length, uint8_t *out) {
     Aes aes;
     int rc = wc_AesInit(&aes, NULL, INVALID_DEVID);
     if (rc == 0) {
         rc = wc_AesGcmSetKey(&aes, key, 16);
     }
     if (rc == 0) {
-        rc = wc_AesGcmEncrypt(&aes, out, in, (word32) length, nonce, CRYPT_IV_BYTES, out + length, CRYPT_TAG_BYTES, aad, (word32) aad_length);
+        rc = wc_AesGcmEncrypt(&aes, out, in, (word32)length, nonce, CRYPT_IV_BYTES, out + length, CRYPT_TAG_BYTES, aad,
+                              (word32)aad_length);
     }
     wc_AesFree(&aes);
     explicit_bzero(&aes, sizeof aes);
     return rc == 0 ? 0 : -EIO;
 }
 
-int crypt_open(const uint8_t key[16], const uint8_t nonce[CRYPT_IV_BYTES], const uint8_t *aad, size_t aad_length, const uint8_t *in, size_t length, uint8_t *out) {
+int crypt_open(const uint8_t key[16], const uint8_t nonce[CRYPT_IV_BYTES], const uint8_t *aad, size_t aad_length,
+               const uint8_t *in, size_t length, uint8_t *out) {
     Aes aes;
     int rc;
     if (length < CRYPT_TAG_BYTES) {
@@ -301,7 +310,8 @@ int crypt_open(const uint8_t key[16], const uint8_t nonce[CRYPT_IV_BYTES], const
         rc = wc_AesGcmSetKey(&aes, key, 16);
     }
     if (rc == 0) {
-        rc = wc_AesGcmDecrypt(&aes, out, in, (word32) length, nonce, CRYPT_IV_BYTES, in + length, CRYPT_TAG_BYTES, aad, (word32) aad_length);
+        rc = wc_AesGcmDecrypt(&aes, out, in, (word32)length, nonce, CRYPT_IV_BYTES, in + length, CRYPT_TAG_BYTES, aad,
+                              (word32)aad_length);
     }
     wc_AesFree(&aes);
     explicit_bzero(&aes, sizeof aes);
@@ -309,40 +319,45 @@ int crypt_open(const uint8_t key[16], const uint8_t nonce[CRYPT_IV_BYTES], const
 }
 
 /* The tag of a Retry is the seal of nothing, with a key everyone knows. */
-static int seal_retry(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_crypto_aead_ctx *context, const uint8_t *plaintext, size_t length,
-                      const uint8_t *nonce, size_t nonce_length, const uint8_t *aad, size_t aad_length) {
-    (void) aead;
-    (void) context;
-    (void) nonce_length;
-    return crypt_seal((const uint8_t *) NGTCP2_RETRY_KEY_V1, nonce, aad, aad_length, plaintext, length, dest) == 0 ? 0 : NGTCP2_ERR_CALLBACK_FAILURE;
+static int seal_retry(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_crypto_aead_ctx *context,
+                      const uint8_t *plaintext, size_t length, const uint8_t *nonce, size_t nonce_length,
+                      const uint8_t *aad, size_t aad_length) {
+    (void)aead;
+    (void)context;
+    (void)nonce_length;
+    return crypt_seal((const uint8_t *)NGTCP2_RETRY_KEY_V1, nonce, aad, aad_length, plaintext, length, dest) == 0
+               ? 0
+               : NGTCP2_ERR_CALLBACK_FAILURE;
 }
 
-size_t crypt_write_retry(const ngtcp2_cid *dcid, const ngtcp2_cid *scid, const ngtcp2_cid *original_dcid, const uint8_t *token, size_t token_length, uint8_t *out,
-                         size_t size) {
-    ngtcp2_crypto_aead aead = {.native_handle = (void *) crypt_suite_initial(), .max_overhead = CRYPT_TAG_BYTES};
+size_t crypt_write_retry(const ngtcp2_cid *dcid, const ngtcp2_cid *scid, const ngtcp2_cid *original_dcid,
+                         const uint8_t *token, size_t token_length, uint8_t *out, size_t size) {
+    ngtcp2_crypto_aead aead = {.native_handle = (void *)crypt_suite_initial(), .max_overhead = CRYPT_TAG_BYTES};
     ngtcp2_crypto_aead_ctx context = {0};
-    ngtcp2_ssize n = ngtcp2_pkt_write_retry(out, size, NGTCP2_PROTO_VER_V1, dcid, scid, original_dcid, token, token_length, seal_retry, &aead, &context);
-    return n > 0 ? (size_t) n : 0;
+    ngtcp2_ssize n = ngtcp2_pkt_write_retry(out, size, NGTCP2_PROTO_VER_V1, dcid, scid, original_dcid, token,
+                                            token_length, seal_retry, &aead, &context);
+    return n > 0 ? (size_t)n : 0;
 }
 
 int crypt_retry_aead(ngtcp2_crypto_aead *aead, ngtcp2_crypto_aead_ctx *context) {
     const struct crypt_suite *suite = crypt_suite_initial();
-    int rc = crypt_aead_new(suite, (const uint8_t *) NGTCP2_RETRY_KEY_V1, context);
+    int rc = crypt_aead_new(suite, (const uint8_t *)NGTCP2_RETRY_KEY_V1, context);
     if (rc != 0) {
         return rc;
     }
-    *aead = (ngtcp2_crypto_aead) {.native_handle = (void *) suite, .max_overhead = CRYPT_TAG_BYTES};
+    *aead = (ngtcp2_crypto_aead){.native_handle = (void *)suite, .max_overhead = CRYPT_TAG_BYTES};
     return 0;
 }
 
-int crypt_stateless_reset_token(const uint8_t key[32], const ngtcp2_cid *cid, uint8_t out[NGTCP2_STATELESS_RESET_TOKENLEN]) {
+int crypt_stateless_reset_token(const uint8_t key[32], const ngtcp2_cid *cid,
+                                uint8_t out[NGTCP2_STATELESS_RESET_TOKENLEN]) {
     uint8_t mac[32];
     tls_hmac_sha256(key, 32, cid->data, cid->datalen, mac);
     memcpy(out, mac, NGTCP2_STATELESS_RESET_TOKENLEN);
     return 0;
 }
 
-/* Derive both directions' Initial keys; install is ngtcp2_conn_install_initial_key or its version-negotiation sibling. */
+/* Derive and install both directions' Initial keys. */
 static int install_initial_keys(ngtcp2_conn *conn, const ngtcp2_cid *dcid) {
     uint8_t secrets[2][32];
     struct crypt_keys rx = {0}, tx = {0};
@@ -371,47 +386,52 @@ static int install_initial_keys(ngtcp2_conn *conn, const ngtcp2_cid *dcid) {
 static int on_client_initial(ngtcp2_conn *conn, void *user_data) {
     ngtcp2_crypto_aead aead;
     ngtcp2_crypto_aead_ctx context = {0};
-    (void) user_data;
+    (void)user_data;
     if (install_initial_keys(conn, ngtcp2_conn_get_dcid(conn)) != 0 || crypt_retry_aead(&aead, &context) != 0) {
         return NGTCP2_ERR_CALLBACK_FAILURE;
     }
     ngtcp2_conn_set_retry_aead(conn, &aead, &context);
-    return tls_session_feed(ngtcp2_conn_get_tls_native_handle(conn), NGTCP2_ENCRYPTION_LEVEL_INITIAL, NULL, 0) == 0 ? 0 : NGTCP2_ERR_CALLBACK_FAILURE;
+    return tls_session_feed(ngtcp2_conn_get_tls_native_handle(conn), NGTCP2_ENCRYPTION_LEVEL_INITIAL, NULL, 0) == 0
+               ? 0
+               : NGTCP2_ERR_CALLBACK_FAILURE;
 }
 
 static int on_recv_client_initial(ngtcp2_conn *conn, const ngtcp2_cid *dcid, void *user_data) {
-    (void) user_data;
+    (void)user_data;
     return install_initial_keys(conn, dcid);
 }
 
 static int on_recv_retry(ngtcp2_conn *conn, const ngtcp2_pkt_hd *hd, void *user_data) {
-    (void) user_data;
+    (void)user_data;
     return install_initial_keys(conn, &hd->scid);
 }
 
 /* Only version 1 is ever offered or accepted, so that there is nothing to negotiate. */
 static int on_version_negotiation(ngtcp2_conn *conn, uint32_t version, const ngtcp2_cid *client_dcid, void *user_data) {
-    (void) conn;
-    (void) version;
-    (void) client_dcid;
-    (void) user_data;
+    (void)conn;
+    (void)version;
+    (void)client_dcid;
+    (void)user_data;
     return NGTCP2_ERR_CALLBACK_FAILURE;
 }
 
-static int on_recv_crypto_data(ngtcp2_conn *conn, ngtcp2_encryption_level level, uint64_t offset, const uint8_t *data, size_t length, void *user_data) {
-    (void) offset;
-    (void) user_data;
+static int on_recv_crypto_data(ngtcp2_conn *conn, ngtcp2_encryption_level level, uint64_t offset, const uint8_t *data,
+                               size_t length, void *user_data) {
+    (void)offset;
+    (void)user_data;
     return tls_session_feed(ngtcp2_conn_get_tls_native_handle(conn), level, data, length);
 }
 
-static int on_update_key(ngtcp2_conn *conn, uint8_t *rx_secret, uint8_t *tx_secret, ngtcp2_crypto_aead_ctx *rx_context, uint8_t *rx_iv,
-                         ngtcp2_crypto_aead_ctx *tx_context, uint8_t *tx_iv, const uint8_t *current_rx_secret, const uint8_t *current_tx_secret,
-                         size_t secret_length, void *user_data) {
+static int on_update_key(ngtcp2_conn *conn, uint8_t *rx_secret, uint8_t *tx_secret, ngtcp2_crypto_aead_ctx *rx_context,
+                         uint8_t *rx_iv, ngtcp2_crypto_aead_ctx *tx_context, uint8_t *tx_iv,
+                         const uint8_t *current_rx_secret, const uint8_t *current_tx_secret, size_t secret_length,
+                         void *user_data) {
     const struct crypt_suite *suite = ngtcp2_conn_get_crypto_ctx(conn)->aead.native_handle;
     struct crypt_keys rx = {0}, tx = {0};
-    (void) secret_length;
-    (void) user_data;
-    if (crypt_next_secret(suite, current_rx_secret, rx_secret) != 0 || crypt_next_secret(suite, current_tx_secret, tx_secret) != 0 ||
+    (void)secret_length;
+    (void)user_data;
+    if (crypt_next_secret(suite, current_rx_secret, rx_secret) != 0 ||
+        crypt_next_secret(suite, current_tx_secret, tx_secret) != 0 ||
         crypt_keys_derive(suite, rx_secret, false, &rx) != 0 || crypt_keys_derive(suite, tx_secret, false, &tx) != 0) {
         crypt_keys_free(&rx);
         return NGTCP2_ERR_CALLBACK_FAILURE;
@@ -424,26 +444,26 @@ static int on_update_key(ngtcp2_conn *conn, uint8_t *rx_secret, uint8_t *tx_secr
 }
 
 static void on_delete_aead(ngtcp2_conn *conn, ngtcp2_crypto_aead_ctx *context, void *user_data) {
-    (void) conn;
-    (void) user_data;
+    (void)conn;
+    (void)user_data;
     crypt_aead_free(context);
 }
 
 static void on_delete_cipher(ngtcp2_conn *conn, ngtcp2_crypto_cipher_ctx *context, void *user_data) {
-    (void) conn;
-    (void) user_data;
+    (void)conn;
+    (void)user_data;
     crypt_hp_free(context);
 }
 
 static int on_path_challenge(ngtcp2_conn *conn, uint8_t *data, void *user_data) {
-    (void) conn;
-    (void) user_data;
+    (void)conn;
+    (void)user_data;
     tls_random(data, NGTCP2_PATH_CHALLENGE_DATALEN);
     return 0;
 }
 
 static void on_rand(uint8_t *dest, size_t length, const ngtcp2_rand_ctx *context) {
-    (void) context;
+    (void)context;
     tls_random(dest, length);
 }
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* keygen: a server's key and self-signed certificate, and the pin of a certificate: what "mpvpnctl keygen" needs. No QUIC here.
+/* keygen: a server's key and self-signed certificate, and the pin of a certificate: what "mpvpnctl keygen" needs. No
+ * QUIC here.
  *
- * How it works: wolfCrypt makes an ECDSA P-256 key; the certificate carries the name as subjectAltName (address or DNS name) and, where it fits, as common name,
- * is good for signatures and for TLS servers, and is signed by its own key. The key file is written first, readable by its owner only.
+ * How it works: wolfCrypt makes an ECDSA P-256 key; the certificate carries the name as subjectAltName (address or DNS
+ * name) and, where it fits, as common name, is good for signatures and for TLS servers, and is signed by its own key.
+ * The key file is written first, readable by its owner only.
  *
  * Invariants: no existing file is touched; after a failure neither new file stays.
  *
@@ -47,16 +49,18 @@ static int set_name(Cert *cert, const char *name) {
         bytes = addr.bytes;
         length = ip_addr_size(&addr);
         tag = 0x87;
-    } else if (length == 0 || length > NAME_MAX_BYTES || strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._*") != length) {
+    } else if (length == 0 || length > NAME_MAX_BYTES ||
+               strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._*") != length) {
         return -EINVAL;
     }
-    snprintf(cert->subject.commonName, sizeof cert->subject.commonName, "%s", strlen(name) < sizeof cert->subject.commonName ? name : "mpvpn");
+    snprintf(cert->subject.commonName, sizeof cert->subject.commonName, "%s",
+             strlen(name) < sizeof cert->subject.commonName ? name : "mpvpn");
     cert->altNames[0] = 0x30;
-    cert->altNames[1] = (uint8_t) (length + 2);
+    cert->altNames[1] = (uint8_t)(length + 2);
     cert->altNames[2] = tag;
-    cert->altNames[3] = (uint8_t) length;
+    cert->altNames[3] = (uint8_t)length;
     memcpy(cert->altNames + 4, bytes, length);
-    cert->altNamesSz = (int) length + 4;
+    cert->altNamesSz = (int)length + 4;
     return 0;
 }
 
@@ -77,22 +81,23 @@ static int make_pair(const char *name, WC_RNG *rng, ecc_key *key, struct pair *o
     cert.isCA = 0;
     cert.sigType = CTC_SHA256wECDSA;
     if (wc_ecc_make_key_ex(rng, 32, key, ECC_SECP256R1) != 0 || wc_SetKeyUsage(&cert, "digitalSignature") != 0 ||
-        wc_SetExtKeyUsage(&cert, "serverAuth") != 0 || wc_MakeCert_ex(&cert, der, sizeof der, ECC_TYPE, key, rng) <= 0) {
+        wc_SetExtKeyUsage(&cert, "serverAuth") != 0 ||
+        wc_MakeCert_ex(&cert, der, sizeof der, ECC_TYPE, key, rng) <= 0) {
         return -EIO;
     }
     n = wc_SignCert_ex(cert.bodySz, cert.sigType, der, sizeof der, ECC_TYPE, key, rng);
-    n = n > 0 ? wc_DerToPem(der, (word32) n, out->certificate, sizeof out->certificate, CERT_TYPE) : n;
+    n = n > 0 ? wc_DerToPem(der, (word32)n, out->certificate, sizeof out->certificate, CERT_TYPE) : n;
     if (n <= 0) {
         return -EIO;
     }
-    out->certificate_length = (size_t) n;
+    out->certificate_length = (size_t)n;
     n = wc_EccKeyToPKCS8(key, der, &key_length);
-    n = n > 0 ? wc_DerToPem(der, (word32) n, out->key, sizeof out->key, PKCS8_PRIVATEKEY_TYPE) : n;
+    n = n > 0 ? wc_DerToPem(der, (word32)n, out->key, sizeof out->key, PKCS8_PRIVATEKEY_TYPE) : n;
     explicit_bzero(der, sizeof der);
     if (n <= 0) {
         return -EIO;
     }
-    out->key_length = (size_t) n;
+    out->key_length = (size_t)n;
     return 0;
 }
 
@@ -115,7 +120,8 @@ int tls_keygen(const char *certificate_file, const char *key_file, const char *n
     struct pair pair;
     int rc = generate(name, &pair);
     if (rc != 0) {
-        snprintf(why, why_size, rc == -EINVAL ? "\"%s\" is no name for a certificate" : "cannot make a key for \"%s\"", name);
+        snprintf(why, why_size, rc == -EINVAL ? "\"%s\" is no name for a certificate" : "cannot make a key for \"%s\"",
+                 name);
         return rc;
     }
     rc = tls_file_create(key_file, 0600, pair.key, pair.key_length, why, why_size);
@@ -138,8 +144,8 @@ int tls_pin_of_certificate(const char *certificate_file, uint8_t pin[32], char *
         return rc;
     }
     der = malloc(length);
-    der_length = der != NULL ? wc_CertPemToDer(pem, (int) length, der, (int) length, CERT_TYPE) : MEMORY_E;
-    if (der_length > 0 && x509_parse(der, (size_t) der_length, &view) == 0) {
+    der_length = der != NULL ? wc_CertPemToDer(pem, (int)length, der, (int)length, CERT_TYPE) : MEMORY_E;
+    if (der_length > 0 && x509_parse(der, (size_t)der_length, &view) == 0) {
         x509_pin(&view, pin);
     } else {
         snprintf(why, why_size, "%s: no certificate in it (PEM)", certificate_file);

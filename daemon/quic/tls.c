@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* tls: TLS contexts: a server's certificate and key, or a client's trust, made once and shared by all connections made from them.
+/* tls: TLS contexts: a server's certificate and key, or a client's trust, made once and shared by all connections made
+ * from them.
  *
- * How it works: a context wraps a WOLFSSL_CTX that speaks TLS 1.3 only, with the suites QUIC can use and X25519, P-256 and P-384. Files are read here (so that
- * errors carry the file's name and the system's reason) and handed to wolfSSL as memory. References are counted: a reload makes a new context, old
- * connections keep theirs. A server's context keeps one secret extracted from its private key, from which keys that must survive a restart are derived.
+ * How it works: a context wraps a WOLFSSL_CTX that speaks TLS 1.3 only, with the suites QUIC can use and X25519, P-256
+ * and P-384. Files are read here (so that errors carry the file's name and the system's reason) and handed to wolfSSL
+ * as memory. References are counted: a reload makes a new context, old connections keep theirs. A server's context
+ * keeps one secret extracted from its private key, from which keys that must survive a restart are derived.
  *
  * Leaves out: session tickets, 0-RTT, client certificates, revocation lists.
  *
@@ -35,7 +37,7 @@ static int check_ciphers(const char *ciphers, char *why, size_t why_size) {
     char name[64];
     for (;;) {
         size_t length = strcspn(at, ":");
-        snprintf(name, sizeof name, "%.*s", (int) length, at);
+        snprintf(name, sizeof name, "%.*s", (int)length, at);
         if (crypt_suite_find(name) == NULL) {
             snprintf(why, why_size, "unknown cipher \"%s\" (known: %s)", name, DEFAULT_CIPHERS);
             return -EINVAL;
@@ -71,7 +73,7 @@ static int context_new(bool server, const char *ciphers, struct tls_context **ou
     context->server = server;
     context->wolf = wolfSSL_CTX_new(server ? wolfTLSv1_3_server_method() : wolfTLSv1_3_client_method());
     if (context->wolf == NULL || wolfSSL_CTX_set_cipher_list(context->wolf, ciphers) != WOLFSSL_SUCCESS ||
-        wolfSSL_CTX_set_groups(context->wolf, groups, (int) (sizeof groups / sizeof groups[0])) != WOLFSSL_SUCCESS ||
+        wolfSSL_CTX_set_groups(context->wolf, groups, (int)(sizeof groups / sizeof groups[0])) != WOLFSSL_SUCCESS ||
         (server && wolfSSL_CTX_no_ticket_TLSv13(context->wolf) != 0) || tls_session_prepare_context(context) != 0) {
         snprintf(why, why_size, "wolfSSL refuses the settings of TLS for QUIC");
         tls_context_unref(context);
@@ -101,14 +103,18 @@ void tls_context_unref(struct tls_context *context) {
 
 /* Load the distribution's bundle of roots; certificates in it that wolfSSL cannot use are passed over. */
 static int load_system_roots(struct tls_context *context, char *why, size_t why_size) {
-    static const char *const bundles[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
-                                          "/etc/ssl/cert.pem"};
+    static const char *const bundles[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+                                          "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"};
     for (size_t i = 0; i < sizeof bundles / sizeof bundles[0]; i++) {
-        if (wolfSSL_CTX_load_verify_locations_ex(context->wolf, bundles[i], NULL, WOLFSSL_LOAD_FLAG_IGNORE_ERR) == WOLFSSL_SUCCESS) {
+        if (wolfSSL_CTX_load_verify_locations_ex(context->wolf, bundles[i], NULL, WOLFSSL_LOAD_FLAG_IGNORE_ERR) ==
+            WOLFSSL_SUCCESS) {
             return 0;
         }
     }
-    snprintf(why, why_size, "the system has no bundle of certificate authorities (%s); install ca-certificates, or name a CA file or a pin", bundles[0]);
+    snprintf(
+        why, why_size,
+        "the system has no bundle of certificate authorities (%s); install ca-certificates, or name a CA file or a pin",
+        bundles[0]);
     return -ENOENT;
 }
 
@@ -119,17 +125,21 @@ static int load_ca_file(struct tls_context *context, const char *file, char *why
     if (rc != 0) {
         return rc;
     }
-    /* An expired authority is refused when a certificate is checked, with a reason; here it would only hide the file's other ones. */
-    rc = wolfSSL_CTX_load_verify_buffer_ex(context->wolf, pem, (long) length, WOLFSSL_FILETYPE_PEM, 0, WOLFSSL_LOAD_FLAG_DATE_ERR_OKAY);
+    /* An expired authority is refused when a certificate is checked, with a reason; here it would only hide the file's
+     * other ones. */
+    rc = wolfSSL_CTX_load_verify_buffer_ex(context->wolf, pem, (long)length, WOLFSSL_FILETYPE_PEM, 0,
+                                           WOLFSSL_LOAD_FLAG_DATE_ERR_OKAY);
     tls_file_free(pem, length);
     if (rc != WOLFSSL_SUCCESS) {
-        snprintf(why, why_size, "%s: no certificate of an authority in it (PEM): %s", file, wolfSSL_ERR_reason_error_string((unsigned long) rc));
+        snprintf(why, why_size, "%s: no certificate of an authority in it (PEM): %s", file,
+                 wolfSSL_ERR_reason_error_string((unsigned long)rc));
         return -EINVAL;
     }
     return 0;
 }
 
-int tls_client_context_new(const struct tls_client_settings *settings, struct tls_context **out, char *why, size_t why_size) {
+int tls_client_context_new(const struct tls_client_settings *settings, struct tls_context **out, char *why,
+                           size_t why_size) {
     struct tls_context *context;
     int rc = context_new(false, settings->ciphers, &context, why, why_size);
     if (rc != 0) {
@@ -158,7 +168,7 @@ static int load_certificate(struct tls_context *context, const char *file, char 
     if (rc != 0) {
         return rc;
     }
-    rc = wolfSSL_CTX_use_certificate_chain_buffer(context->wolf, pem, (long) length);
+    rc = wolfSSL_CTX_use_certificate_chain_buffer(context->wolf, pem, (long)length);
     tls_file_free(pem, length);
     if (rc != WOLFSSL_SUCCESS) {
         snprintf(why, why_size, "%s: no certificate in it (PEM)", file);
@@ -176,9 +186,11 @@ static int load_key(struct tls_context *context, const char *file, char *why, si
         return rc;
     }
     der = malloc(length);
-    der_length = der != NULL ? wc_KeyPemToDer(pem, (int) length, der, (int) length, NULL) : MEMORY_E;
-    if (der_length <= 0 || wolfSSL_CTX_use_PrivateKey_buffer(context->wolf, pem, (long) length, WOLFSSL_FILETYPE_PEM) != WOLFSSL_SUCCESS ||
-        wc_HKDF_Extract(WC_SHA256, (const byte *) DERIVE_SALT, sizeof DERIVE_SALT - 1, der, (word32) der_length, context->secret) != 0) {
+    der_length = der != NULL ? wc_KeyPemToDer(pem, (int)length, der, (int)length, NULL) : MEMORY_E;
+    if (der_length <= 0 ||
+        wolfSSL_CTX_use_PrivateKey_buffer(context->wolf, pem, (long)length, WOLFSSL_FILETYPE_PEM) != WOLFSSL_SUCCESS ||
+        wc_HKDF_Extract(WC_SHA256, (const byte *)DERIVE_SALT, sizeof DERIVE_SALT - 1, der, (word32)der_length,
+                        context->secret) != 0) {
         snprintf(why, why_size, "%s: no usable private key in it (PEM, without a password)", file);
         rc = -EINVAL;
     }
@@ -187,7 +199,8 @@ static int load_key(struct tls_context *context, const char *file, char *why, si
     return rc;
 }
 
-int tls_server_context_new(const char *certificate_file, const char *key_file, const char *ciphers, struct tls_context **out, char *why, size_t why_size) {
+int tls_server_context_new(const char *certificate_file, const char *key_file, const char *ciphers,
+                           struct tls_context **out, char *why, size_t why_size) {
     struct tls_context *context;
     int rc = context_new(true, ciphers, &context, why, why_size);
     if (rc != 0) {
@@ -198,7 +211,8 @@ int tls_server_context_new(const char *certificate_file, const char *key_file, c
         rc = load_key(context, key_file, why, why_size);
     }
     if (rc == 0 && wolfSSL_CTX_check_private_key(context->wolf) != WOLFSSL_SUCCESS) {
-        snprintf(why, why_size, "%s: the private key does not belong to the certificate %s", key_file, certificate_file);
+        snprintf(why, why_size, "%s: the private key does not belong to the certificate %s", key_file,
+                 certificate_file);
         rc = -EINVAL;
     }
     if (rc != 0) {
@@ -214,6 +228,8 @@ int tls_context_derive(const struct tls_context *context, const char *label, uin
     if (!context->server || label_length > DERIVE_INFO_MAX) {
         return -EINVAL;
     }
-    return wc_HKDF_Expand(WC_SHA256, context->secret, sizeof context->secret, (const byte *) label, (word32) label_length, out, (word32) length) == 0 ? 0
-                                                                                                                                                : -EINVAL;
+    return wc_HKDF_Expand(WC_SHA256, context->secret, sizeof context->secret, (const byte *)label, (word32)label_length,
+                          out, (word32)length) == 0
+               ? 0
+               : -EINVAL;
 }

@@ -11,12 +11,12 @@
 #include <wolfssl/ssl.h>
 
 struct tls_context {
-    WOLFSSL_CTX *wolf;       /**< certificate and key, or trust; ciphers; groups */
-    atomic_uint references;  /**< holders; the last frees */
-    bool server;             /**< which end it is for */
-    bool has_pin;            /**< client: trust exactly this key */
-    uint8_t pin[32];         /**< client: SHA-256 of the SubjectPublicKeyInfo */
-    uint8_t secret[32];      /**< server: extracted from the private key, for tls_context_derive() */
+    WOLFSSL_CTX *wolf;      /**< certificate and key, or trust; ciphers; groups */
+    atomic_uint references; /**< holders; the last frees */
+    bool server;            /**< which end it is for */
+    bool has_pin;           /**< client: trust exactly this key */
+    uint8_t pin[32];        /**< client: SHA-256 of the SubjectPublicKeyInfo */
+    uint8_t secret[32];     /**< server: extracted from the private key, for tls_context_derive() */
 };
 
 /** Set the session callbacks of a fresh context (tls_session.c). @return 0; -EINVAL: this wolfSSL cannot QUIC */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* tls_file: reading and creating certificate and key files, at start-up, reload and key generation only; nothing of it runs while packets flow.
+/* tls_file: reading and creating certificate and key files, at start-up, reload and key generation only; nothing of it
+ * runs while packets flow.
  *
  * Invariants: buffers that may have held a key are wiped; a file that could not be written in full is removed. */
 #include "quic/tls_file.h"
@@ -31,9 +32,9 @@ static ssize_t read_all(int fd, uint8_t *data, size_t length) {
         if (n == 0) {
             break;
         }
-        done += n > 0 ? (size_t) n : 0;
+        done += n > 0 ? (size_t)n : 0;
     }
-    return (ssize_t) done;
+    return (ssize_t)done;
 }
 
 static int write_all(int fd, const uint8_t *data, size_t length) {
@@ -44,7 +45,7 @@ static int write_all(int fd, const uint8_t *data, size_t length) {
         }
         if (n > 0) {
             data += n;
-            length -= (size_t) n;
+            length -= (size_t)n;
         }
     }
     return fsync(fd) == 0 ? 0 : -errno;
@@ -70,16 +71,16 @@ int tls_file_read(const char *path, uint8_t **out, size_t *length, char *why, si
         close(fd);
         return rc;
     }
-    data = malloc((size_t) st.st_size + 1);
-    n = data != NULL ? read_all(fd, data, (size_t) st.st_size) : -ENOMEM;
+    data = malloc((size_t)st.st_size + 1);
+    n = data != NULL ? read_all(fd, data, (size_t)st.st_size) : -ENOMEM;
     close(fd);
     if (n < 0) {
         free(data);
-        return failed(path, "", (int) -n, why, why_size);
+        return failed(path, "", (int)-n, why, why_size);
     }
     data[n] = '\0';
     *out = data;
-    *length = (size_t) n;
+    *length = (size_t)n;
     return 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* tls_frame: cuts the CRYPTO stream into TLS handshake messages and refuses those that have no business in QUIC, before wolfSSL sees them. Internal to quic/.
+/* tls_frame: cuts the CRYPTO stream into TLS handshake messages and refuses those that have no business in QUIC, before
+ * wolfSSL sees them. Internal to quic/.
  *
  * Standards: RFC 8446 section 4, RFC 9001 sections 4.1.3, 4.4, 4.6.1, 6, 8.3 and 8.4. */
 #ifndef MPVPN_QUIC_TLS_FRAME_H
@@ -35,8 +36,8 @@ struct tls_frame_error {
  * @param server which end we are @param complete the handshake is
  * @return true: all of it may be there; false: error says why not
  */
-bool tls_frame_check(struct tls_frame *frame, bool server, bool complete, ngtcp2_encryption_level level, const uint8_t *data, size_t length,
-                     struct tls_frame_error *error);
+bool tls_frame_check(struct tls_frame *frame, bool server, bool complete, ngtcp2_encryption_level level,
+                     const uint8_t *data, size_t length, struct tls_frame_error *error);
 void tls_frame_fini(struct tls_frame *frame);
 
 #endif

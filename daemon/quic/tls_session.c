@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* tls_session: TLS 1.3 of one QUIC connection.
  *
- * How it works: CRYPTO bytes go through tls_frame (which refuses what QUIC forbids) to wolfSSL; wolfSSL calls back with handshake bytes to send, traffic secrets and
- * alerts, which become CRYPTO data, packet-protection keys and the connection's error. Transport parameters travel in the handshake: ours are handed over before
- * our flight is made, the peer's are taken when the secrets show that they have arrived. A client checks the server's certificate in the verify callback: chain
- * (by wolfSSL) and name, or the pin of its key and nothing else. When something fails, the first reason is kept in words.
+ * How it works: CRYPTO bytes go through tls_frame (which refuses what QUIC forbids) to wolfSSL; wolfSSL calls back with
+ * handshake bytes to send, traffic secrets and alerts, which become CRYPTO data, packet-protection keys and the
+ * connection's error. Transport parameters travel in the handshake: ours are handed over before our flight is made, the
+ * peer's are taken when the secrets show that they have arrived. A client checks the server's certificate in the verify
+ * callback: chain (by wolfSSL) and name, or the pin of its key and nothing else. When something fails, the first reason
+ * is kept in words.
  *
  * Leaves out: resumption and 0-RTT, client certificates, TLS after the handshake (tickets are dropped).
  *
- * Invariants: a client's handshake is complete only if the verify callback accepted the leaf; both ends only with ALPN "h3" and the peer's transport parameters.
- * After a failure the session takes nothing any more.
+ * Invariants: a client's handshake is complete only if the verify callback accepted the leaf; both ends only with ALPN
+ * "h3" and the peer's transport parameters. After a failure the session takes nothing any more.
  *
  * Standards: RFC 9001 sections 4, 5.1 and 8; RFC 8446 sections 4.4 and 6; RFC 7301; RFC 8446 section 7.5. */
 #include "quic/tls_session.h"
@@ -37,22 +39,28 @@
 #define NAME_MAX_BYTES 256
 #define TRANSPORT_PARAMETERS_V1 0x39
 
-enum { ALERT_HANDSHAKE_FAILURE = 40, ALERT_BAD_CERTIFICATE = 42, ALERT_INTERNAL_ERROR = 80, ALERT_MISSING_EXTENSION = 109, ALERT_NO_APPLICATION_PROTOCOL = 120 };
+enum {
+    ALERT_HANDSHAKE_FAILURE = 40,
+    ALERT_BAD_CERTIFICATE = 42,
+    ALERT_INTERNAL_ERROR = 80,
+    ALERT_MISSING_EXTENSION = 109,
+    ALERT_NO_APPLICATION_PROTOCOL = 120
+};
 
 struct tls_session {
-    struct tls_context *context;     /**< a reference */
-    WOLFSSL *wolf;                   /**< TLS itself */
-    ngtcp2_conn *conn;               /**< what it is bound to */
-    const struct crypt_suite *suite; /**< negotiated suite; NULL before */
-    struct tls_frame frame;          /**< place in the CRYPTO stream */
-    uint64_t key_update_packets;     /**< for the suite's limits; 0: default */
-    int error;                       /**< first failure, NGTCP2_ERR_…; 0: none */
-    bool has_alert;                  /**< wolfSSL or we sent an alert */
-    bool verified;                   /**< client: the leaf was accepted */
-    bool has_peer_parameters;        /**< the peer's transport parameters were taken */
-    bool complete;                   /**< handshake done */
+    struct tls_context *context;      /**< a reference */
+    WOLFSSL *wolf;                    /**< TLS itself */
+    ngtcp2_conn *conn;                /**< what it is bound to */
+    const struct crypt_suite *suite;  /**< negotiated suite; NULL before */
+    struct tls_frame frame;           /**< place in the CRYPTO stream */
+    uint64_t key_update_packets;      /**< for the suite's limits; 0: default */
+    int error;                        /**< first failure, NGTCP2_ERR_…; 0: none */
+    bool has_alert;                   /**< wolfSSL or we sent an alert */
+    bool verified;                    /**< client: the leaf was accepted */
+    bool has_peer_parameters;         /**< the peer's transport parameters were taken */
+    bool complete;                    /**< handshake done */
     char server_name[NAME_MAX_BYTES]; /**< client: who the certificate must be for */
-    char reason[REASON_MAX];         /**< why it failed; empty: it did not */
+    char reason[REASON_MAX];          /**< why it failed; empty: it did not */
 };
 
 /* Keep the first reason. */
@@ -118,22 +126,24 @@ static WOLFSSL_ENCRYPTION_LEVEL wolf_level_of(ngtcp2_encryption_level level) {
 static int give_parameters(struct tls_session *session) {
     uint8_t bytes[TRANSPORT_PARAMETERS_MAX];
     ngtcp2_ssize n = ngtcp2_conn_encode_local_transport_params(session->conn, bytes, sizeof bytes);
-    if (n < 0 || wolfSSL_set_quic_transport_params(session->wolf, bytes, (size_t) n) != WOLFSSL_SUCCESS) {
+    if (n < 0 || wolfSSL_set_quic_transport_params(session->wolf, bytes, (size_t)n) != WOLFSSL_SUCCESS) {
         return fail(session, NGTCP2_ERR_CALLBACK_FAILURE, 0, "our transport parameters cannot be written");
     }
     return 0;
 }
 
-/* The peer's hello (server) or encrypted extensions (client) are in: protocol and transport parameters must be there. */
+/* The peer's hello (server) or encrypted extensions (client) are in: protocol and transport parameters must be there.
+ */
 static int take_peer_extensions(struct tls_session *session) {
     const uint8_t *bytes;
     char *protocol = NULL;
     unsigned short protocol_length = 0;
     size_t length;
     int rc;
-    if (wolfSSL_ALPN_GetProtocol(session->wolf, &protocol, &protocol_length) != WOLFSSL_SUCCESS || protocol_length != sizeof ALPN - 1 ||
-        memcmp(protocol, ALPN, sizeof ALPN - 1) != 0) {
-        return fail(session, NGTCP2_ERR_CRYPTO, ALERT_NO_APPLICATION_PROTOCOL, "the peer does not speak HTTP/3 (no ALPN \"h3\")");
+    if (wolfSSL_ALPN_GetProtocol(session->wolf, &protocol, &protocol_length) != WOLFSSL_SUCCESS ||
+        protocol_length != sizeof ALPN - 1 || memcmp(protocol, ALPN, sizeof ALPN - 1) != 0) {
+        return fail(session, NGTCP2_ERR_CRYPTO, ALERT_NO_APPLICATION_PROTOCOL,
+                    "the peer does not speak HTTP/3 (no ALPN \"h3\")");
     }
     wolfSSL_get_peer_quic_transport_params(session->wolf, &bytes, &length);
     if (bytes == NULL) {
@@ -149,14 +159,16 @@ static int take_peer_extensions(struct tls_session *session) {
 
 /* ---- what wolfSSL calls ---- */
 
-static int install_rx(struct tls_session *session, ngtcp2_encryption_level level, const uint8_t *secret, size_t length) {
+static int install_rx(struct tls_session *session, ngtcp2_encryption_level level, const uint8_t *secret,
+                      size_t length) {
     struct crypt_keys keys;
     int rc = crypt_keys_derive(session->suite, secret, true, &keys);
     if (rc != 0) {
         return fail(session, NGTCP2_ERR_NOMEM, 0, "no memory for keys");
     }
-    rc = level == NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE ? ngtcp2_conn_install_rx_handshake_key(session->conn, &keys.aead, keys.iv, sizeof keys.iv, &keys.hp)
-                                                    : ngtcp2_conn_install_rx_key(session->conn, secret, length, &keys.aead, keys.iv, sizeof keys.iv, &keys.hp);
+    rc = level == NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE
+             ? ngtcp2_conn_install_rx_handshake_key(session->conn, &keys.aead, keys.iv, sizeof keys.iv, &keys.hp)
+             : ngtcp2_conn_install_rx_key(session->conn, secret, length, &keys.aead, keys.iv, sizeof keys.iv, &keys.hp);
     if (rc != 0) {
         crypt_keys_free(&keys);
         return fail(session, rc, 0, "receive keys cannot be installed");
@@ -164,14 +176,16 @@ static int install_rx(struct tls_session *session, ngtcp2_encryption_level level
     return 0;
 }
 
-static int install_tx(struct tls_session *session, ngtcp2_encryption_level level, const uint8_t *secret, size_t length) {
+static int install_tx(struct tls_session *session, ngtcp2_encryption_level level, const uint8_t *secret,
+                      size_t length) {
     struct crypt_keys keys;
     int rc = crypt_keys_derive(session->suite, secret, true, &keys);
     if (rc != 0) {
         return fail(session, NGTCP2_ERR_NOMEM, 0, "no memory for keys");
     }
-    rc = level == NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE ? ngtcp2_conn_install_tx_handshake_key(session->conn, &keys.aead, keys.iv, sizeof keys.iv, &keys.hp)
-                                                    : ngtcp2_conn_install_tx_key(session->conn, secret, length, &keys.aead, keys.iv, sizeof keys.iv, &keys.hp);
+    rc = level == NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE
+             ? ngtcp2_conn_install_tx_handshake_key(session->conn, &keys.aead, keys.iv, sizeof keys.iv, &keys.hp)
+             : ngtcp2_conn_install_tx_key(session->conn, secret, length, &keys.aead, keys.iv, sizeof keys.iv, &keys.hp);
     if (rc != 0) {
         crypt_keys_free(&keys);
         return fail(session, rc, 0, "send keys cannot be installed");
@@ -192,7 +206,8 @@ static int settle_suite(struct tls_session *session, size_t secret_length) {
     return 0;
 }
 
-static int on_secrets(WOLFSSL *wolf, WOLFSSL_ENCRYPTION_LEVEL wolf_level, const uint8_t *read_secret, const uint8_t *write_secret, size_t length) {
+static int on_secrets(WOLFSSL *wolf, WOLFSSL_ENCRYPTION_LEVEL wolf_level, const uint8_t *read_secret,
+                      const uint8_t *write_secret, size_t length) {
     struct tls_session *session = wolfSSL_get_app_data(wolf);
     ngtcp2_encryption_level level = level_of(wolf_level);
     if (level != NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE && level != NGTCP2_ENCRYPTION_LEVEL_1RTT) {
@@ -202,15 +217,18 @@ static int on_secrets(WOLFSSL *wolf, WOLFSSL_ENCRYPTION_LEVEL wolf_level, const 
     if (session->suite == NULL && settle_suite(session, length) != 0) {
         return 0;
     }
-    if (!session->has_peer_parameters && (session->context->server || level == NGTCP2_ENCRYPTION_LEVEL_1RTT) && take_peer_extensions(session) != 0) {
+    if (!session->has_peer_parameters && (session->context->server || level == NGTCP2_ENCRYPTION_LEVEL_1RTT) &&
+        take_peer_extensions(session) != 0) {
         return 0;
     }
     if ((read_secret != NULL && install_rx(session, level, read_secret, length) != 0) ||
         (write_secret != NULL && install_tx(session, level, write_secret, length) != 0)) {
         return 0;
     }
-    /* ngtcp2 completes a server's parameters when the handshake keys are in; encrypted extensions carry them right after. */
-    if (session->context->server && write_secret != NULL && level == NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE && give_parameters(session) != 0) {
+    /* ngtcp2 completes a server's parameters when the handshake keys are in; encrypted extensions carry them right
+     * after. */
+    if (session->context->server && write_secret != NULL && level == NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE &&
+        give_parameters(session) != 0) {
         return 0;
     }
     return 1;
@@ -227,12 +245,12 @@ static int on_handshake_data(WOLFSSL *wolf, WOLFSSL_ENCRYPTION_LEVEL level, cons
 }
 
 static int on_flush(WOLFSSL *wolf) {
-    (void) wolf;
+    (void)wolf;
     return 1;
 }
 
 static int on_alert(WOLFSSL *wolf, WOLFSSL_ENCRYPTION_LEVEL level, uint8_t alert) {
-    (void) level;
+    (void)level;
     set_alert(wolfSSL_get_app_data(wolf), alert);
     return 1;
 }
@@ -262,11 +280,12 @@ static void explain_certificate(struct tls_session *session, int error) {
         explain(session, "certificate's signature is wrong");
         break;
     default:
-        explain(session, "certificate was refused: %s", wolfSSL_ERR_reason_error_string((unsigned long) error));
+        explain(session, "certificate was refused: %s", wolfSSL_ERR_reason_error_string((unsigned long)error));
     }
 }
 
-/* What a pin makes irrelevant: who signed the certificate, and when it is valid. Anything else (a key that cannot be used …) stays an error. */
+/* What a pin makes irrelevant: who signed the certificate, and when it is valid. Anything else (a key that cannot be
+ * used …) stays an error. */
 static bool pin_overrides(int error) {
     switch (error) {
     case 0:
@@ -318,7 +337,8 @@ static bool accept_named(struct tls_session *session, const struct x509_view *vi
     return true;
 }
 
-/* wolfSSL calls this for the leaf always, for other certificates of the chain only if there is something wrong with them. */
+/* wolfSSL calls this for the leaf always, for other certificates of the chain only if there is something wrong with
+ * them. */
 static int on_verify(int good, WOLFSSL_X509_STORE_CTX *store) {
     struct tls_session *session = store->userCtx;
     int error = good ? 0 : store->error != 0 ? store->error : VERIFY_CERT_ERROR;
@@ -333,12 +353,14 @@ static int on_verify(int good, WOLFSSL_X509_STORE_CTX *store) {
         explain(session, "certificate cannot be read");
         return 0;
     }
-    session->verified = session->context->has_pin ? accept_pinned(session, &view, error) : accept_named(session, &view, error);
+    session->verified =
+        session->context->has_pin ? accept_pinned(session, &view, error) : accept_named(session, &view, error);
     return session->verified;
 }
 
 int tls_session_prepare_context(struct tls_context *context) {
-    wolfSSL_CTX_set_verify(context->wolf, context->server ? WOLFSSL_VERIFY_NONE : WOLFSSL_VERIFY_PEER, context->server ? NULL : on_verify);
+    wolfSSL_CTX_set_verify(context->wolf, context->server ? WOLFSSL_VERIFY_NONE : WOLFSSL_VERIFY_PEER,
+                           context->server ? NULL : on_verify);
     return wolfSSL_CTX_set_quic_method(context->wolf, &quic_method) == WOLFSSL_SUCCESS ? 0 : -EINVAL;
 }
 
@@ -358,7 +380,9 @@ static int set_server_name(struct tls_session *session, const char *name) {
     if (ip_addr_parse(name, &addr) == 0) {
         return 0;
     }
-    return wolfSSL_UseSNI(session->wolf, WOLFSSL_SNI_HOST_NAME, name, (unsigned short) length) == WOLFSSL_SUCCESS ? 0 : -EINVAL;
+    return wolfSSL_UseSNI(session->wolf, WOLFSSL_SNI_HOST_NAME, name, (unsigned short)length) == WOLFSSL_SUCCESS
+               ? 0
+               : -EINVAL;
 }
 
 struct tls_session *tls_session_new(struct tls_context *context, const struct tls_session_settings *settings) {
@@ -375,14 +399,15 @@ struct tls_session *tls_session_new(struct tls_context *context, const struct tl
     session->key_update_packets = settings->key_update_packets;
     session->wolf = wolfSSL_new(context->wolf);
     if (session->wolf == NULL || wolfSSL_set_app_data(session->wolf, session) != WOLFSSL_SUCCESS ||
-        wolfSSL_UseALPN(session->wolf, protocols, sizeof protocols - 1, WOLFSSL_ALPN_FAILED_ON_MISMATCH) != WOLFSSL_SUCCESS) {
+        wolfSSL_UseALPN(session->wolf, protocols, sizeof protocols - 1, WOLFSSL_ALPN_FAILED_ON_MISMATCH) !=
+            WOLFSSL_SUCCESS) {
         goto err_session;
     }
     wolfSSL_set_quic_transport_version(session->wolf, TRANSPORT_PARAMETERS_V1);
     wolfSSL_SetCertCbCtx(session->wolf, session);
     wolfSSL_KeepArrays(session->wolf);
-    if (!context->server &&
-        (set_server_name(session, settings->server_name) != 0 || wolfSSL_UseKeyShare(session->wolf, WOLFSSL_ECC_X25519) != WOLFSSL_SUCCESS)) {
+    if (!context->server && (set_server_name(session, settings->server_name) != 0 ||
+                             wolfSSL_UseKeyShare(session->wolf, WOLFSSL_ECC_X25519) != WOLFSSL_SUCCESS)) {
         goto err_session;
     }
     return session;
@@ -421,11 +446,12 @@ static int advance(struct tls_session *session) {
         if (error == WOLFSSL_ERROR_WANT_READ || error == WOLFSSL_ERROR_WANT_WRITE) {
             return 0;
         }
-        explain(session, "TLS handshake failed: %s", wolfSSL_ERR_reason_error_string((unsigned long) error));
+        explain(session, "TLS handshake failed: %s", wolfSSL_ERR_reason_error_string((unsigned long)error));
         return fail(session, error == MEMORY_E ? NGTCP2_ERR_NOMEM : NGTCP2_ERR_CRYPTO, ALERT_HANDSHAKE_FAILURE, "");
     }
     if (!session->context->server && !session->verified) {
-        return fail(session, NGTCP2_ERR_CRYPTO, ALERT_BAD_CERTIFICATE, "certificate was not checked: wolfSSL was built without WOLFSSL_ALWAYS_VERIFY_CB");
+        return fail(session, NGTCP2_ERR_CRYPTO, ALERT_BAD_CERTIFICATE,
+                    "certificate was not checked: wolfSSL was built without WOLFSSL_ALWAYS_VERIFY_CB");
     }
     session->complete = true;
     ngtcp2_conn_tls_handshake_completed(session->conn);
@@ -456,12 +482,14 @@ const char *tls_session_reason(const struct tls_session *session) {
     return session->reason;
 }
 
-int tls_session_export(struct tls_session *session, const char *label, const uint8_t *context, size_t context_length, uint8_t *out, size_t length) {
+int tls_session_export(struct tls_session *session, const char *label, const uint8_t *context, size_t context_length,
+                       uint8_t *out, size_t length) {
     if (!session->complete) {
         return -ENOTCONN;
     }
     /* TLS 1.3 knows no difference between an empty context and none. */
-    if (wolfSSL_export_keying_material(session->wolf, out, length, label, strlen(label), context, context_length, context != NULL) != WOLFSSL_SUCCESS) {
+    if (wolfSSL_export_keying_material(session->wolf, out, length, label, strlen(label), context, context_length,
+                                       context != NULL) != WOLFSSL_SUCCESS) {
         return -EIO;
     }
     return 0;
@@ -469,10 +497,7 @@ int tls_session_export(struct tls_session *session, const char *label, const uin
 
 const char *tls_session_cipher_name(const struct tls_session *session) {
     int suite = wolfSSL_get_current_cipher_suite(session->wolf);
-    const char *name = suite != 0 ? wolfSSL_get_cipher_name_iana_from_suite((unsigned char) (suite >> 8), (unsigned char) suite) : NULL;
+    const char *name =
+        suite != 0 ? wolfSSL_get_cipher_name_iana_from_suite((unsigned char)(suite >> 8), (unsigned char)suite) : NULL;
     return name != NULL ? name : "";
-}
-
-uint64_t tls_session_key_update_packets(const struct tls_session *session) {
-    return session->key_update_packets;
 }

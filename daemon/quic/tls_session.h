@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* tls_session: TLS 1.3 of one QUIC connection. wolfSSL makes and takes handshake messages; this file carries them, the secrets, the alerts and the transport
- * parameters between it and ngtcp2. Internal to quic/. One for each connection; freed after the ngtcp2_conn that it is bound to.
+/* tls_session: TLS 1.3 of one QUIC connection. wolfSSL makes and takes handshake messages; this file carries them, the
+ * secrets, the alerts and the transport parameters between it and ngtcp2. Internal to quic/. One for each connection;
+ * freed after the ngtcp2_conn that it is bound to.
  *
  * Standards: RFC 9001 sections 4 and 8, RFC 8446, RFC 7301. */
 #ifndef MPVPN_QUIC_TLS_SESSION_H
@@ -17,8 +18,9 @@ struct tls_session;
 
 /** What one connection adds to its context. */
 struct tls_session_settings {
-    bool server;                 /**< which end; must fit the context */
-    const char *server_name;     /**< client: SNI, and the name or address the certificate must carry (not checked with a pin); copied */
+    bool server;             /**< which end; must fit the context */
+    const char *server_name; /**< client: SNI, and the name or address the certificate must carry (not checked with a
+                                pin); copied */
     uint64_t key_update_packets; /**< start a key update after this many packets; 0: 2^23 */
 };
 
@@ -30,20 +32,20 @@ void tls_session_bind(struct tls_session *session, ngtcp2_conn *conn);
 void tls_session_free(struct tls_session *session);
 
 /**
- * Take CRYPTO bytes (the whole of ngtcp2's recv_crypto_data); with no data (client) begin the handshake. May install keys, submit CRYPTO data, set the
- * connection's TLS alert and complete the handshake.
- * @return 0; NGTCP2_ERR_CRYPTO: TLS failed, the alert is set and tls_session_reason() tells why; NGTCP2_ERR_MALFORMED_TRANSPORT_PARAM and kin;
- *         NGTCP2_ERR_NOMEM; NGTCP2_ERR_CALLBACK_FAILURE
+ * Take CRYPTO bytes (the whole of ngtcp2's recv_crypto_data); with no data (client) begin the handshake. May install
+ * keys, submit CRYPTO data, set the connection's TLS alert and complete the handshake.
+ * @return 0; NGTCP2_ERR_CRYPTO: TLS failed, the alert is set and tls_session_reason() tells why;
+ * NGTCP2_ERR_MALFORMED_TRANSPORT_PARAM and kin; NGTCP2_ERR_NOMEM; NGTCP2_ERR_CALLBACK_FAILURE
  */
 int tls_session_feed(struct tls_session *session, ngtcp2_encryption_level level, const uint8_t *data, size_t length);
 
-/** Why the handshake failed, for humans ("certificate does not match the pin (got sha256:…)"); empty when it did not. */
+/** Why the handshake failed, for humans ("certificate does not match the pin (got sha256:…)"); empty when it did not.
+ */
 const char *tls_session_reason(const struct tls_session *session);
 /** TLS exporter. @return 0; -ENOTCONN: before the handshake; -EIO */
-int tls_session_export(struct tls_session *session, const char *label, const uint8_t *context, size_t context_length, uint8_t *out, size_t length);
+int tls_session_export(struct tls_session *session, const char *label, const uint8_t *context, size_t context_length,
+                       uint8_t *out, size_t length);
 /** @return the negotiated suite's name ("TLS_AES_128_GCM_SHA256"); empty before there is one */
 const char *tls_session_cipher_name(const struct tls_session *session);
-/** @return packets after which a key update is begun, as the settings had it (0: default) */
-uint64_t tls_session_key_update_packets(const struct tls_session *session);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* token: address-validation tokens and the Retry packet.
  *
- * How it works: a token is kind (1 byte), nonce (12 random bytes) and a box sealed by AES-128-GCM. In the box: when it was made, and in a Retry token the
- * original DCID. What it is bound to (kind, address, and in a Retry token also port and the connection ID of the Retry) is additional data, so that a token
- * from elsewhere does not open. The server keeps no state.
+ * How it works: a token is kind (1 byte), nonce (12 random bytes) and a box sealed by AES-128-GCM. In the box: when it
+ * was made, and in a Retry token the original DCID. What it is bound to (kind, address, and in a Retry token also port
+ * and the connection ID of the Retry) is additional data, so that a token from elsewhere does not open. The server
+ * keeps no state.
  *
  * Leaves out: single use (a NEW_TOKEN token may be used again within its life; it proves an address and nothing more).
  *
@@ -38,8 +39,8 @@ static size_t bound(uint8_t kind, const union sock_addr *remote, const struct co
     out[1] = addr.version;
     memcpy(out + 2, addr.bytes, sizeof addr.bytes);
     if (kind == KIND_RETRY) {
-        out[length++] = (uint8_t) (port >> 8);
-        out[length++] = (uint8_t) port;
+        out[length++] = (uint8_t)(port >> 8);
+        out[length++] = (uint8_t)port;
         out[length++] = dcid->length;
         memcpy(out + length, dcid->bytes, dcid->length);
         length += dcid->length;
@@ -49,7 +50,7 @@ static size_t bound(uint8_t kind, const union sock_addr *remote, const struct co
 
 static void put_time(uint8_t out[TIME_BYTES], uint64_t seconds) {
     for (unsigned i = 0; i < TIME_BYTES; i++) {
-        out[i] = (uint8_t) (seconds >> (56 - 8 * i));
+        out[i] = (uint8_t)(seconds >> (56 - 8 * i));
     }
 }
 
@@ -62,7 +63,8 @@ static uint64_t get_time(const uint8_t in[TIME_BYTES]) {
 }
 
 /* Seal a box into a token. @return bytes, 0 on failure */
-static size_t seal(const uint8_t key[16], uint8_t kind, const union sock_addr *remote, const struct conn_cid *dcid, const uint8_t *box, size_t length, uint8_t *out) {
+static size_t seal(const uint8_t key[16], uint8_t kind, const union sock_addr *remote, const struct conn_cid *dcid,
+                   const uint8_t *box, size_t length, uint8_t *out) {
     uint8_t binding[BOUND_MAX];
     size_t binding_length = bound(kind, remote, dcid, binding);
     out[0] = kind;
@@ -73,8 +75,8 @@ static size_t seal(const uint8_t key[16], uint8_t kind, const union sock_addr *r
     return HEADER_BYTES + length + CRYPT_TAG_BYTES;
 }
 
-enum token_kind token_check(const uint8_t key[16], const uint8_t *token, size_t length, const union sock_addr *remote, const struct conn_cid *dcid,
-                            uint64_t wall_seconds, struct conn_cid *original_dcid) {
+enum token_kind token_check(const uint8_t key[16], const uint8_t *token, size_t length, const union sock_addr *remote,
+                            const struct conn_cid *dcid, uint64_t wall_seconds, struct conn_cid *original_dcid) {
     uint8_t binding[BOUND_MAX], box[BOX_MAX], kind;
     size_t binding_length, box_length;
     uint64_t made, life;
@@ -101,19 +103,20 @@ enum token_kind token_check(const uint8_t key[16], const uint8_t *token, size_t 
     if (box_length <= TIME_BYTES || box[TIME_BYTES] != box_length - TIME_BYTES - 1) {
         return TOKEN_INVALID;
     }
-    *original_dcid = (struct conn_cid) {.length = box[TIME_BYTES]};
+    *original_dcid = (struct conn_cid){.length = box[TIME_BYTES]};
     memcpy(original_dcid->bytes, box + TIME_BYTES + 1, original_dcid->length);
     return TOKEN_RETRY;
 }
 
-size_t token_write(const uint8_t key[16], const union sock_addr *remote, uint64_t wall_seconds, uint8_t out[TOKEN_MAX]) {
+size_t token_write(const uint8_t key[16], const union sock_addr *remote, uint64_t wall_seconds,
+                   uint8_t out[TOKEN_MAX]) {
     uint8_t box[TIME_BYTES];
     put_time(box, wall_seconds);
     return seal(key, KIND_REGULAR, remote, NULL, box, sizeof box, out);
 }
 
-size_t token_write_retry(const uint8_t key[16], const struct conn_first_packet *first, const union sock_addr *remote, uint8_t worker, uint64_t wall_seconds,
-                         uint8_t *out, size_t size) {
+size_t token_write_retry(const uint8_t key[16], const struct conn_first_packet *first, const union sock_addr *remote,
+                         uint8_t worker, uint64_t wall_seconds, uint8_t *out, size_t size) {
     struct conn_cid ours = {.length = CONN_CID_BYTES};
     uint8_t box[BOX_MAX], token[TOKEN_MAX];
     ngtcp2_cid dcid, scid, original;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* fuzz_tls_frame: any CRYPTO stream; whole and byte by byte must be judged alike. The first byte chooses end, level and whether the handshake is over. */
+/* fuzz_tls_frame: any CRYPTO stream; whole and byte by byte must be judged alike. The first byte chooses end, level and
+ * whether the handshake is over. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -9,8 +10,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const ngtcp2_encryption_level levels[] = {NGTCP2_ENCRYPTION_LEVEL_INITIAL, NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE, NGTCP2_ENCRYPTION_LEVEL_1RTT,
-                                                     NGTCP2_ENCRYPTION_LEVEL_0RTT};
+    static const ngtcp2_encryption_level levels[] = {NGTCP2_ENCRYPTION_LEVEL_INITIAL, NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE,
+                                                     NGTCP2_ENCRYPTION_LEVEL_1RTT, NGTCP2_ENCRYPTION_LEVEL_0RTT};
     struct tls_frame whole = {0}, pieces = {0};
     struct tls_frame_error error = {0}, piece_error = {0};
     bool server, complete, ok, pieces_ok = true;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* check_tls: contexts, key generation, certificate verification and what TLS may not do in QUIC; handshakes between two bare ngtcp2 connections. */
+/* check_tls: contexts, key generation, certificate verification and what TLS may not do in QUIC; handshakes between two
+ * bare ngtcp2 connections. */
 #include "quic/tls.h"
 
 #include <check.h>
@@ -15,12 +16,14 @@
 
 #include "quic/tls_context.h"
 #include "quic/tls_frame.h"
+#include "quic_hello.h"
 #include "quic_pair.h"
 
 #define NAME "vpn.example.org"
 
 static char directory[64];
-static char certificate[96], key[96], other_certificate[96], other_key[96], address_certificate[96], address_key[96], junk[96];
+static char certificate[96], key[96], other_certificate[96], other_key[96], address_certificate[96], address_key[96],
+    junk[96];
 static char why[256];
 
 static void write_file(const char *path, const char *text) {
@@ -48,7 +51,8 @@ static void make_files(void) {
 }
 
 static void remove_files(void) {
-    const char *const files[] = {certificate, key, other_certificate, other_key, address_certificate, address_key, junk};
+    const char *const files[] = {certificate, key, other_certificate, other_key, address_certificate,
+                                 address_key, junk};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         unlink(files[i]);
     }
@@ -57,7 +61,8 @@ static void remove_files(void) {
 
 static struct tls_context *server_context(const char *certificate_file, const char *key_file, const char *ciphers) {
     struct tls_context *context = NULL;
-    ck_assert_msg(tls_server_context_new(certificate_file, key_file, ciphers, &context, why, sizeof why) == 0, "%s", why);
+    ck_assert_msg(tls_server_context_new(certificate_file, key_file, ciphers, &context, why, sizeof why) == 0, "%s",
+                  why);
     return context;
 }
 
@@ -111,7 +116,8 @@ START_TEST(context_errors_name_the_file_and_the_reason) {
     ck_assert_ptr_nonnull(strstr(why, "not a regular file"));
     ck_assert_int_eq(tls_server_context_new(certificate, other_key, NULL, &context, why, sizeof why), -EINVAL);
     ck_assert_ptr_nonnull(strstr(why, "does not belong"));
-    ck_assert_int_eq(tls_server_context_new(certificate, key, "TLS_AES_128_GCM_SHA256:RC4", &context, why, sizeof why), -EINVAL);
+    ck_assert_int_eq(tls_server_context_new(certificate, key, "TLS_AES_128_GCM_SHA256:RC4", &context, why, sizeof why),
+                     -EINVAL);
     ck_assert_ptr_nonnull(strstr(why, "\"RC4\""));
     ck_assert_int_eq(tls_client_context_new(&settings, &context, why, sizeof why), -ENOENT);
     settings.ca_file = junk;
@@ -147,24 +153,25 @@ START_TEST(sha256_and_hmac_match_known_values) {
     tls_sha256("abc", 3, out);
     ck_assert_mem_eq(out, abc, 4);
     /* RFC 4231 test case 2 */
-    tls_hmac_sha256((const uint8_t *) "Jefe", 4, "what do ya want for nothing?", 28, out);
+    tls_hmac_sha256((const uint8_t *)"Jefe", 4, "what do ya want for nothing?", 28, out);
     ck_assert_mem_eq(out, mac, 4);
 }
 END_TEST
 
-static const char *const suites[] = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"};
+static const char *const suites[] = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384",
+                                     "TLS_CHACHA20_POLY1305_SHA256"};
 
 START_TEST(pinned_server_is_accepted_with_every_suite_and_both_ends_export_the_same) {
     uint8_t a[40], b[40];
     struct pair pair;
     shake(&pair, pinned_client(certificate), server_context(certificate, key, suites[_i]), "whatever.example");
-    ck_assert_msg(pair_is_ready(&pair), "client %d \"%s\", server %d \"%s\"", pair.client.error, tls_session_reason(pair.client.session), pair.server.error,
-                  tls_session_reason(pair.server.session));
+    ck_assert_msg(pair_is_ready(&pair), "client %d \"%s\", server %d \"%s\"", pair.client.error,
+                  tls_session_reason(pair.client.session), pair.server.error, tls_session_reason(pair.server.session));
     ck_assert_str_eq(tls_session_cipher_name(pair.client.session), suites[_i]);
     ck_assert_str_eq(tls_session_cipher_name(pair.server.session), suites[_i]);
     ck_assert_str_eq(tls_session_reason(pair.client.session), "");
-    ck_assert_int_eq(tls_session_export(pair.client.session, "EXPORTER-test", (const uint8_t *) "c", 1, a, sizeof a), 0);
-    ck_assert_int_eq(tls_session_export(pair.server.session, "EXPORTER-test", (const uint8_t *) "c", 1, b, sizeof b), 0);
+    ck_assert_int_eq(tls_session_export(pair.client.session, "EXPORTER-test", (const uint8_t *)"c", 1, a, sizeof a), 0);
+    ck_assert_int_eq(tls_session_export(pair.server.session, "EXPORTER-test", (const uint8_t *)"c", 1, b, sizeof b), 0);
     ck_assert_mem_eq(a, b, sizeof a);
     ck_assert_int_eq(tls_session_export(pair.server.session, "EXPORTER-test", NULL, 0, b, sizeof b), 0);
     ck_assert_mem_ne(a, b, sizeof a);
@@ -176,8 +183,10 @@ END_TEST
 static void expect_refused(struct pair *pair, uint8_t alert, const char *words) {
     ck_assert(!ngtcp2_conn_get_handshake_completed(pair->client.conn));
     ck_assert_int_eq(pair->client.error, NGTCP2_ERR_CRYPTO);
-    ck_assert_msg(strstr(tls_session_reason(pair->client.session), words) != NULL, "%s", tls_session_reason(pair->client.session));
-    ck_assert_msg(alert == 0 || ngtcp2_conn_get_tls_alert(pair->client.conn) == alert, "alert %u", ngtcp2_conn_get_tls_alert(pair->client.conn));
+    ck_assert_msg(strstr(tls_session_reason(pair->client.session), words) != NULL, "%s",
+                  tls_session_reason(pair->client.session));
+    ck_assert_msg(alert == 0 || ngtcp2_conn_get_tls_alert(pair->client.conn) == alert, "alert %u",
+                  ngtcp2_conn_get_tls_alert(pair->client.conn));
     pair_fini(pair);
 }
 
@@ -254,7 +263,8 @@ START_TEST(self_signed_certificate_is_refused_with_the_roots_of_the_system) {
 }
 END_TEST
 
-/* A file of tests/unit/data: root.crt signed an intermediate, which signed the leaves of chain.pem, expired.pem and early.pem (all of leaf.key). */
+/* A file of tests/unit/data: root.crt signed an intermediate, which signed the leaves of chain.pem, expired.pem and
+ * early.pem (all of leaf.key). */
 static const char *data(const char *name) {
     static char paths[8][256];
     static unsigned turn;
@@ -287,7 +297,8 @@ END_TEST
 START_TEST(pin_counts_whatever_the_chain_and_the_dates_say) {
     static const char *const files[] = {"chain.pem", "expired.pem", "early.pem"};
     struct pair pair;
-    shake(&pair, pinned_client(data("chain.pem")), server_context(data(files[_i]), data("leaf.key"), NULL), "any.example");
+    shake(&pair, pinned_client(data("chain.pem")), server_context(data(files[_i]), data("leaf.key"), NULL),
+          "any.example");
     ck_assert_msg(pair_is_ready(&pair), "%s: %s", files[_i], tls_session_reason(pair.client.session));
     pair_fini(&pair);
 }
@@ -307,12 +318,12 @@ END_TEST
 
 /* Bytes in the CRYPTO stream after the handshake, and what is to become of them. */
 static const struct late {
-    const char *what;      /**< for a failure's message */
-    const char *bytes;     /**< CRYPTO data */
-    size_t length;         /**< bytes */
-    bool to_server;        /**< else to the client */
-    int error;             /**< how the receiver fails; 0: it does not */
-    uint8_t alert;         /**< with NGTCP2_ERR_CRYPTO */
+    const char *what;  /**< for a failure's message */
+    const char *bytes; /**< CRYPTO data */
+    size_t length;     /**< bytes */
+    bool to_server;    /**< else to the client */
+    int error;         /**< how the receiver fails; 0: it does not */
+    uint8_t alert;     /**< with NGTCP2_ERR_CRYPTO */
 } lates[] = {
     {"KeyUpdate to the client", "\x18\0\0\1\0", 5, false, NGTCP2_ERR_CRYPTO, 10},
     {"KeyUpdate to the server", "\x18\0\0\1\1", 5, true, NGTCP2_ERR_CRYPTO, 10},
@@ -323,8 +334,10 @@ static const struct late {
     {"ClientHello", "\1\0\0\0", 4, true, NGTCP2_ERR_CRYPTO, 10},
     {"Finished", "\x14\0\0\0", 4, false, NGTCP2_ERR_CRYPTO, 10},
     {"good ticket", "\4\0\0\x0f\0\0\0\x3c\1\2\3\4\0\0\2xy\0\0", 19, false, 0, 0},
-    {"good ticket with early data", "\4\0\0\x17\0\0\0\x3c\1\2\3\4\0\0\2xy\0\x08\0\x2a\0\4\xff\xff\xff\xff", 27, false, 0, 0},
-    {"ticket with limited early data", "\4\0\0\x17\0\0\0\x3c\1\2\3\4\0\0\2xy\0\x08\0\x2a\0\4\0\0\xff\xff", 27, false, NGTCP2_ERR_PROTO, 0},
+    {"good ticket with early data", "\4\0\0\x17\0\0\0\x3c\1\2\3\4\0\0\2xy\0\x08\0\x2a\0\4\xff\xff\xff\xff", 27, false,
+     0, 0},
+    {"ticket with limited early data", "\4\0\0\x17\0\0\0\x3c\1\2\3\4\0\0\2xy\0\x08\0\x2a\0\4\0\0\xff\xff", 27, false,
+     NGTCP2_ERR_PROTO, 0},
 };
 
 START_TEST(crypto_data_after_the_handshake_is_refused_with_the_error_of_rfc_9001) {
@@ -335,11 +348,14 @@ START_TEST(crypto_data_after_the_handshake_is_refused_with_the_error_of_rfc_9001
     ck_assert(pair_is_ready(&pair));
     from = late->to_server ? &pair.client : &pair.server;
     to = late->to_server ? &pair.server : &pair.client;
-    ck_assert_int_eq(ngtcp2_conn_submit_crypto_data(from->conn, NGTCP2_ENCRYPTION_LEVEL_1RTT, (const uint8_t *) late->bytes, late->length), 0);
+    ck_assert_int_eq(ngtcp2_conn_submit_crypto_data(from->conn, NGTCP2_ENCRYPTION_LEVEL_1RTT,
+                                                    (const uint8_t *)late->bytes, late->length),
+                     0);
     pair_run(&pair);
     ck_assert_msg(to->error == late->error, "%s: %d", late->what, to->error);
     if (late->error == NGTCP2_ERR_CRYPTO) {
-        ck_assert_msg(ngtcp2_conn_get_tls_alert(to->conn) == late->alert, "%s: alert %u", late->what, ngtcp2_conn_get_tls_alert(to->conn));
+        ck_assert_msg(ngtcp2_conn_get_tls_alert(to->conn) == late->alert, "%s: alert %u", late->what,
+                      ngtcp2_conn_get_tls_alert(to->conn));
     }
     ck_assert(late->error == 0 || tls_session_reason(to->session)[0] != '\0');
     pair_fini(&pair);
@@ -377,71 +393,11 @@ START_TEST(client_hello_with_a_session_id_is_a_protocol_violation) {
 }
 END_TEST
 
-/** What a bare wolfSSL client said first. */
-struct hello {
-    uint8_t bytes[2048]; /**< CRYPTO data of the Initial level */
-    size_t length;       /**< bytes */
-};
-
-static int hello_secrets(WOLFSSL *wolf, WOLFSSL_ENCRYPTION_LEVEL level, const uint8_t *read_secret, const uint8_t *write_secret, size_t length) {
-    (void) wolf;
-    (void) level;
-    (void) read_secret;
-    (void) write_secret;
-    (void) length;
-    return 1;
-}
-
-static int hello_data(WOLFSSL *wolf, WOLFSSL_ENCRYPTION_LEVEL level, const uint8_t *bytes, size_t length) {
-    struct hello *hello = wolfSSL_get_app_data(wolf);
-    (void) level;
-    ck_assert_uint_le(hello->length + length, sizeof hello->bytes);
-    memcpy(hello->bytes + hello->length, bytes, length);
-    hello->length += length;
-    return 1;
-}
-
-static int hello_flush(WOLFSSL *wolf) {
-    (void) wolf;
-    return 1;
-}
-
-static int hello_alert(WOLFSSL *wolf, WOLFSSL_ENCRYPTION_LEVEL level, uint8_t alert) {
-    (void) wolf;
-    (void) level;
-    (void) alert;
-    return 1;
-}
-
-/* Make a ClientHello with this protocol (NULL: none) for the pair's server, with the transport parameters of the pair's client. */
-static void make_hello(struct pair *pair, const char *protocol, struct hello *hello) {
-    static const WOLFSSL_QUIC_METHOD method = {hello_secrets, hello_data, hello_flush, hello_alert};
-    WOLFSSL_CTX *context = wolfSSL_CTX_new(wolfTLSv1_3_client_method());
-    WOLFSSL *wolf = wolfSSL_new(context);
-    uint8_t parameters[512];
-    char name[32];
-    ngtcp2_ssize n = ngtcp2_conn_encode_local_transport_params(pair->client.conn, parameters, sizeof parameters);
-    *hello = (struct hello) {.length = 0};
-    ck_assert_int_gt(n, 0);
-    ck_assert_int_eq(wolfSSL_set_quic_method(wolf, &method), WOLFSSL_SUCCESS);
-    wolfSSL_set_app_data(wolf, hello);
-    wolfSSL_set_quic_transport_version(wolf, 0x39);
-    ck_assert_int_eq(wolfSSL_set_quic_transport_params(wolf, parameters, (size_t) n), WOLFSSL_SUCCESS);
-    if (protocol != NULL) {
-        snprintf(name, sizeof name, "%s", protocol);
-        ck_assert_int_eq(wolfSSL_UseALPN(wolf, name, (unsigned) strlen(name), WOLFSSL_ALPN_CONTINUE_ON_MISMATCH), WOLFSSL_SUCCESS);
-    }
-    wolfSSL_quic_do_handshake(wolf);
-    ck_assert_uint_gt(hello->length, 100);
-    wolfSSL_free(wolf);
-    wolfSSL_CTX_free(context);
-}
-
 /* Make a pair whose client never speaks. */
 static void pair_with_silent_client(struct pair *pair) {
     struct tls_context *client = pinned_client(certificate), *server = server_context(certificate, key, NULL);
     ck_assert(pair_init(pair, client, server, NAME, 0));
-    ngtcp2_conn_write_pkt(pair->client.conn, NULL, NULL, (uint8_t[1500]) {0}, 1500, pair->now);
+    ngtcp2_conn_write_pkt(pair->client.conn, NULL, NULL, (uint8_t[1500]){0}, 1500, pair->now);
     tls_context_unref(client);
     tls_context_unref(server);
 }
@@ -452,10 +408,12 @@ START_TEST(client_without_http3_gets_no_application_protocol) {
     struct pair pair;
     pair_with_silent_client(&pair);
     make_hello(&pair, protocols[_i], &hello);
-    ck_assert_int_eq(tls_session_feed(pair.server.session, NGTCP2_ENCRYPTION_LEVEL_INITIAL, hello.bytes, hello.length), NGTCP2_ERR_CRYPTO);
+    ck_assert_int_eq(tls_session_feed(pair.server.session, NGTCP2_ENCRYPTION_LEVEL_INITIAL, hello.bytes, hello.length),
+                     NGTCP2_ERR_CRYPTO);
     ck_assert_uint_eq(ngtcp2_conn_get_tls_alert(pair.server.conn), 120);
     /* nothing more is taken */
-    ck_assert_int_eq(tls_session_feed(pair.server.session, NGTCP2_ENCRYPTION_LEVEL_INITIAL, hello.bytes, hello.length), NGTCP2_ERR_CRYPTO);
+    ck_assert_int_eq(tls_session_feed(pair.server.session, NGTCP2_ENCRYPTION_LEVEL_INITIAL, hello.bytes, hello.length),
+                     NGTCP2_ERR_CRYPTO);
     pair_fini(&pair);
 }
 END_TEST
@@ -472,7 +430,7 @@ START_TEST(hello_that_was_tampered_with_fails_with_an_alert_or_waits) {
         int rc;
         for (int flips = 0; flips < 1 + i % 3; flips++) {
             seed = seed * 1664525 + 1013904223;
-            copy.bytes[(seed >> 8) % copy.length] ^= (uint8_t) (1u << (seed >> 29));
+            copy.bytes[(seed >> 8) % copy.length] ^= (uint8_t)(1u << (seed >> 29));
         }
         pair_with_silent_client(&pair);
         rc = tls_session_feed(pair.server.session, NGTCP2_ENCRYPTION_LEVEL_INITIAL, copy.bytes, copy.length);
@@ -491,8 +449,8 @@ START_TEST(server_that_wants_another_group_gets_it_by_hello_retry_request) {
     struct pair pair;
     ck_assert_int_eq(wolfSSL_CTX_set_groups(server->wolf, groups, 1), WOLFSSL_SUCCESS);
     shake(&pair, pinned_client(certificate), server, NAME);
-    ck_assert_msg(pair_is_ready(&pair), "client %d \"%s\", server %d \"%s\"", pair.client.error, tls_session_reason(pair.client.session), pair.server.error,
-                  tls_session_reason(pair.server.session));
+    ck_assert_msg(pair_is_ready(&pair), "client %d \"%s\", server %d \"%s\"", pair.client.error,
+                  tls_session_reason(pair.client.session), pair.server.error, tls_session_reason(pair.server.session));
     pair_fini(&pair);
 }
 END_TEST
@@ -504,7 +462,7 @@ START_TEST(session_that_does_not_fit_its_context_is_not_made) {
     ck_assert_ptr_null(tls_session_new(client, &settings));
     memset(name, 'a', sizeof name - 1);
     name[sizeof name - 1] = '\0';
-    settings = (struct tls_session_settings) {.server_name = name};
+    settings = (struct tls_session_settings){.server_name = name};
     ck_assert_ptr_null(tls_session_new(client, &settings));
     tls_context_unref(client);
 }
@@ -524,11 +482,12 @@ START_TEST(keys_are_updated_while_datagrams_flow_with_every_suite) {
     ck_assert(pair_is_ready(&pair));
     for (int i = 0; i < 1000; i++) {
         int accepted = 0;
-        ngtcp2_ssize n = ngtcp2_conn_write_datagram(pair.client.conn, NULL, &info, packet, sizeof packet, &accepted, 0, (uint64_t) i, payload, sizeof payload, pair.now);
+        ngtcp2_ssize n = ngtcp2_conn_write_datagram(pair.client.conn, NULL, &info, packet, sizeof packet, &accepted, 0,
+                                                    (uint64_t)i, payload, sizeof payload, pair.now);
         ck_assert_int_ge(n, 0);
         sent += accepted != 0;
         if (n > 0) {
-            ck_assert_int_eq(ngtcp2_conn_read_pkt(pair.server.conn, &path, &info, packet, (size_t) n, pair.now), 0);
+            ck_assert_int_eq(ngtcp2_conn_read_pkt(pair.server.conn, &path, &info, packet, (size_t)n, pair.now), 0);
         }
         pair.now += 2000000;
         pair_move(&pair, &pair.server, &pair.client);
@@ -566,7 +525,8 @@ int main(void) {
     tcase_add_test(tc, certificates_out_of_their_time_are_refused);
     tcase_add_loop_test(tc, pin_counts_whatever_the_chain_and_the_dates_say, 0, 3);
     tcase_add_test(tc, ends_without_a_common_suite_do_not_meet);
-    tcase_add_loop_test(tc, crypto_data_after_the_handshake_is_refused_with_the_error_of_rfc_9001, 0, (int) (sizeof lates / sizeof lates[0]));
+    tcase_add_loop_test(tc, crypto_data_after_the_handshake_is_refused_with_the_error_of_rfc_9001, 0,
+                        (int)(sizeof lates / sizeof lates[0]));
     tcase_add_test(tc, messages_in_pieces_are_followed_and_types_out_of_place_are_refused);
     tcase_add_test(tc, client_hello_with_a_session_id_is_a_protocol_violation);
     tcase_add_loop_test(tc, client_without_http3_gets_no_application_protocol, 0, 4);

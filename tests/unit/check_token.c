@@ -17,11 +17,13 @@ static union sock_addr address(const char *text) {
 }
 
 static struct conn_first_packet first_packet(void) {
-    struct conn_first_packet first = {.dcid = {.length = 8, .bytes = "originl"}, .scid = {.length = 5, .bytes = "clien"}, .version = 1};
+    struct conn_first_packet first = {
+        .dcid = {.length = 8, .bytes = "originl"}, .scid = {.length = 5, .bytes = "clien"}, .version = 1};
     return first;
 }
 
-/* Ask for a Retry and take it apart. @param token TOKEN_MAX bytes @param scid what the Retry names as our connection ID @return bytes of the token */
+/* Ask for a Retry and take it apart. @param token TOKEN_MAX bytes @param scid what the Retry names as our connection ID
+ * @return bytes of the token */
 static size_t retry_token(const union sock_addr *remote, uint8_t *token, struct conn_cid *scid) {
     struct conn_first_packet first = first_packet();
     uint8_t packet[300];
@@ -30,7 +32,7 @@ static size_t retry_token(const union sock_addr *remote, uint8_t *token, struct 
     ck_assert_uint_eq(packet[0] & 0xf0, 0xf0);
     ck_assert_mem_eq(packet + 1, "\0\0\0\1\5clien", 10);
     ck_assert_uint_eq(packet[11], CONN_CID_BYTES);
-    *scid = (struct conn_cid) {.length = packet[11]};
+    *scid = (struct conn_cid){.length = packet[11]};
     memcpy(scid->bytes, packet + 12, scid->length);
     ck_assert_uint_eq(scid->bytes[0], 9);
     token_length = n - 12 - CONN_CID_BYTES - 16;
@@ -51,7 +53,8 @@ START_TEST(retry_token_gives_the_original_connection_id_back) {
 END_TEST
 
 START_TEST(retry_token_is_bound_to_address_port_connection_id_and_ten_seconds) {
-    union sock_addr remote = address("[2001:db8::7]:4433"), port = address("[2001:db8::7]:4434"), host = address("[2001:db8::8]:4433");
+    union sock_addr remote = address("[2001:db8::7]:4433"), port = address("[2001:db8::7]:4434"),
+                    host = address("[2001:db8::8]:4433");
     uint8_t token[TOKEN_MAX];
     struct conn_cid scid, original = {.length = 77};
     size_t n = retry_token(&remote, token, &scid);
@@ -66,7 +69,8 @@ START_TEST(retry_token_is_bound_to_address_port_connection_id_and_ten_seconds) {
 END_TEST
 
 START_TEST(regular_token_is_bound_to_the_address_and_a_day) {
-    union sock_addr remote = address("192.0.2.7:4433"), port = address("192.0.2.7:1"), host = address("192.0.2.8:4433"), mapped = address("[::ffff:192.0.2.7]:9");
+    union sock_addr remote = address("192.0.2.7:4433"), port = address("192.0.2.7:1"), host = address("192.0.2.8:4433"),
+                    mapped = address("[::ffff:192.0.2.7]:9");
     struct conn_cid any = {.length = 8}, original;
     uint8_t token[TOKEN_MAX];
     size_t n = token_write(key, &remote, NOW, token);
@@ -87,7 +91,8 @@ START_TEST(token_of_another_key_kind_or_length_is_invalid) {
     size_t n = token_write(key, &remote, NOW, token);
     ck_assert_int_eq(token_check(other, token, n, &remote, &any, NOW, &original), TOKEN_INVALID);
     for (size_t length = 0; length < sizeof token; length++) {
-        ck_assert_int_eq(token_check(key, token, length, &remote, &any, NOW, &original), length == n ? TOKEN_REGULAR : TOKEN_INVALID);
+        ck_assert_int_eq(token_check(key, token, length, &remote, &any, NOW, &original),
+                         length == n ? TOKEN_REGULAR : TOKEN_INVALID);
     }
     for (size_t i = 0; i < n; i++) {
         token[i] ^= 0x80;

@@ -25,16 +25,28 @@ static void load(void) {
     int n;
     snprintf(path, sizeof path, "%s/tests/unit/data/chain.pem", top != NULL ? top : "..");
     ck_assert_msg(tls_file_read(path, &pem, &length, why, sizeof why) == 0, "%s", why);
-    n = wc_CertPemToDer(pem, (int) length, der, sizeof der, CERT_TYPE);
+    n = wc_CertPemToDer(pem, (int)length, der, sizeof der, CERT_TYPE);
     ck_assert_int_gt(n, 0);
-    der_length = (size_t) n;
+    der_length = (size_t)n;
     tls_file_free(pem, length);
 }
 
 START_TEST(names_match_as_rfc_9525_says) {
-    static const char *const yes[] = {"vpn.example.org", "VPN.Example.ORG", "vpn.example.org.", "a.wild.example.org", "192.0.2.1", "2001:db8::1", "2001:DB8:0::1"};
-    static const char *const no[] = {"", ".", "example.org", "a.vpn.example.org", "wild.example.org", "a.b.wild.example.org", ".wild.example.org", "192.0.2.2",
-                                     "2001:db8::2", "leaf", "a@example.org", "vpn.example.orgx", "vpn.example.or"};
+    static const char *const yes[] = {"vpn.example.org", "VPN.Example.ORG", "vpn.example.org.", "a.wild.example.org",
+                                      "192.0.2.1",       "2001:db8::1",     "2001:DB8:0::1"};
+    static const char *const no[] = {"",
+                                     ".",
+                                     "example.org",
+                                     "a.vpn.example.org",
+                                     "wild.example.org",
+                                     "a.b.wild.example.org",
+                                     ".wild.example.org",
+                                     "192.0.2.2",
+                                     "2001:db8::2",
+                                     "leaf",
+                                     "a@example.org",
+                                     "vpn.example.orgx",
+                                     "vpn.example.or"};
     struct x509_view view;
     ck_assert_int_eq(x509_parse(der, der_length, &view), 0);
     for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {
@@ -53,17 +65,23 @@ START_TEST(odd_names_match_nothing) {
         size_t length;
         const char *host;
     } odd[] = {
-        {"\x82\x03*.b", 5, "a.b"},                /* a wildcard for a whole top-level domain */
-        {"\x82\x01*", 3, "a"},                    /* a bare wildcard */
-        {"\x82\x07" "a.b\0x.c", 9, "a.b"},        /* a NUL inside */
-        {"\x82\x00", 2, ""},                      /* an empty name */
-        {"\x87\x04\1\2\3\4", 6, "1.2.3.5"},       /* another address */
-        {"\x87\x05\1\2\3\4\5", 7, "1.2.3.4"},     /* an address that is too long */
-        {"\x82\x07" "1.2.3.4", 9, "1.2.3.4"},     /* an address as a DNS name */
-        {"\x82\x10" "a.b", 5, "a.b"},             /* a length past the end */
+        {"\x82\x03*.b", 5, "a.b"}, /* a wildcard for a whole top-level domain */
+        {"\x82\x01*", 3, "a"},     /* a bare wildcard */
+        {"\x82\x07"
+         "a.b\0x.c",
+         9, "a.b"},                           /* a NUL inside */
+        {"\x82\x00", 2, ""},                  /* an empty name */
+        {"\x87\x04\1\2\3\4", 6, "1.2.3.5"},   /* another address */
+        {"\x87\x05\1\2\3\4\5", 7, "1.2.3.4"}, /* an address that is too long */
+        {"\x82\x07"
+         "1.2.3.4",
+         9, "1.2.3.4"}, /* an address as a DNS name */
+        {"\x82\x10"
+         "a.b",
+         5, "a.b"}, /* a length past the end */
     };
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
-        struct x509_view view = {.names = (const uint8_t *) odd[i].names, .names_length = odd[i].length};
+        struct x509_view view = {.names = (const uint8_t *)odd[i].names, .names_length = odd[i].length};
         ck_assert_msg(!x509_is_for(&view, odd[i].host), "%zu", i);
     }
 }
@@ -101,7 +119,7 @@ START_TEST(cut_and_flipped_certificates_are_never_read_past_their_end) {
         memcpy(copy, der, der_length);
         for (int flips = 0; flips < 3; flips++) {
             seed = seed * 1664525 + 1013904223;
-            copy[(seed >> 8) % der_length] = (uint8_t) (seed >> 3);
+            copy[(seed >> 8) % der_length] = (uint8_t)(seed >> 3);
         }
         if (x509_parse(copy, der_length, &view) == 0) {
             x509_is_for(&view, "vpn.example.org");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* quic_pair: two bare ngtcp2 connections with our crypt callbacks and TLS sessions, joined in memory; for unit tests of TLS below conn. */
+/* quic_pair: two bare ngtcp2 connections with our crypt callbacks and TLS sessions, joined in memory; for unit tests of
+ * TLS below conn. */
 #ifndef MPVPN_TESTS_QUIC_PAIR_H
 #define MPVPN_TESTS_QUIC_PAIR_H
 
@@ -20,17 +21,17 @@ struct pair_end {
 
 /** Both, and their clock. */
 struct pair {
-    struct pair_end client;  /**< the client */
-    struct pair_end server;  /**< the server */
-    uint64_t now;            /**< ns */
-    uint64_t datagrams_read; /**< DATAGRAM frames that arrived */
-    uint64_t key_updates;    /**< keys made by update_key */
+    struct pair_end client;       /**< the client */
+    struct pair_end server;       /**< the server */
+    uint64_t now;                 /**< ns */
+    uint64_t datagrams_read;      /**< DATAGRAM frames that arrived */
+    uint64_t key_updates;         /**< keys made by update_key */
     ngtcp2_update_key update_key; /**< the real callback */
 };
 
 static int pair_new_cid(ngtcp2_conn *conn, ngtcp2_cid *cid, uint8_t *token, size_t length, void *user_data) {
-    (void) conn;
-    (void) user_data;
+    (void)conn;
+    (void)user_data;
     cid->datalen = length;
     tls_random(cid->data, length);
     tls_random(token, NGTCP2_STATELESS_RESET_TOKENLEN);
@@ -38,24 +39,27 @@ static int pair_new_cid(ngtcp2_conn *conn, ngtcp2_cid *cid, uint8_t *token, size
 }
 
 static int pair_on_datagram(ngtcp2_conn *conn, uint32_t flags, const uint8_t *data, size_t length, void *user_data) {
-    (void) conn;
-    (void) flags;
-    (void) data;
-    (void) length;
-    ((struct pair *) user_data)->datagrams_read++;
+    (void)conn;
+    (void)flags;
+    (void)data;
+    (void)length;
+    ((struct pair *)user_data)->datagrams_read++;
     return 0;
 }
 
-static int pair_on_update_key(ngtcp2_conn *conn, uint8_t *rx_secret, uint8_t *tx_secret, ngtcp2_crypto_aead_ctx *rx, uint8_t *rx_iv, ngtcp2_crypto_aead_ctx *tx,
-                              uint8_t *tx_iv, const uint8_t *old_rx, const uint8_t *old_tx, size_t length, void *user_data) {
+static int pair_on_update_key(ngtcp2_conn *conn, uint8_t *rx_secret, uint8_t *tx_secret, ngtcp2_crypto_aead_ctx *rx,
+                              uint8_t *rx_iv, ngtcp2_crypto_aead_ctx *tx, uint8_t *tx_iv, const uint8_t *old_rx,
+                              const uint8_t *old_tx, size_t length, void *user_data) {
     struct pair *pair = user_data;
     pair->key_updates++;
     return pair->update_key(conn, rx_secret, tx_secret, rx, rx_iv, tx, tx_iv, old_rx, old_tx, length, user_data);
 }
 
 static ngtcp2_path pair_path(void) {
-    static ngtcp2_sockaddr_in addresses[2] = {{.sin_family = AF_INET, .sin_port = 1}, {.sin_family = AF_INET, .sin_port = 2}};
-    return (ngtcp2_path) {.local = {(ngtcp2_sockaddr *) &addresses[0], sizeof addresses[0]}, .remote = {(ngtcp2_sockaddr *) &addresses[0], sizeof addresses[0]}};
+    static ngtcp2_sockaddr_in addresses[2] = {{.sin_family = AF_INET, .sin_port = 1},
+                                              {.sin_family = AF_INET, .sin_port = 2}};
+    return (ngtcp2_path){.local = {(ngtcp2_sockaddr *)&addresses[0], sizeof addresses[0]},
+                         .remote = {(ngtcp2_sockaddr *)&addresses[0], sizeof addresses[0]}};
 }
 
 static void pair_callbacks(struct pair *pair, ngtcp2_callbacks *callbacks, bool server) {
@@ -68,7 +72,8 @@ static void pair_callbacks(struct pair *pair, ngtcp2_callbacks *callbacks, bool 
 }
 
 /* Make both ends. @return false: a TLS session was refused */
-static bool pair_init(struct pair *pair, struct tls_context *client, struct tls_context *server, const char *server_name, uint64_t key_update_packets) {
+static bool pair_init(struct pair *pair, struct tls_context *client, struct tls_context *server,
+                      const char *server_name, uint64_t key_update_packets) {
     struct tls_session_settings settings = {.server_name = server_name, .key_update_packets = key_update_packets};
     ngtcp2_transport_params parameters;
     ngtcp2_callbacks callbacks;
@@ -92,13 +97,15 @@ static bool pair_init(struct pair *pair, struct tls_context *client, struct tls_
     parameters.initial_max_data = 1 << 20;
     parameters.max_datagram_frame_size = 65535;
     pair_callbacks(pair, &callbacks, false);
-    if (ngtcp2_conn_client_new(&pair->client.conn, &dcid, &scid, &path, NGTCP2_PROTO_VER_V1, &callbacks, &transport, &parameters, NULL, pair) != 0) {
+    if (ngtcp2_conn_client_new(&pair->client.conn, &dcid, &scid, &path, NGTCP2_PROTO_VER_V1, &callbacks, &transport,
+                               &parameters, NULL, pair) != 0) {
         return false;
     }
     parameters.original_dcid = dcid;
     parameters.original_dcid_present = 1;
     pair_callbacks(pair, &callbacks, true);
-    if (ngtcp2_conn_server_new(&pair->server.conn, &scid, &server_scid, &path, NGTCP2_PROTO_VER_V1, &callbacks, &transport, &parameters, NULL, pair) != 0) {
+    if (ngtcp2_conn_server_new(&pair->server.conn, &scid, &server_scid, &path, NGTCP2_PROTO_VER_V1, &callbacks,
+                               &transport, &parameters, NULL, pair) != 0) {
         return false;
     }
     tls_session_bind(pair->client.session, pair->client.conn);
@@ -117,11 +124,11 @@ static int pair_move(struct pair *pair, struct pair_end *from, struct pair_end *
         int rc;
         if (n <= 0) {
             if (n < 0 && from->error == 0) {
-                from->error = (int) n;
+                from->error = (int)n;
             }
             return count;
         }
-        rc = to->error == 0 ? ngtcp2_conn_read_pkt(to->conn, &path, &info, packet, (size_t) n, pair->now) : 0;
+        rc = to->error == 0 ? ngtcp2_conn_read_pkt(to->conn, &path, &info, packet, (size_t)n, pair->now) : 0;
         if (rc != 0 && to->error == 0) {
             to->error = rc;
         }
@@ -142,7 +149,8 @@ static void pair_run(struct pair *pair) {
 }
 
 static bool pair_is_ready(const struct pair *pair) {
-    return ngtcp2_conn_get_handshake_completed(pair->client.conn) && ngtcp2_conn_get_handshake_completed(pair->server.conn);
+    return ngtcp2_conn_get_handshake_completed(pair->client.conn) &&
+           ngtcp2_conn_get_handshake_completed(pair->server.conn);
 }
 
 static void pair_fini(struct pair *pair) {
