@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* netlink: asks the kernel about links, addresses and routes, and carries every request of its sister files.
- * A request is built with libnl, sent, and its answer read until it is acknowledged, finished or refused. The kernel works on it within sendmsg(),
- * so waiting for the answer is no waiting, and the request socket may block. libnl folds most of the kernel's error numbers into one; so the number is
- * taken from the error message itself, with the kernel's explanation (extended acknowledgement).
- * It leaves out caching: each question goes to the kernel, none of them is asked per packet.
- * Invariant: one request at a time; a message of another sequence number is skipped.
- * Standards: RFC 3549 (netlink as an IP services protocol); rtnetlink(7). */
+ * A request is built with libnl, sent, and its answer read until it is acknowledged, finished or refused. The kernel
+ * works on it within sendmsg(), so waiting for the answer is no waiting, and the request socket may block. libnl folds
+ * most of the kernel's error numbers into one; so the number is taken from the error message itself, with the kernel's
+ * explanation (extended acknowledgement). It leaves out caching: each question goes to the kernel, none of them is
+ * asked per packet. Invariant: one request at a time; a message of another sequence number is skipped. Standards: RFC
+ * 3549 (netlink as an IP services protocol); rtnetlink(7). */
 #include "os/netlink.h"
 
 #include <arpa/inet.h>
@@ -29,20 +29,30 @@
 
 int netlink_error(int nl_error) {
     switch (nl_error < 0 ? -nl_error : nl_error) {
-    case NLE_SUCCESS: return 0;
-    case NLE_NOMEM: return -ENOMEM;
-    case NLE_AGAIN: return -EAGAIN;
-    case NLE_INTR: return -EINTR;
+    case NLE_SUCCESS:
+        return 0;
+    case NLE_NOMEM:
+        return -ENOMEM;
+    case NLE_AGAIN:
+        return -EAGAIN;
+    case NLE_INTR:
+        return -EINTR;
     case NLE_PERM:
-    case NLE_NOACCESS: return -EPERM;
-    case NLE_BAD_SOCK: return -EBADF;
+    case NLE_NOACCESS:
+        return -EPERM;
+    case NLE_BAD_SOCK:
+        return -EBADF;
     case NLE_AF_NOSUPPORT:
-    case NLE_PROTO_MISMATCH: return -EAFNOSUPPORT;
+    case NLE_PROTO_MISMATCH:
+        return -EAFNOSUPPORT;
     case NLE_INVAL:
     case NLE_RANGE:
-    case NLE_MISSING_ATTR: return -EINVAL;
-    case NLE_DUMP_INTR: return -EINTR;
-    default: return -EIO;
+    case NLE_MISSING_ATTR:
+        return -EINVAL;
+    case NLE_DUMP_INTR:
+        return -EINTR;
+    default:
+        return -EIO;
     }
 }
 
@@ -55,7 +65,8 @@ static int on_sequence(struct nl_msg *message, void *context) {
 static int on_valid(struct nl_msg *message, void *context) {
     struct netlink *netlink = context;
 
-    if (netlink->exchange.on_message) netlink->exchange.on_message(netlink->exchange.context, nlmsg_hdr(message));
+    if (netlink->exchange.on_message)
+        netlink->exchange.on_message(netlink->exchange.context, nlmsg_hdr(message));
     return NL_OK;
 }
 
@@ -89,7 +100,8 @@ static int on_error(struct sockaddr_nl *from, struct nlmsgerr *error, void *cont
     if (header->nlmsg_flags & NLM_F_ACK_TLVS && header->nlmsg_len > NLMSG_HDRLEN + offset)
         text = nla_find((const struct nlattr *)(const void *)((const char *)error + offset),
                         (int)(header->nlmsg_len - NLMSG_HDRLEN - offset), NLMSGERR_ATTR_MSG);
-    if (text) nla_strlcpy(netlink->exchange.text, text, sizeof netlink->exchange.text);
+    if (text)
+        nla_strlcpy(netlink->exchange.text, text, sizeof netlink->exchange.text);
     return NL_STOP;
 }
 
@@ -97,21 +109,25 @@ static int on_error(struct sockaddr_nl *from, struct nlmsgerr *error, void *cont
 static void drain(struct nl_sock *sock) {
     char rest[64];
 
-    while (recv(nl_socket_get_fd(sock), rest, sizeof rest, MSG_DONTWAIT) >= 0) continue;
+    while (recv(nl_socket_get_fd(sock), rest, sizeof rest, MSG_DONTWAIT) >= 0)
+        continue;
 }
 
 int netlink_request(struct netlink *netlink, struct nl_msg *message, netlink_message_fn *on_message, void *context) {
     struct netlink_exchange *exchange = &netlink->exchange;
     int rc;
 
-    if (!message) return -ENOMEM;
+    if (!message)
+        return -ENOMEM;
     *exchange = (struct netlink_exchange){.on_message = on_message, .context = context};
     nl_complete_msg(netlink->sock, message);
     exchange->sequence = nlmsg_hdr(message)->nlmsg_seq;
     rc = nl_send(netlink->sock, message);
     nlmsg_free(message);
-    while (rc >= 0 && !exchange->done) rc = nl_recvmsgs(netlink->sock, netlink->callbacks);
-    if (exchange->done) return exchange->error;
+    while (rc >= 0 && !exchange->done)
+        rc = nl_recvmsgs(netlink->sock, netlink->callbacks);
+    if (exchange->done)
+        return exchange->error;
     drain(netlink->sock);
     return netlink_error(rc);
 }
@@ -121,9 +137,11 @@ int netlink_dump(struct netlink *netlink, int type, uint8_t family, netlink_mess
 
     for (unsigned i = 0; rc == -EINTR && i < DUMP_TRIES; i++) {
         struct nl_msg *message = nlmsg_alloc_simple(type, NLM_F_DUMP);
-        struct ifinfomsg any = {.ifi_family = family}; /* the family comes first in the other kinds' headers too, which are not longer */
+        struct ifinfomsg any = {
+            .ifi_family = family}; /* the family comes first in the other kinds' headers too, which are not longer */
 
-        if (!message) return -ENOMEM;
+        if (!message)
+            return -ENOMEM;
         if (nlmsg_append(message, &any, sizeof any, NLMSG_ALIGNTO) < 0) {
             nlmsg_free(message);
             return -ENOMEM;
@@ -139,9 +157,11 @@ static int request_open(struct netlink *netlink) {
 
     netlink->sock = nl_socket_alloc();
     netlink->callbacks = nl_cb_alloc(NL_CB_CUSTOM);
-    if (!netlink->sock || !netlink->callbacks) return -ENOMEM;
+    if (!netlink->sock || !netlink->callbacks)
+        return -ENOMEM;
     rc = nl_connect(netlink->sock, NETLINK_ROUTE);
-    if (rc < 0) return netlink_error(rc);
+    if (rc < 0)
+        return netlink_error(rc);
     nl_socket_enable_msg_peek(netlink->sock);
     /* Kernels before 4.12 and 4.3 lack these; then there is no explanation, and nothing else changes. */
     (void)setsockopt(nl_socket_get_fd(netlink->sock), SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof one);
@@ -155,31 +175,39 @@ static int request_open(struct netlink *netlink) {
     return 0;
 }
 
-int netlink_open(struct loop *loop, const struct netlink_hooks *hooks, const char *journal, struct netlink **out, char *why, size_t why_size) {
+int netlink_open(struct loop *loop, const struct netlink_hooks *hooks, const char *journal, struct netlink **out,
+                 char *why, size_t why_size) {
     struct netlink *netlink = calloc(1, sizeof *netlink);
     int rc = -ENOMEM;
 
-    if (why_size) why[0] = '\0';
-    if (!netlink) goto err_netlink;
+    if (why_size)
+        why[0] = '\0';
+    if (!netlink)
+        goto err_netlink;
     netlink->journal.fd = -1;
     rc = request_open(netlink);
-    if (rc) goto err_close;
+    if (rc)
+        goto err_close;
     rc = netlink_journal_open(&netlink->journal, journal, why, why_size);
-    if (rc) goto err_close;
+    if (rc)
+        goto err_close;
     rc = netlink_monitor_open(netlink, loop, hooks);
-    if (rc) goto err_close;
+    if (rc)
+        goto err_close;
     *out = netlink;
     return 0;
 
 err_close:
     netlink_close(netlink);
 err_netlink:
-    if (why_size && !why[0]) snprintf(why, why_size, "cannot open a netlink socket: %s", strerror(-rc));
+    if (why_size && !why[0])
+        snprintf(why, why_size, "cannot open a netlink socket: %s", strerror(-rc));
     return rc;
 }
 
 void netlink_close(struct netlink *netlink) {
-    if (!netlink) return;
+    if (!netlink)
+        return;
     netlink_monitor_close(netlink);
     netlink_journal_close(&netlink->journal);
     nl_cb_put(netlink->callbacks);
@@ -197,16 +225,21 @@ int netlink_link(struct netlink *netlink, const char *device, struct netlink_lin
     struct nl_msg *message;
     int rc;
 
-    if (!device[0] || strlen(device) >= IFNAMSIZ) return -ENODEV;
+    if (!device[0] || strlen(device) >= IFNAMSIZ)
+        return -ENODEV;
     message = nlmsg_alloc_simple(RTM_GETLINK, 0);
-    if (!message) return -ENOMEM;
-    if (nlmsg_append(message, &any, sizeof any, NLMSG_ALIGNTO) < 0 || nla_put_string(message, IFLA_IFNAME, device) < 0) {
+    if (!message)
+        return -ENOMEM;
+    if (nlmsg_append(message, &any, sizeof any, NLMSG_ALIGNTO) < 0 ||
+        nla_put_string(message, IFLA_IFNAME, device) < 0) {
         nlmsg_free(message);
         return -ENOMEM;
     }
     rc = netlink_request(netlink, message, take_link, &found);
-    if (rc == 0 && found.ifindex == 0) rc = -ENODEV;
-    if (rc) return rc;
+    if (rc == 0 && found.ifindex == 0)
+        rc = -ENODEV;
+    if (rc)
+        return rc;
     *out = (struct netlink_link){.ifindex = found.ifindex, .up = found.up, .mtu_bytes = found.mtu_bytes};
     return 0;
 }
@@ -218,11 +251,13 @@ struct source_search {
     struct ip_addr best; /**< address */
 };
 
-/** How good an address is as our end of a path: one that lasts and is reachable from everywhere is better. @return -1: not usable */
+/** How good an address is as our end of a path: one that lasts and is reachable from everywhere is better. @return -1:
+ * not usable */
 static int source_rank(const struct netlink_known_address *address) {
     bool unique_local = address->addr.version == 6 && (address->addr.bytes[0] & 0xfe) == 0xfc;
 
-    if (!address->usable || address->deprecated || address->scope >= RT_SCOPE_LINK) return -1;
+    if (!address->usable || address->deprecated || address->scope >= RT_SCOPE_LINK)
+        return -1;
     return (unique_local ? 0 : 2) + (address->temporary ? 0 : 1);
 }
 
@@ -231,9 +266,11 @@ static void take_source(void *context, struct nlmsghdr *message) {
     struct netlink_known_address address;
     int rank;
 
-    if (!netlink_message_address(message, &address) || address.ifindex != search->ifindex) return;
+    if (!netlink_message_address(message, &address) || address.ifindex != search->ifindex)
+        return;
     rank = source_rank(&address);
-    if (rank <= search->rank) return;
+    if (rank <= search->rank)
+        return;
     search->rank = rank;
     search->best = address.addr;
 }
@@ -242,7 +279,8 @@ int netlink_source(struct netlink *netlink, unsigned ifindex, uint8_t version, s
     struct source_search search = {.ifindex = ifindex, .rank = -1};
     int rc = netlink_dump(netlink, RTM_GETADDR, version == 6 ? AF_INET6 : AF_INET, take_source, &search);
 
-    if (search.rank < 0) return rc && rc != -EOPNOTSUPP ? rc : -EADDRNOTAVAIL;
+    if (search.rank < 0)
+        return rc && rc != -EOPNOTSUPP ? rc : -EADDRNOTAVAIL;
     *out = search.best;
     return 0;
 }
@@ -256,7 +294,8 @@ static struct nl_msg *route_question(const struct ip_addr *target, unsigned ifin
         .rtm_flags = flags,
     };
 
-    if (!message) return NULL;
+    if (!message)
+        return NULL;
     if (nlmsg_append(message, &route, sizeof route, NLMSG_ALIGNTO) < 0 ||
         nla_put(message, RTA_DST, (int)ip_addr_size(target), target->bytes) < 0 ||
         (ifindex && nla_put_u32(message, RTA_OIF, ifindex) < 0)) {
@@ -274,13 +313,20 @@ int netlink_route(struct netlink *netlink, const struct ip_addr *target, unsigne
     struct netlink_route found = {0};
     int rc = 0;
 
-    if (target->version != 4 && target->version != 6) return -EINVAL;
-    /* For IPv4 the kernel assumes "on-link" when no route leads out of the device asked for; only the FIB itself tells the truth. */
-    if (ifindex && target->version == 4) rc = netlink_request(netlink, route_question(target, ifindex, RTM_F_FIB_MATCH), NULL, NULL);
-    if (rc == 0) rc = netlink_request(netlink, route_question(target, ifindex, 0), take_route, &found);
-    if (rc == -ENOMEM || rc == -EPERM) return rc;
-    if (rc || found.ifindex == 0) return -ENETUNREACH;
-    if (!if_indextoname(found.ifindex, found.device)) return -ENETUNREACH;
+    if (target->version != 4 && target->version != 6)
+        return -EINVAL;
+    /* For IPv4 the kernel assumes "on-link" when no route leads out of the device asked for; only the FIB itself tells
+     * the truth. */
+    if (ifindex && target->version == 4)
+        rc = netlink_request(netlink, route_question(target, ifindex, RTM_F_FIB_MATCH), NULL, NULL);
+    if (rc == 0)
+        rc = netlink_request(netlink, route_question(target, ifindex, 0), take_route, &found);
+    if (rc == -ENOMEM || rc == -EPERM)
+        return rc;
+    if (rc || found.ifindex == 0)
+        return -ENETUNREACH;
+    if (!if_indextoname(found.ifindex, found.device))
+        return -ENETUNREACH;
     *out = found;
     return 0;
 }
@@ -293,7 +339,8 @@ static int rp_filter_read(const char *device) {
 
     snprintf(path, sizeof path, "/proc/sys/net/ipv4/conf/%s/rp_filter", device);
     file = fopen(path, "re");
-    if (!file) return -errno;
+    if (!file)
+        return -errno;
     fields = fscanf(file, "%d", &value);
     fclose(file);
     return fields == 1 && value >= 0 ? value : -EIO;
@@ -302,7 +349,8 @@ static int rp_filter_read(const char *device) {
 int netlink_rp_filter(const char *device) {
     int all, own;
 
-    if (!device[0] || strlen(device) >= IFNAMSIZ || strchr(device, '/') || device[0] == '.') return -EINVAL;
+    if (!device[0] || strlen(device) >= IFNAMSIZ || strchr(device, '/') || device[0] == '.')
+        return -EINVAL;
     own = rp_filter_read(device);
     all = own < 0 ? own : rp_filter_read("all");
     return all > own || all < 0 ? all : own;

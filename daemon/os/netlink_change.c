@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* netlink_change: makes and undoes changes to devices, addresses, routes and rules.
- * Each change is one value (struct netlink_change): journalled, then made with NLM_F_EXCL, so that "already there" is known from "made by us"; what was there
- * before is struck out of the journal again and never undone. Removing looks in the journal first: what is not ours stays. Routes and rules carry a protocol
- * number of ours, which the kernel compares when it deletes.
- * It leaves out replacing: who wants another gateway removes the old route and adds the new one.
- * Invariant: whatever was changed and not undone stands in the journal.
- * Standards: RFC 3549; rtnetlink(7). */
+ * Each change is one value (struct netlink_change): journalled, then made with NLM_F_EXCL, so that "already there" is
+ * known from "made by us"; what was there before is struck out of the journal again and never undone. Removing looks in
+ * the journal first: what is not ours stays. Routes and rules carry a protocol number of ours, which the kernel
+ * compares when it deletes. It leaves out replacing: who wants another gateway removes the old route and adds the new
+ * one. Invariant: whatever was changed and not undone stands in the journal. Standards: RFC 3549; rtnetlink(7). */
 #include <errno.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
@@ -33,17 +32,21 @@ static int family_of(const struct ip_addr *addr) {
 static struct nl_addr *nl_addr_of(const struct ip_addr *addr, unsigned prefix_length) {
     struct nl_addr *out = nl_addr_build(family_of(addr), addr->bytes, ip_addr_size(addr));
 
-    if (out) nl_addr_set_prefixlen(out, (int)prefix_length);
+    if (out)
+        nl_addr_set_prefixlen(out, (int)prefix_length);
     return out;
 }
 
 /** A message that changes flags or MTU of a link. @param mtu_bytes 0: leave it @return NULL: no memory */
 static struct nl_msg *link_message(unsigned ifindex, unsigned flags, unsigned flag_mask, uint32_t mtu_bytes) {
     struct nl_msg *message = nlmsg_alloc_simple(RTM_NEWLINK, 0);
-    struct ifinfomsg link = {.ifi_family = AF_UNSPEC, .ifi_index = (int)ifindex, .ifi_flags = flags, .ifi_change = flag_mask};
+    struct ifinfomsg link = {
+        .ifi_family = AF_UNSPEC, .ifi_index = (int)ifindex, .ifi_flags = flags, .ifi_change = flag_mask};
 
-    if (!message) return NULL;
-    if (nlmsg_append(message, &link, sizeof link, NLMSG_ALIGNTO) < 0 || (mtu_bytes && nla_put_u32(message, IFLA_MTU, mtu_bytes) < 0)) {
+    if (!message)
+        return NULL;
+    if (nlmsg_append(message, &link, sizeof link, NLMSG_ALIGNTO) < 0 ||
+        (mtu_bytes && nla_put_u32(message, IFLA_MTU, mtu_bytes) < 0)) {
         nlmsg_free(message);
         return NULL;
     }
@@ -55,7 +58,8 @@ static struct nl_msg *quiet_message(unsigned ifindex) {
     struct nl_msg *message = link_message(ifindex, 0, 0, 0);
     struct nlattr *families, *inet6;
 
-    if (!message) return NULL;
+    if (!message)
+        return NULL;
     families = nla_nest_start(message, IFLA_AF_SPEC);
     inet6 = families ? nla_nest_start(message, AF_INET6) : NULL;
     if (!inet6 || nla_put_u8(message, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE) < 0) {
@@ -76,14 +80,16 @@ static struct nl_msg *address_message(const struct netlink_change *change, bool 
         rtnl_addr_set_ifindex(address, (int)change->ifindex);
         rtnl_addr_set_family(address, family_of(&change->prefix.addr));
         rtnl_addr_set_local(address, local);
-        if (change->prefix.addr.version == 6) rtnl_addr_set_flags(address, IFA_F_NODAD); /* nobody else can have it in a tunnel of ours */
+        if (change->prefix.addr.version == 6)
+            rtnl_addr_set_flags(address, IFA_F_NODAD); /* nobody else can have it in a tunnel of ours */
         if (present)
             rtnl_addr_build_add_request(address, NLM_F_CREATE | NLM_F_EXCL, &message);
         else
             rtnl_addr_build_delete_request(address, 0, &message);
     }
     nl_addr_put(local);
-    if (address) rtnl_addr_put(address);
+    if (address)
+        rtnl_addr_put(address);
     return message;
 }
 
@@ -92,9 +98,11 @@ static struct rtnl_nexthop *hop_of(const struct netlink_change *change, bool onl
     struct rtnl_nexthop *hop = rtnl_route_nh_alloc();
     struct nl_addr *gateway;
 
-    if (!hop) return NULL;
+    if (!hop)
+        return NULL;
     rtnl_route_nh_set_ifindex(hop, (int)change->ifindex);
-    if (change->gateway.version == 0) return hop;
+    if (change->gateway.version == 0)
+        return hop;
     gateway = nl_addr_of(&change->gateway, ip_addr_bits(&change->gateway));
     if (!gateway) {
         rtnl_route_nh_free(hop);
@@ -104,7 +112,8 @@ static struct rtnl_nexthop *hop_of(const struct netlink_change *change, bool onl
         rtnl_route_nh_set_gateway(hop, gateway);
     else
         rtnl_route_nh_set_via(hop, gateway);
-    if (onlink) rtnl_route_nh_set_flags(hop, RTNH_F_ONLINK);
+    if (onlink)
+        rtnl_route_nh_set_flags(hop, RTNH_F_ONLINK);
     nl_addr_put(gateway);
     return hop;
 }
@@ -122,9 +131,12 @@ static struct nl_msg *route_message(const struct netlink_change *change, bool pr
         rtnl_route_set_dst(route, target);
         rtnl_route_set_table(route, change->table);
         rtnl_route_set_protocol(route, NETLINK_PROTOCOL);
-        if (change->metric) rtnl_route_set_priority(route, change->metric);
-        if (source) rtnl_route_set_pref_src(route, source);
-        if (change->mtu_bytes) rtnl_route_set_metric(route, RTAX_MTU, change->mtu_bytes);
+        if (change->metric)
+            rtnl_route_set_priority(route, change->metric);
+        if (source)
+            rtnl_route_set_pref_src(route, source);
+        if (change->mtu_bytes)
+            rtnl_route_set_metric(route, RTAX_MTU, change->mtu_bytes);
         rtnl_route_add_nexthop(route, hop);
         hop = NULL; /* the route's now */
         if (present)
@@ -134,7 +146,8 @@ static struct nl_msg *route_message(const struct netlink_change *change, bool pr
     }
     nl_addr_put(source);
     nl_addr_put(target);
-    if (hop) rtnl_route_nh_free(hop);
+    if (hop)
+        rtnl_route_nh_free(hop);
     rtnl_route_put(route);
     return message;
 }
@@ -157,11 +170,13 @@ static struct nl_msg *rule_message(const struct netlink_change *change, bool pre
             rtnl_rule_build_delete_request(rule, 0, &message);
     }
     nl_addr_put(from);
-    if (rule) rtnl_rule_put(rule);
+    if (rule)
+        rtnl_rule_put(rule);
     return message;
 }
 
-/** Ask the kernel to make a route; for a gateway outside the device's own network (as hosters and point-to-point links have it) once more as on-link. */
+/** Ask the kernel to make a route; for a gateway outside the device's own network (as hosters and point-to-point links
+ * have it) once more as on-link. */
 static int route_make(struct netlink *netlink, const struct netlink_change *change) {
     int rc = netlink_request(netlink, route_message(change, true, false), NULL, NULL);
 
@@ -176,11 +191,13 @@ static int change_request(struct netlink *netlink, const struct netlink_change *
     case NETLINK_CHANGE_UP:
         return netlink_request(netlink, link_message(change->ifindex, present ? IFF_UP : 0, IFF_UP, 0), NULL, NULL);
     case NETLINK_CHANGE_MTU: /* making is netlink_device_mtu()'s business, which knows the new value */
-        return present ? 0 : netlink_request(netlink, link_message(change->ifindex, 0, 0, change->mtu_bytes), NULL, NULL);
+        return present ? 0
+                       : netlink_request(netlink, link_message(change->ifindex, 0, 0, change->mtu_bytes), NULL, NULL);
     case NETLINK_CHANGE_ADDRESS:
         return netlink_request(netlink, address_message(change, present), NULL, NULL);
     case NETLINK_CHANGE_ROUTE:
-        return present ? route_make(netlink, change) : netlink_request(netlink, route_message(change, false, false), NULL, NULL);
+        return present ? route_make(netlink, change)
+                       : netlink_request(netlink, route_message(change, false, false), NULL, NULL);
     case NETLINK_CHANGE_RULE:
         return netlink_request(netlink, rule_message(change, present), NULL, NULL);
     case NETLINK_CHANGE_KINDS:
@@ -191,14 +208,16 @@ static int change_request(struct netlink *netlink, const struct netlink_change *
 
 /** Whether an error of undoing only says that there is nothing to undo. */
 static bool already_gone(int error) {
-    return error == -ENODEV || error == -ESRCH || error == -EADDRNOTAVAIL || error == -ENOENT || error == -ENXIO || error == -EAFNOSUPPORT;
+    return error == -ENODEV || error == -ESRCH || error == -EADDRNOTAVAIL || error == -ENOENT || error == -ENXIO ||
+           error == -EAFNOSUPPORT;
 }
 
-static void log_failure(const struct netlink *netlink, const char *verb, const struct netlink_change *change, int error) {
+static void log_failure(const struct netlink *netlink, const char *verb, const struct netlink_change *change,
+                        int error) {
     char text[NETLINK_CHANGE_TEXT_MAX];
 
-    log_warning("netlink: cannot %s %s: %s%s%s", verb, netlink_change_print(change, text), strerror(-error), netlink->exchange.text[0] ? ": " : "",
-                netlink->exchange.text);
+    log_warning("netlink: cannot %s %s: %s%s%s", verb, netlink_change_print(change, text), strerror(-error),
+                netlink->exchange.text[0] ? ": " : "", netlink->exchange.text);
 }
 
 /** What a route dump is searched for. */
@@ -214,11 +233,16 @@ static void compare_route(void *context, struct nlmsghdr *message) {
     struct ip_prefix target;
     uint32_t table, metric;
 
-    if (!netlink_message_route(message, &route, &target, &table, &metric)) return;
-    if (table != change->table || metric != change->metric || route.ifindex != change->ifindex) return;
-    if (target.length != change->prefix.length || ip_addr_compare(&target.addr, &change->prefix.addr) != 0) return;
-    if (ip_addr_compare(&route.gateway, &change->gateway) != 0) return;
-    if (change->source.version && ip_addr_compare(&route.source, &change->source) != 0) return;
+    if (!netlink_message_route(message, &route, &target, &table, &metric))
+        return;
+    if (table != change->table || metric != change->metric || route.ifindex != change->ifindex)
+        return;
+    if (target.length != change->prefix.length || ip_addr_compare(&target.addr, &change->prefix.addr) != 0)
+        return;
+    if (ip_addr_compare(&route.gateway, &change->gateway) != 0)
+        return;
+    if (change->source.version && ip_addr_compare(&route.source, &change->source) != 0)
+        return;
     search->found = true;
 }
 
@@ -226,8 +250,10 @@ static void compare_route(void *context, struct nlmsghdr *message) {
 static bool serves_as_well(struct netlink *netlink, const struct netlink_change *change) {
     struct route_search search = {.change = change};
 
-    if (change->kind != NETLINK_CHANGE_ROUTE) return true;
-    return netlink_dump(netlink, RTM_GETROUTE, (uint8_t)family_of(&change->prefix.addr), compare_route, &search) == 0 && search.found;
+    if (change->kind != NETLINK_CHANGE_ROUTE)
+        return true;
+    return netlink_dump(netlink, RTM_GETROUTE, (uint8_t)family_of(&change->prefix.addr), compare_route, &search) == 0 &&
+           search.found;
 }
 
 /** Journal and make a change. @return 0 (also when it was there already), or -errno with a line in the log */
@@ -236,11 +262,15 @@ static int change_make(struct netlink *netlink, const struct netlink_change *cha
     bool ours = netlink_journal_find(journal, change) < journal->count;
     int rc = ours ? 0 : netlink_journal_add(journal, change);
 
-    if (rc) return rc;
+    if (rc)
+        return rc;
     rc = change_request(netlink, change, true);
-    if (rc == 0 || (rc == -EEXIST && ours)) return 0;
-    if (!ours) netlink_journal_strike(journal, journal->count - 1);
-    if (rc == -EEXIST && serves_as_well(netlink, change)) return 0;
+    if (rc == 0 || (rc == -EEXIST && ours))
+        return 0;
+    if (!ours)
+        netlink_journal_strike(journal, journal->count - 1);
+    if (rc == -EEXIST && serves_as_well(netlink, change))
+        return 0;
     log_failure(netlink, "make", change, rc);
     return rc;
 }
@@ -251,7 +281,8 @@ static int change_remove(struct netlink *netlink, const struct netlink_change *c
     size_t index = netlink_journal_find(journal, change);
     int rc;
 
-    if (index == journal->count) return 0;
+    if (index == journal->count)
+        return 0;
     rc = change_request(netlink, change, false);
     if (rc && !already_gone(rc)) {
         log_failure(netlink, "undo", change, rc);
@@ -272,7 +303,8 @@ static int link_by_index(struct netlink *netlink, unsigned ifindex, struct netli
     struct ifinfomsg link = {.ifi_family = AF_UNSPEC, .ifi_index = (int)ifindex};
     int rc;
 
-    if (!message) return -ENOMEM;
+    if (!message)
+        return -ENOMEM;
     if (nlmsg_append(message, &link, sizeof link, NLMSG_ALIGNTO) < 0) {
         nlmsg_free(message);
         return -ENOMEM;
@@ -282,13 +314,16 @@ static int link_by_index(struct netlink *netlink, unsigned ifindex, struct netli
         nlmsg_free(message);
     else
         rc = netlink_request(netlink, message, take_link, &found);
-    if (rc == 0 && found.ifindex != ifindex) rc = -ENODEV;
-    if (rc == 0) *out = found;
+    if (rc == 0 && found.ifindex != ifindex)
+        rc = -ENODEV;
+    if (rc == 0)
+        *out = found;
     return rc;
 }
 
 /** Begin a change of a device. @return 0; -ENODEV with a line in the log */
-static int change_begin(struct netlink *netlink, enum netlink_change_kind kind, unsigned ifindex, struct netlink_change *out, struct netlink_known_link *link) {
+static int change_begin(struct netlink *netlink, enum netlink_change_kind kind, unsigned ifindex,
+                        struct netlink_change *out, struct netlink_known_link *link) {
     int rc = link_by_index(netlink, ifindex, link);
 
     if (rc) {
@@ -307,11 +342,14 @@ int netlink_device_mtu(struct netlink *netlink, unsigned ifindex, uint32_t mtu_b
     struct netlink_change change;
     int rc = change_begin(netlink, NETLINK_CHANGE_MTU, ifindex, &change, &link);
 
-    if (rc || link.mtu_bytes == mtu_bytes) return rc;
+    if (rc || link.mtu_bytes == mtu_bytes)
+        return rc;
     change.mtu_bytes = link.mtu_bytes;
     rc = change_make(netlink, &change);
-    if (rc == 0) rc = netlink_request(netlink, link_message(ifindex, 0, 0, mtu_bytes), NULL, NULL);
-    if (rc) log_warning("netlink: cannot set the MTU of %s to %u: %s", link.device, mtu_bytes, strerror(-rc));
+    if (rc == 0)
+        rc = netlink_request(netlink, link_message(ifindex, 0, 0, mtu_bytes), NULL, NULL);
+    if (rc)
+        log_warning("netlink: cannot set the MTU of %s to %u: %s", link.device, mtu_bytes, strerror(-rc));
     return rc;
 }
 
@@ -320,9 +358,11 @@ int netlink_device_up(struct netlink *netlink, unsigned ifindex, uint32_t mtu_by
     struct netlink_change change;
     int rc = change_begin(netlink, NETLINK_CHANGE_UP, ifindex, &change, &link);
 
-    if (rc) return rc;
+    if (rc)
+        return rc;
     rc = netlink_request(netlink, quiet_message(ifindex), NULL, NULL);
-    if (rc && rc != -EAFNOSUPPORT && rc != -EOPNOTSUPP) /* those: the host or the device has no IPv6, so there is no chatter */
+    if (rc && rc != -EAFNOSUPPORT &&
+        rc != -EOPNOTSUPP) /* those: the host or the device has no IPv6, so there is no chatter */
         log_warning("netlink: cannot switch off automatic IPv6 addresses of %s: %s", link.device, strerror(-rc));
     rc = netlink_device_mtu(netlink, ifindex, mtu_bytes);
     return rc ? rc : change_make(netlink, &change);
@@ -333,7 +373,8 @@ int netlink_address(struct netlink *netlink, unsigned ifindex, const struct ip_p
     struct netlink_change change;
     int rc = change_begin(netlink, NETLINK_CHANGE_ADDRESS, ifindex, &change, &link);
 
-    if (rc) return rc == -ENODEV && !present ? 0 : rc;
+    if (rc)
+        return rc == -ENODEV && !present ? 0 : rc;
     change.prefix = *address;
     return present ? change_make(netlink, &change) : change_remove(netlink, &change);
 }
@@ -343,7 +384,8 @@ int netlink_route_set(struct netlink *netlink, const struct netlink_route_spec *
     struct netlink_change change;
     int rc = change_begin(netlink, NETLINK_CHANGE_ROUTE, route->ifindex, &change, &link);
 
-    if (rc) return rc == -ENODEV && !present ? 0 : rc;
+    if (rc)
+        return rc == -ENODEV && !present ? 0 : rc;
     change.prefix = (struct ip_prefix){.addr = ip_prefix_first(&route->target), .length = route->target.length};
     change.gateway = route->gateway;
     change.source = route->source;
@@ -353,7 +395,8 @@ int netlink_route_set(struct netlink *netlink, const struct netlink_route_spec *
     return present ? change_make(netlink, &change) : change_remove(netlink, &change);
 }
 
-int netlink_rule_set(struct netlink *netlink, const struct ip_addr *from, uint32_t table, uint32_t priority, bool present) {
+int netlink_rule_set(struct netlink *netlink, const struct ip_addr *from, uint32_t table, uint32_t priority,
+                     bool present) {
     struct netlink_change change;
 
     memset(&change, 0, sizeof change);
@@ -364,7 +407,8 @@ int netlink_rule_set(struct netlink *netlink, const struct ip_addr *from, uint32
     return present ? change_make(netlink, &change) : change_remove(netlink, &change);
 }
 
-/** Undo all that stands in the list, newest first, then forget it. @param check_device skip what concerns a device whose index has another name now
+/** Undo all that stands in the list, newest first, then forget it. @param check_device skip what concerns a device
+ * whose index has another name now
  * @return how many were really undone */
 static int undo(struct netlink *netlink, bool check_device) {
     struct netlink_journal *journal = &netlink->journal;
@@ -376,7 +420,8 @@ static int undo(struct netlink *netlink, bool check_device) {
         int rc;
 
         if (check_device && change->ifindex &&
-            (link_by_index(netlink, change->ifindex, &link) || strncmp(link.device, change->device, sizeof link.device) != 0))
+            (link_by_index(netlink, change->ifindex, &link) ||
+             strncmp(link.device, change->device, sizeof link.device) != 0))
             continue;
         rc = change_request(netlink, change, false);
         if (rc == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* netlink_internal: what netlink's own files share; nobody else includes it. netlink.c speaks with the kernel, netlink_message.c reads its messages,
- * netlink_monitor.c compares what it says with what was known, netlink_change.c makes and undoes changes, netlink_journal.c writes them down. */
+/* netlink_internal: what netlink's own files share; nobody else includes it. netlink.c speaks with the kernel,
+ * netlink_message.c reads its messages, netlink_monitor.c compares what it says with what was known, netlink_change.c
+ * makes and undoes changes, netlink_journal.c writes them down. */
 #ifndef MPVPN_OS_NETLINK_INTERNAL_H
 #define MPVPN_OS_NETLINK_INTERNAL_H
 
@@ -29,7 +30,8 @@ enum netlink_change_kind {
     NETLINK_CHANGE_KINDS    /**< how many there are */
 };
 
-/** One change of ours, complete enough to make and to undo it. What a kind does not use is zero, so that memcmp compares. */
+/** One change of ours, complete enough to make and to undo it. What a kind does not use is zero, so that memcmp
+ * compares. */
 struct netlink_change {
     enum netlink_change_kind kind; /**< what was changed */
     unsigned ifindex;              /**< device; 0 for a rule */
@@ -119,16 +121,20 @@ struct netlink {
  * @return 0, or the kernel's -errno (its explanation stands in netlink->exchange.text)
  */
 int netlink_request(struct netlink *netlink, struct nl_msg *message, netlink_message_fn *on_message, void *context);
-/** Ask for all objects of a kind (RTM_GETLINK …); repeated when the kernel says that they changed meanwhile. @param family AF_…, AF_UNSPEC: all */
+/** Ask for all objects of a kind (RTM_GETLINK …); repeated when the kernel says that they changed meanwhile. @param
+ * family AF_…, AF_UNSPEC: all */
 int netlink_dump(struct netlink *netlink, int type, uint8_t family, netlink_message_fn *on_message, void *context);
 /** libnl's error number as -errno. */
 int netlink_error(int nl_error);
 
-/* netlink_message.c: what the kernel says, as values. Each returns false for a message that is of no interest or malformed. */
+/* netlink_message.c: what the kernel says, as values. Each returns false for a message that is of no interest or
+ * malformed. */
 bool netlink_message_link(struct nlmsghdr *message, struct netlink_known_link *out);
 bool netlink_message_address(struct nlmsghdr *message, struct netlink_known_address *out);
-/** A route as the kernel tells it. out's device stays empty. @param target its destination; table, metric and protocol likewise; each may be NULL */
-bool netlink_message_route(struct nlmsghdr *message, struct netlink_route *out, struct ip_prefix *target, uint32_t *table, uint32_t *metric);
+/** A route as the kernel tells it. out's device stays empty. @param target its destination; table, metric and protocol
+ * likewise; each may be NULL */
+bool netlink_message_route(struct nlmsghdr *message, struct netlink_route *out, struct ip_prefix *target,
+                           uint32_t *table, uint32_t *metric);
 /** Whether a route message concerns how packets leave (not local, multicast or cached). */
 bool netlink_message_route_matters(struct nlmsghdr *message);
 
@@ -136,7 +142,8 @@ bool netlink_message_route_matters(struct nlmsghdr *message);
 int netlink_monitor_open(struct netlink *netlink, struct loop *loop, const struct netlink_hooks *hooks);
 void netlink_monitor_close(struct netlink *netlink);
 
-/** Open the file. @param path NULL: none is kept @return 0; -EBUSY: a running process has it; other -errno; sentence in why */
+/** Open the file. @param path NULL: none is kept @return 0; -EBUSY: a running process has it; other -errno; sentence in
+ * why */
 int netlink_journal_open(struct netlink_journal *journal, const char *path, char *why, size_t why_size);
 /** Close the file; its content stays. Safe on a zeroed or closed journal. */
 void netlink_journal_close(struct netlink_journal *journal);

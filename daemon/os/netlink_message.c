@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* netlink_message: rtnetlink messages of links, addresses and routes read into values; monitor, lookups and changes use the same readers.
- * It leaves out every attribute that nobody asks for, and keeps no state.
- * Invariant: an attribute is used only if it has the length its type demands.
- * Standards: RFC 3549; rtnetlink(7). */
+/* netlink_message: rtnetlink messages of links, addresses and routes read into values; monitor, lookups and changes use
+ * the same readers. It leaves out every attribute that nobody asks for, and keeps no state. Invariant: an attribute is
+ * used only if it has the length its type demands. Standards: RFC 3549; rtnetlink(7). */
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
@@ -21,7 +20,8 @@ static bool has(const struct nlattr *attribute, size_t bytes) {
 static struct ip_addr address_of(const struct nlattr *attribute, uint8_t family) {
     uint8_t version = family == AF_INET6 ? 6 : 4;
 
-    if (!has(attribute, version == 6 ? 16 : 4)) return (struct ip_addr){0};
+    if (!has(attribute, version == 6 ? 16 : 4))
+        return (struct ip_addr){0};
     return ip_addr_from_bytes(version, nla_data(attribute));
 }
 
@@ -29,16 +29,21 @@ bool netlink_message_link(struct nlmsghdr *message, struct netlink_known_link *o
     struct nlattr *attributes[IFLA_MAX + 1];
     const struct ifinfomsg *link;
 
-    if (message->nlmsg_type != RTM_NEWLINK && message->nlmsg_type != RTM_DELLINK) return false;
-    if (nlmsg_parse(message, sizeof *link, attributes, IFLA_MAX, NULL) < 0) return false;
+    if (message->nlmsg_type != RTM_NEWLINK && message->nlmsg_type != RTM_DELLINK)
+        return false;
+    if (nlmsg_parse(message, sizeof *link, attributes, IFLA_MAX, NULL) < 0)
+        return false;
     link = nlmsg_data(message);
-    if (link->ifi_family != AF_UNSPEC || link->ifi_index <= 0) return false; /* bridges tell their own story about ports */
+    if (link->ifi_family != AF_UNSPEC || link->ifi_index <= 0)
+        return false; /* bridges tell their own story about ports */
     *out = (struct netlink_known_link){
         .ifindex = (unsigned)link->ifi_index,
         .up = (link->ifi_flags & IFF_UP) && (link->ifi_flags & IFF_RUNNING),
     };
-    if (attributes[IFLA_IFNAME]) nla_strlcpy(out->device, attributes[IFLA_IFNAME], sizeof out->device);
-    if (has(attributes[IFLA_MTU], sizeof(uint32_t))) out->mtu_bytes = nla_get_u32(attributes[IFLA_MTU]);
+    if (attributes[IFLA_IFNAME])
+        nla_strlcpy(out->device, attributes[IFLA_IFNAME], sizeof out->device);
+    if (has(attributes[IFLA_MTU], sizeof(uint32_t)))
+        out->mtu_bytes = nla_get_u32(attributes[IFLA_MTU]);
     return true;
 }
 
@@ -47,14 +52,18 @@ bool netlink_message_address(struct nlmsghdr *message, struct netlink_known_addr
     const struct ifaddrmsg *address;
     uint32_t flags;
 
-    if (message->nlmsg_type != RTM_NEWADDR && message->nlmsg_type != RTM_DELADDR) return false;
-    if (nlmsg_parse(message, sizeof *address, attributes, IFA_MAX, NULL) < 0) return false;
+    if (message->nlmsg_type != RTM_NEWADDR && message->nlmsg_type != RTM_DELADDR)
+        return false;
+    if (nlmsg_parse(message, sizeof *address, attributes, IFA_MAX, NULL) < 0)
+        return false;
     address = nlmsg_data(message);
-    if (address->ifa_family != AF_INET && address->ifa_family != AF_INET6) return false;
+    if (address->ifa_family != AF_INET && address->ifa_family != AF_INET6)
+        return false;
     flags = has(attributes[IFA_FLAGS], sizeof flags) ? nla_get_u32(attributes[IFA_FLAGS]) : address->ifa_flags;
     *out = (struct netlink_known_address){
         .ifindex = address->ifa_index,
-        .addr = address_of(attributes[IFA_LOCAL] ? attributes[IFA_LOCAL] : attributes[IFA_ADDRESS], address->ifa_family),
+        .addr =
+            address_of(attributes[IFA_LOCAL] ? attributes[IFA_LOCAL] : attributes[IFA_ADDRESS], address->ifa_family),
         .usable = !(flags & IFA_F_DADFAILED) && (!(flags & IFA_F_TENTATIVE) || flags & IFA_F_OPTIMISTIC),
         .deprecated = flags & IFA_F_DEPRECATED,
         .temporary = flags & IFA_F_SECONDARY, /* the same bit as IFA_F_TEMPORARY */
@@ -78,42 +87,59 @@ static void first_hop_of(const struct nlattr *multipath, uint8_t family, struct 
     struct nlattr *attributes[RTA_MAX + 1];
     struct rtnexthop *hop;
 
-    if (!has(multipath, sizeof *hop)) return;
+    if (!has(multipath, sizeof *hop))
+        return;
     hop = nla_data(multipath);
-    if (!RTNH_OK(hop, nla_len(multipath))) return;
+    if (!RTNH_OK(hop, nla_len(multipath)))
+        return;
     out->ifindex = (unsigned)hop->rtnh_ifindex;
-    if (nla_parse(attributes, RTA_MAX, (struct nlattr *)(void *)(hop + 1), (int)hop->rtnh_len - (int)sizeof *hop, NULL) < 0) return;
+    if (nla_parse(attributes, RTA_MAX, (struct nlattr *)(void *)(hop + 1), (int)hop->rtnh_len - (int)sizeof *hop,
+                  NULL) < 0)
+        return;
     hop_of(attributes, family, out);
 }
 
-bool netlink_message_route(struct nlmsghdr *message, struct netlink_route *out, struct ip_prefix *target, uint32_t *table, uint32_t *metric) {
+bool netlink_message_route(struct nlmsghdr *message, struct netlink_route *out, struct ip_prefix *target,
+                           uint32_t *table, uint32_t *metric) {
     struct nlattr *attributes[RTA_MAX + 1];
     const struct rtmsg *route;
 
-    if (message->nlmsg_type != RTM_NEWROUTE && message->nlmsg_type != RTM_DELROUTE) return false;
-    if (nlmsg_parse(message, sizeof *route, attributes, RTA_MAX, NULL) < 0) return false;
+    if (message->nlmsg_type != RTM_NEWROUTE && message->nlmsg_type != RTM_DELROUTE)
+        return false;
+    if (nlmsg_parse(message, sizeof *route, attributes, RTA_MAX, NULL) < 0)
+        return false;
     route = nlmsg_data(message);
-    if (route->rtm_family != AF_INET && route->rtm_family != AF_INET6) return false;
+    if (route->rtm_family != AF_INET && route->rtm_family != AF_INET6)
+        return false;
     if (out) {
         *out = (struct netlink_route){.source = address_of(attributes[RTA_PREFSRC], route->rtm_family)};
-        if (has(attributes[RTA_OIF], sizeof(uint32_t))) out->ifindex = nla_get_u32(attributes[RTA_OIF]);
+        if (has(attributes[RTA_OIF], sizeof(uint32_t)))
+            out->ifindex = nla_get_u32(attributes[RTA_OIF]);
         hop_of(attributes, route->rtm_family, out);
-        if (attributes[RTA_MULTIPATH]) first_hop_of(attributes[RTA_MULTIPATH], route->rtm_family, out);
+        if (attributes[RTA_MULTIPATH])
+            first_hop_of(attributes[RTA_MULTIPATH], route->rtm_family, out);
     }
     if (target) {
-        *target = (struct ip_prefix){.addr = address_of(attributes[RTA_DST], route->rtm_family), .length = route->rtm_dst_len};
+        *target = (struct ip_prefix){.addr = address_of(attributes[RTA_DST], route->rtm_family),
+                                     .length = route->rtm_dst_len};
         target->addr.version = route->rtm_family == AF_INET6 ? 6 : 4; /* a default route names no destination */
     }
-    if (table) *table = has(attributes[RTA_TABLE], sizeof(uint32_t)) ? nla_get_u32(attributes[RTA_TABLE]) : route->rtm_table;
-    if (metric) *metric = has(attributes[RTA_PRIORITY], sizeof(uint32_t)) ? nla_get_u32(attributes[RTA_PRIORITY]) : 0;
+    if (table)
+        *table = has(attributes[RTA_TABLE], sizeof(uint32_t)) ? nla_get_u32(attributes[RTA_TABLE]) : route->rtm_table;
+    if (metric)
+        *metric = has(attributes[RTA_PRIORITY], sizeof(uint32_t)) ? nla_get_u32(attributes[RTA_PRIORITY]) : 0;
     return true;
 }
 
 bool netlink_message_route_matters(struct nlmsghdr *message) {
     const struct rtmsg *route = nlmsg_data(message);
 
-    if (message->nlmsg_type != RTM_NEWROUTE && message->nlmsg_type != RTM_DELROUTE) return false;
-    if (message->nlmsg_len < (uint32_t)nlmsg_size(sizeof *route)) return false;
-    if (route->rtm_flags & RTM_F_CLONED || route->rtm_table == RT_TABLE_LOCAL) return false;
-    return route->rtm_type != RTN_MULTICAST && route->rtm_type != RTN_LOCAL && route->rtm_type != RTN_BROADCAST && route->rtm_type != RTN_ANYCAST;
+    if (message->nlmsg_type != RTM_NEWROUTE && message->nlmsg_type != RTM_DELROUTE)
+        return false;
+    if (message->nlmsg_len < (uint32_t)nlmsg_size(sizeof *route))
+        return false;
+    if (route->rtm_flags & RTM_F_CLONED || route->rtm_table == RT_TABLE_LOCAL)
+        return false;
+    return route->rtm_type != RTN_MULTICAST && route->rtm_type != RTN_LOCAL && route->rtm_type != RTN_BROADCAST &&
+           route->rtm_type != RTN_ANYCAST;
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* privs: gives up what the daemon does not need once it runs.
- * In order: directories made and handed over (root may still), user and groups changed with the few capabilities kept, bounding set emptied, no-new-privileges,
- * system-call filter (privs_filter.c). Started by somebody who is not root, only what was given is kept, and a missing capability is no error here: what
- * needs it says so itself.
- * It leaves out chroot and namespaces (systemd's units do that better), and files that a user must be able to read: after the drop the daemon reads
- * configuration and keys again as its user.
- * Invariant: after success nothing can bring a capability back, in this process or a child of it.
- * Standards: capabilities(7), prctl(2) PR_SET_NO_NEW_PRIVS. */
+ * In order: directories made and handed over (root may still), user and groups changed with the few capabilities kept,
+ * bounding set emptied, no-new-privileges, system-call filter (privs_filter.c). Started by somebody who is not root,
+ * only what was given is kept, and a missing capability is no error here: what needs it says so itself. It leaves out
+ * chroot and namespaces (systemd's units do that better), and files that a user must be able to read: after the drop
+ * the daemon reads configuration and keys again as its user. Invariant: after success nothing can bring a capability
+ * back, in this process or a child of it. Standards: capabilities(7), prctl(2) PR_SET_NO_NEW_PRIVS. */
 #include "os/privs.h"
 
 #include <cap-ng.h>
@@ -37,7 +36,8 @@ static int target_find(const struct privs_settings *settings, struct target *out
     char buffer[16384];
 
     *out = (struct target){geteuid(), getegid()};
-    if (!settings->user || !settings->user[0]) return 0;
+    if (!settings->user || !settings->user[0])
+        return 0;
     if (getpwnam_r(settings->user, &entry, buffer, sizeof buffer, &found) != 0 || !found) {
         snprintf(why, why_size, "there is no user \"%s\"", settings->user);
         return -ENOENT;
@@ -46,24 +46,28 @@ static int target_find(const struct privs_settings *settings, struct target *out
     return 0;
 }
 
-/** Hand root's plain files in a directory over. Links and files with several names are left alone: the directory's owner may have put them there. */
+/** Hand root's plain files in a directory over. Links and files with several names are left alone: the directory's
+ * owner may have put them there. */
 static void files_hand_over(int directory, const struct target *target) {
     int copy = dup(directory);
     DIR *list = copy < 0 ? NULL : fdopendir(copy);
     const struct dirent *entry;
 
-    if (!list && copy >= 0) close(copy);
+    if (!list && copy >= 0)
+        close(copy);
     while (list && (entry = readdir(list))) {
         struct stat status;
         int fd = openat(directory, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
-        if (fd < 0) continue;
+        if (fd < 0)
+            continue;
         if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink == 1 && status.st_uid == 0 &&
             fchown(fd, target->uid, target->gid) < 0)
             log_warning("cannot hand %s to uid %u: %s", entry->d_name, target->uid, strerror(errno));
         close(fd);
     }
-    if (list) closedir(list);
+    if (list)
+        closedir(list);
 }
 
 /** Make a directory where it is missing, and hand it over. @return 0 or -errno */
@@ -71,13 +75,18 @@ static int directory_prepare(const char *path, mode_t mode, const struct target 
     struct stat status;
     int fd, rc = 0;
 
-    if (mkdir(path, mode) < 0 && errno != EEXIST) return -errno;
+    if (mkdir(path, mode) < 0 && errno != EEXIST)
+        return -errno;
     fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return -errno;
-    if (fstat(fd, &status) < 0) rc = -errno;
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &status) < 0)
+        rc = -errno;
     if (rc == 0 && geteuid() == 0) {
-        if ((status.st_uid != target->uid || status.st_gid != target->gid) && fchown(fd, target->uid, target->gid) < 0) rc = -errno;
-        if (rc == 0 && target->uid != 0) files_hand_over(fd, target);
+        if ((status.st_uid != target->uid || status.st_gid != target->gid) && fchown(fd, target->uid, target->gid) < 0)
+            rc = -errno;
+        if (rc == 0 && target->uid != 0)
+            files_hand_over(fd, target);
     }
     close(fd);
     return rc;
@@ -92,9 +101,11 @@ int privs_directories(const struct privs_settings *settings, char *why, size_t w
     int rc = target_find(settings, &target, why, why_size);
 
     for (size_t i = 0; rc == 0 && i < sizeof directories / sizeof *directories; i++) {
-        if (!directories[i].path) continue;
+        if (!directories[i].path)
+            continue;
         rc = directory_prepare(directories[i].path, directories[i].mode, &target);
-        if (rc) snprintf(why, why_size, "directory %s: %s", directories[i].path, strerror(-rc));
+        if (rc)
+            snprintf(why, why_size, "directory %s: %s", directories[i].path, strerror(-rc));
     }
     return rc;
 }
@@ -106,10 +117,12 @@ static void capabilities_select(const struct privs_settings *settings) {
     bool have[3];
 
     capng_get_caps_process();
-    for (size_t i = 0; i < count; i++) have[i] = capng_have_capability(CAPNG_PERMITTED, wanted[i]);
+    for (size_t i = 0; i < count; i++)
+        have[i] = capng_have_capability(CAPNG_PERMITTED, wanted[i]);
     capng_clear(CAPNG_SELECT_ALL);
     for (size_t i = 0; i < count; i++)
-        if (have[i]) capng_update(CAPNG_ADD, (capng_type_t)(CAPNG_EFFECTIVE | CAPNG_PERMITTED), wanted[i]);
+        if (have[i])
+            capng_update(CAPNG_ADD, (capng_type_t)(CAPNG_EFFECTIVE | CAPNG_PERMITTED), wanted[i]);
 }
 
 /** Change user and capabilities. @return 0; -EPERM */
@@ -120,10 +133,15 @@ static int identity_change(const struct privs_settings *settings, const struct t
     bounding = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
     capabilities_select(settings);
     if (geteuid() != target->uid) {
-        if (geteuid() != 0) return -EPERM;
-        return capng_change_id((int)target->uid, (int)target->gid, (capng_flags_t)(CAPNG_INIT_SUPP_GRP | CAPNG_CLEAR_BOUNDING)) ? -EPERM : 0;
+        if (geteuid() != 0)
+            return -EPERM;
+        return capng_change_id((int)target->uid, (int)target->gid,
+                               (capng_flags_t)(CAPNG_INIT_SUPP_GRP | CAPNG_CLEAR_BOUNDING))
+                   ? -EPERM
+                   : 0;
     }
-    if (bounding && capng_apply(CAPNG_SELECT_BOUNDS)) return -EPERM;
+    if (bounding && capng_apply(CAPNG_SELECT_BOUNDS))
+        return -EPERM;
     return capng_apply(CAPNG_SELECT_CAPS) ? -EPERM : 0;
 }
 
@@ -131,11 +149,14 @@ int privs_drop(const struct privs_settings *settings, char *why, size_t why_size
     struct target target;
     int rc = privs_directories(settings, why, why_size);
 
-    if (rc == 0) rc = target_find(settings, &target, why, why_size);
-    if (rc) return rc;
+    if (rc == 0)
+        rc = target_find(settings, &target, why, why_size);
+    if (rc)
+        return rc;
     rc = identity_change(settings, &target);
     if (rc) {
-        snprintf(why, why_size, "cannot become user %s with fewer capabilities: not permitted", settings->user && settings->user[0] ? settings->user : "(unchanged)");
+        snprintf(why, why_size, "cannot become user %s with fewer capabilities: not permitted",
+                 settings->user && settings->user[0] ? settings->user : "(unchanged)");
         return rc;
     }
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
@@ -144,6 +165,7 @@ int privs_drop(const struct privs_settings *settings, char *why, size_t why_size
         return rc;
     }
     rc = settings->seccomp ? privs_filter_install() : 0;
-    if (rc) snprintf(why, why_size, "cannot install the system-call filter: %s", strerror(-rc));
+    if (rc)
+        snprintf(why, why_size, "cannot install the system-call filter: %s", strerror(-rc));
     return rc;
 }

@@ -3,7 +3,8 @@
 #ifndef MPVPN_OS_PRIVS_INTERNAL_H
 #define MPVPN_OS_PRIVS_INTERNAL_H
 
-/** Install the system-call filter for this thread and those it starts. no-new-privileges must be set. @return 0 or -errno */
+/** Install the system-call filter for this thread and those it starts. no-new-privileges must be set. @return 0 or
+ * -errno */
 int privs_filter_install(void);
 
 #endif

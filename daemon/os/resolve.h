@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* resolve: host names to addresses in a helper thread (getaddrinfo blocks), one query at a time, answers handed to the loop. */
+/* resolve: host names to addresses in a helper thread (getaddrinfo blocks), one query at a time, answers handed to the
+ * loop. */
 #ifndef MPVPN_OS_RESOLVE_H
 #define MPVPN_OS_RESOLVE_H
 
@@ -19,7 +20,8 @@ typedef void resolve_answer_fn(void *context, int error, const struct ip_addr *a
 int resolve_new(struct loop *loop, struct resolve **out);
 /** Stop it; a query under way is abandoned. NULL is fine. */
 void resolve_free(struct resolve *resolve);
-/** Ask; on_answer is called in the loop, once. A numeric address is answered too, without the thread. @return 0; -EBUSY: one is under way */
+/** Ask; on_answer is called in the loop, once. A numeric address is answered too, without the thread. @return 0;
+ * -EBUSY: one is under way */
 int resolve_query(struct resolve *resolve, const char *host, resolve_answer_fn *on_answer, void *context);
 
 #endif

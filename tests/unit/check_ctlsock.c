@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* check_ctlsock: lines out of bytes however they arrive, answers to peers however they read, and who the peer is. The peer's end is a plain socket of the test,
- * worked while the loop turns by itself: each turn runs the test's next step. */
+/* check_ctlsock: lines out of bytes however they arrive, answers to peers however they read, and who the peer is. The
+ * peer's end is a plain socket of the test, worked while the loop turns by itself: each turn runs the test's next step.
+ */
 #include "os/ctlsock.h"
 
 #include <check.h>
@@ -41,7 +42,8 @@ static void on_line(void *context, struct ctlsock_client *client, const char *li
     (void)context;
     ck_assert_int_eq(line[length], 0);
     heard.line_count++;
-    if (length > heard.longest) heard.longest = length;
+    if (length > heard.longest)
+        heard.longest = length;
     if (length < 100) {
         strcat(heard.lines, line);
         strcat(heard.lines, "|");
@@ -122,7 +124,8 @@ static void say(int fd, const char *text) {
     ck_assert_int_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
 }
 
-/** Read what is there, the loop turning meanwhile, until nothing more comes. @param fd made non-blocking by the flag @return bytes; *eof when the end came */
+/** Read what is there, the loop turning meanwhile, until nothing more comes. @param fd made non-blocking by the flag
+ * @return bytes; *eof when the end came */
 static size_t hear(int fd, char *first, size_t first_size, bool *eof) {
     static char buffer[65536];
     size_t total = 0;
@@ -132,7 +135,8 @@ static size_t hear(int fd, char *first, size_t first_size, bool *eof) {
         ssize_t got = recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
 
         if (got > 0) {
-            if (total < first_size) memcpy(first + total, buffer, (size_t)got < first_size - total ? (size_t)got : first_size - total);
+            if (total < first_size)
+                memcpy(first + total, buffer, (size_t)got < first_size - total ? (size_t)got : first_size - total);
             total += (size_t)got;
             quiet = 0;
         } else if (got == 0) {
@@ -192,7 +196,8 @@ START_TEST(the_longest_line_passes_and_a_longer_one_is_discarded_whole) {
     for (size_t sent = 0; sent < 3 * LINE_LIMIT;) {
         ssize_t n = send(fd, text + sent, 3 * LINE_LIMIT - sent, MSG_DONTWAIT);
 
-        if (n > 0) sent += (size_t)n;
+        if (n > 0)
+            sent += (size_t)n;
         settle();
     }
     say(fd, "xxx\nshort\n");
@@ -331,12 +336,15 @@ START_TEST(too_many_connections_are_turned_away_and_room_is_made_again) {
     for (size_t i = 0; i < 260; i++) {
         fds[i] = peer_connect();
         ck_assert_int_ge(fds[i], 0);
-        if (i % 16 == 15) settle();
+        if (i % 16 == 15)
+            settle();
     }
     settle();
-    for (size_t i = 0; i < 260; i++) refused += recv(fds[i], &byte, 1, MSG_DONTWAIT) == 0;
+    for (size_t i = 0; i < 260; i++)
+        refused += recv(fds[i], &byte, 1, MSG_DONTWAIT) == 0;
     ck_assert_int_eq(refused, 4);
-    for (size_t i = 0; i < 260; i++) close(fds[i]);
+    for (size_t i = 0; i < 260; i++)
+        close(fds[i]);
     settle();
     ck_assert_uint_eq(heard.closed, 256);
     fds[0] = peer_connect();
@@ -367,10 +375,14 @@ static pid_t peer_as(gid_t primary, const gid_t *groups, size_t count) {
         char byte;
         int fd;
 
-        if (setgroups(count, groups) < 0 || setresgid(primary, primary, primary) < 0 || setresuid(12345, 12345, 12345) < 0) _exit(2);
+        if (setgroups(count, groups) < 0 || setresgid(primary, primary, primary) < 0 ||
+            setresuid(12345, 12345, 12345) < 0)
+            _exit(2);
         fd = peer_connect();
-        if (fd < 0) _exit(3);
-        if (write(fd, "x\n", 2) != 2) _exit(4);
+        if (fd < 0)
+            _exit(3);
+        if (write(fd, "x\n", 2) != 2)
+            _exit(4);
         _exit(read(fd, &byte, 1) == 0 ? 0 : 5);
     }
     return pid;
@@ -382,7 +394,8 @@ START_TEST(a_member_of_the_group_may_write_and_others_may_not) {
     int result;
     pid_t pid;
 
-    if (geteuid() != 0) return;
+    if (geteuid() != 0)
+        return;
     ctlsock_close(control);
     ck_assert_int_eq(chmod(directory, 0755), 0);
     ck_assert_msg(ctlsock_open(loop, path, "40002", &hooks, &control, why, sizeof why) == 0, "%s", why);
@@ -390,9 +403,11 @@ START_TEST(a_member_of_the_group_may_write_and_others_may_not) {
     ck_assert_uint_eq(status.st_gid, 40002);
     for (unsigned turn = 0; turn < 3; turn++) {
         heard.line_count = 0;
-        if (turn == 2) chmod(path, 0666); /* the kernel lets a stranger connect; our own check must not let him write */
+        if (turn == 2)
+            chmod(path, 0666); /* the kernel lets a stranger connect; our own check must not let him write */
         pid = turn == 0 ? peer_as(40002, NULL, 0) : turn == 1 ? peer_as(40000, many, 3) : peer_as(40000, NULL, 0);
-        for (unsigned i = 0; i < 200 && heard.line_count == 0; i++) settle();
+        for (unsigned i = 0; i < 200 && heard.line_count == 0; i++)
+            settle();
         ck_assert_uint_eq(heard.line_count, 1);
         ck_assert_uint_eq(heard.uid, 12345);
         ck_assert_int_eq(heard.may_write, turn < 2);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* check_privs: what is given up is gone, and what the running daemon needs still works. Every drop happens in a child made for it, whose exit status is the number of
- * the first thing that was not as it should be. */
+/* check_privs: what is given up is gone, and what the running daemon needs still works. Every drop happens in a child
+ * made for it, whose exit status is the number of the first thing that was not as it should be. */
 #include "os/privs.h"
 
 #include <check.h>
@@ -56,7 +56,8 @@ static int in_child(int (*what)(void)) {
     int result;
 
     ck_assert_int_ge(pid, 0);
-    if (pid == 0) _exit(what());
+    if (pid == 0)
+        _exit(what());
     ck_assert_int_eq(waitpid(pid, &result, 0), pid);
     ck_assert(WIFEXITED(result));
     return WEXITSTATUS(result);
@@ -69,8 +70,10 @@ static uint64_t status_field(const char *name, int base) {
     uint64_t value = UINT64_MAX;
 
     while (file && fgets(line, sizeof line, file))
-        if (strncmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ':') value = strtoull(line + strlen(name) + 1, NULL, base);
-    if (file) fclose(file);
+        if (strncmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ':')
+            value = strtoull(line + strlen(name) + 1, NULL, base);
+    if (file)
+        fclose(file);
     return value;
 }
 
@@ -86,8 +89,11 @@ static void notified_at(const char *name) {
     int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
 
     memcpy(address.sun_path, name, strlen(name));
-    if (name[0] == '@') address.sun_path[0] = '\0';
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name) + (name[0] == '/'))), 0);
+    if (name[0] == '@')
+        address.sun_path[0] = '\0';
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address,
+                          (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name) + (name[0] == '/'))),
+                     0);
     setenv("NOTIFY_SOCKET", name, 1);
     ck_assert_int_eq(privs_notify("STOPPING=1"), 0);
     ck_assert_int_eq(recv(fd, got, sizeof got - 1, MSG_DONTWAIT), 10);
@@ -136,13 +142,15 @@ static int daemon_serving(void) {
     char byte;
 
     close(control[1]);
-    if (privs_daemonize(pid_file, why, sizeof why)) return 7;
+    if (privs_daemonize(pid_file, why, sizeof why))
+        return 7;
     privs_ready();
     return read(control[0], &byte, 1) == 0 ? 0 : 8;
 }
 
 static int daemon_dying(void) {
-    if (privs_daemonize(pid_file, why, sizeof why)) return 7;
+    if (privs_daemonize(pid_file, why, sizeof why))
+        return 7;
     return 9;
 }
 
@@ -165,7 +173,8 @@ static bool pid_file_freed(void) {
     for (unsigned i = 0; i < 2000; i++) {
         int result = in_child(daemon_second);
 
-        if (result != 55) return true;
+        if (result != 55)
+            return true;
         usleep(1000);
     }
     return false;
@@ -217,7 +226,8 @@ END_TEST
 
 /** Settings of every test: become nobody. */
 static struct privs_settings to_nobody(void) {
-    return (struct privs_settings){.user = "nobody", .runtime_dir = runtime_dir, .state_dir = state_dir, .seccomp = true};
+    return (struct privs_settings){
+        .user = "nobody", .runtime_dir = runtime_dir, .state_dir = state_dir, .seccomp = true};
 }
 
 START_TEST(directories_are_made_and_only_plain_files_of_root_are_handed_over) {
@@ -261,12 +271,18 @@ static int drop_to_nobody(void) {
     const struct passwd *nobody = getpwnam("nobody");
 
     settings.seccomp = false;
-    if (privs_drop(&settings, why, sizeof why)) return 1;
-    if (getuid() != nobody->pw_uid || geteuid() != nobody->pw_uid || getegid() != nobody->pw_gid) return 2;
-    if (status_field("CapEff", 16) != NET_CAPABILITIES || status_field("CapPrm", 16) != NET_CAPABILITIES) return 3;
-    if (status_field("CapInh", 16) != 0 || status_field("CapBnd", 16) != 0 || status_field("CapAmb", 16) != 0) return 4;
-    if (status_field("NoNewPrivs", 10) != 1) return 5;
-    if (setuid(0) == 0 || seteuid(0) == 0) return 6;
+    if (privs_drop(&settings, why, sizeof why))
+        return 1;
+    if (getuid() != nobody->pw_uid || geteuid() != nobody->pw_uid || getegid() != nobody->pw_gid)
+        return 2;
+    if (status_field("CapEff", 16) != NET_CAPABILITIES || status_field("CapPrm", 16) != NET_CAPABILITIES)
+        return 3;
+    if (status_field("CapInh", 16) != 0 || status_field("CapBnd", 16) != 0 || status_field("CapAmb", 16) != 0)
+        return 4;
+    if (status_field("NoNewPrivs", 10) != 1)
+        return 5;
+    if (setuid(0) == 0 || seteuid(0) == 0)
+        return 6;
     return open("/etc/shadow", O_RDONLY) < 0 ? 0 : 7;
 }
 
@@ -278,12 +294,17 @@ END_TEST
 static int drop_without_user(void) {
     struct privs_settings settings = {.bind_low_ports = true};
 
-    if (privs_drop(&settings, why, sizeof why)) return 1;
-    if (getuid() != 0) return 2;
-    if (status_field("CapEff", 16) != (NET_CAPABILITIES | BIND_CAPABILITY)) return 3;
-    if (status_field("CapBnd", 16) != 0) return 4;
+    if (privs_drop(&settings, why, sizeof why))
+        return 1;
+    if (getuid() != 0)
+        return 2;
+    if (status_field("CapEff", 16) != (NET_CAPABILITIES | BIND_CAPABILITY))
+        return 3;
+    if (status_field("CapBnd", 16) != 0)
+        return 4;
     settings.bind_low_ports = false; /* and once more, with less: a reloading daemon would not, but it must hold */
-    if (privs_drop(&settings, why, sizeof why)) return 5;
+    if (privs_drop(&settings, why, sizeof why))
+        return 5;
     return status_field("CapPrm", 16) == NET_CAPABILITIES ? 0 : 6;
 }
 
@@ -295,10 +316,13 @@ END_TEST
 static int drop_as_stranger(void) {
     struct privs_settings settings = {.user = "nobody"};
 
-    if (setresgid(12345, 12345, 12345) < 0 || setresuid(12345, 12345, 12345) < 0) return 1;
-    if (privs_drop(&settings, why, sizeof why) != -EPERM) return 2;
+    if (setresgid(12345, 12345, 12345) < 0 || setresuid(12345, 12345, 12345) < 0)
+        return 1;
+    if (privs_drop(&settings, why, sizeof why) != -EPERM)
+        return 2;
     settings.user = NULL;
-    if (privs_drop(&settings, why, sizeof why)) return 3;
+    if (privs_drop(&settings, why, sizeof why))
+        return 3;
     return status_field("CapPrm", 16) == 0 && status_field("NoNewPrivs", 10) == 1 ? 0 : 4;
 }
 
@@ -318,13 +342,20 @@ static int filtered(void) {
 static int what_is_forbidden(void) {
     char *const arguments[] = {(char *)"true", NULL};
 
-    if (filtered()) return 1;
-    if (fork() >= 0 || errno != EPERM) return 2;
-    if (execv("/bin/true", arguments) == 0 || errno != EPERM) return 3;
-    if (socket(AF_PACKET, SOCK_RAW, 0) >= 0 || errno != EPERM) return 4;
-    if (unshare(CLONE_NEWNET) == 0 || errno != EPERM) return 5;
-    if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0 || errno != EPERM) return 6;
-    if (chmod(runtime_dir, 0777) == 0 || errno != EPERM) return 7;
+    if (filtered())
+        return 1;
+    if (fork() >= 0 || errno != EPERM)
+        return 2;
+    if (execv("/bin/true", arguments) == 0 || errno != EPERM)
+        return 3;
+    if (socket(AF_PACKET, SOCK_RAW, 0) >= 0 || errno != EPERM)
+        return 4;
+    if (unshare(CLONE_NEWNET) == 0 || errno != EPERM)
+        return 5;
+    if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0 || errno != EPERM)
+        return 6;
+    if (chmod(runtime_dir, 0777) == 0 || errno != EPERM)
+        return 7;
     return kill(getppid(), SIGUSR1) < 0 && errno == EPERM ? 0 : 8;
 }
 
@@ -366,9 +397,12 @@ static int work_files(void) {
     snprintf(from, sizeof from, "%s/users.new", state_dir);
     snprintf(to, sizeof to, "%s/users", state_dir);
     fd = open(from, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
-    if (fd < 0 || write(fd, "hello", 5) != 5 || fchmod(fd, 0640) < 0 || fsync(fd) < 0 || close(fd) < 0 || rename(from, to) < 0) return 20;
+    if (fd < 0 || write(fd, "hello", 5) != 5 || fchmod(fd, 0640) < 0 || fsync(fd) < 0 || close(fd) < 0 ||
+        rename(from, to) < 0)
+        return 20;
     fd = open(to, O_RDONLY);
-    if (fd < 0 || read(fd, text, sizeof text) != 5 || close(fd) < 0 || unlink(to) < 0) return 21;
+    if (fd < 0 || read(fd, text, sizeof text) != 5 || close(fd) < 0 || unlink(to) < 0)
+        return 21;
     return 0;
 }
 
@@ -377,9 +411,12 @@ static int work_sockets(void) {
     struct sockaddr_in any = {.sin_family = AF_INET};
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), size = 8 * 1024 * 1024;
 
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 2) < 0) return 30;
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0) return 31;
-    if (bind(fd, (struct sockaddr *)&any, sizeof any) < 0) return 32;
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 2) < 0)
+        return 30;
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
+        return 31;
+    if (bind(fd, (struct sockaddr *)&any, sizeof any) < 0)
+        return 32;
     close(fd);
     return 0;
 }
@@ -399,18 +436,29 @@ static int what_is_needed(void) {
 
     snprintf(journal, sizeof journal, "%s/test.journal", runtime_dir);
     snprintf(path, sizeof path, "%s/test.sock", runtime_dir);
-    if (unshare(CLONE_NEWNET) < 0 || privs_directories(&settings, why, sizeof why) || loop_new(&hooks, &loop, why, sizeof why)) return 1;
-    if (netlink_open(loop, NULL, journal, &netlink, why, sizeof why)) return 2;
-    if (ctlsock_open(loop, path, NULL, &control_hooks, &socket, why, sizeof why)) return 3;
-    if (filtered()) return 10;
+    if (unshare(CLONE_NEWNET) < 0 || privs_directories(&settings, why, sizeof why) ||
+        loop_new(&hooks, &loop, why, sizeof why))
+        return 1;
+    if (netlink_open(loop, NULL, journal, &netlink, why, sizeof why))
+        return 2;
+    if (ctlsock_open(loop, path, NULL, &control_hooks, &socket, why, sizeof why))
+        return 3;
+    if (filtered())
+        return 10;
     rc = work_files();
-    if (rc == 0) rc = work_sockets();
-    if (rc) return rc;
-    if (netlink_link(netlink, "lo", &lo) || netlink_device_up(netlink, lo.ifindex, 65535)) return 4;
-    if (netlink_address(netlink, lo.ifindex, &own, true)) return 5;
+    if (rc == 0)
+        rc = work_sockets();
+    if (rc)
+        return rc;
+    if (netlink_link(netlink, "lo", &lo) || netlink_device_up(netlink, lo.ifindex, 65535))
+        return 4;
+    if (netlink_address(netlink, lo.ifindex, &own, true))
+        return 5;
     netlink_undo_all(netlink);
-    if (resolve_new(loop, &resolve) || resolve_query(resolve, "localhost", on_answer, &answered)) return 7;
-    if (loop_run(loop) || !answered) return 8;
+    if (resolve_new(loop, &resolve) || resolve_query(resolve, "localhost", on_answer, &answered))
+        return 7;
+    if (loop_run(loop) || !answered)
+        return 8;
     resolve_free(resolve);
     ctlsock_close(socket);
     netlink_close(netlink);
@@ -422,6 +470,12 @@ START_TEST(what_the_daemon_does_goes_on_behind_the_filter) {
     ck_assert_int_eq(in_child(what_is_needed), 0);
 }
 END_TEST
+
+static bool under_valgrind(void) {
+    const char *preload = getenv("LD_PRELOAD");
+
+    return preload && strstr(preload, "vgpreload");
+}
 
 int main(void) {
     Suite *suite = suite_create("privs");
@@ -446,8 +500,10 @@ int main(void) {
     tcase_add_test(root, another_user_keeps_only_the_network_capabilities);
     tcase_add_test(root, root_without_a_user_to_become_keeps_only_the_network_capabilities);
     tcase_add_test(root, who_is_not_root_stays_who_he_is);
-    tcase_add_test(root, programs_processes_and_odd_sockets_are_forbidden);
-    tcase_add_test(root, what_the_daemon_does_goes_on_behind_the_filter);
+    if (!under_valgrind()) { /* which the filter would bind, too */
+        tcase_add_test(root, programs_processes_and_odd_sockets_are_forbidden);
+        tcase_add_test(root, what_the_daemon_does_goes_on_behind_the_filter);
+    }
     /* Without root there is nothing to drop; suite and test case must still be owned by somebody. */
     if (geteuid() == 0)
         suite_add_tcase(suite, root);
