@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* answer: what a request deserves, before its owner is asked, and the words of a refusal both ways. Pure functions; only
- * connect_ip uses it. */
+/* answer: what a request deserves, before its owner is asked, and the words of a refusal both ways. Pure functions;
+ * only connect_ip uses it. */
 #ifndef MPVPN_MASQUE_ANSWER_H
 #define MPVPN_MASQUE_ANSWER_H
 
 #include "masque/connect_ip.h"
 
-#define ANSWER_REASON_MAX 161u                      /**< bytes, with NUL: longest reason */
+#define ANSWER_REASON_MAX 161u                          /**< bytes, with NUL: longest reason */
 #define ANSWER_STATUS_MAX (2 * ANSWER_REASON_MAX + 64u) /**< bytes, with NUL: longest Proxy-Status value */
 
 /** A verdict on a request's form. */
@@ -22,7 +22,8 @@ struct answer answer_judge(const char *uri_template, const struct h3_message *re
 const char *answer_fault(const struct h3_message *response);
 /** A Proxy-Status value (RFC 9209) with this reason as its details. @param out ANSWER_STATUS_MAX bytes */
 void answer_print_proxy_status(const char *reason, char *out);
-/** The reason of a refusal: the Proxy-Status details if there are any, else the status in words. @param out ANSWER_REASON_MAX bytes */
+/** The reason of a refusal: the Proxy-Status details if there are any, else the status in words. @param out
+ * ANSWER_REASON_MAX bytes */
 void answer_reason(const struct h3_message *response, char *out);
 
 #endif

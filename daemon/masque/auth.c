@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* auth: who may open sessions.
  *
- * How it works: the users are values on the heap, in an array ordered by name; a name is found by bisection. A token is looked
- * for by its hash in every user in turn, each compared in constant time, so that the time taken tells nothing about how near a
- * guess came.
- * What it leaves out: files (the configuration hands users in), limits of sessions, rate limits.
- * Invariants: no token is ever stored or printed; names and token hashes are unique.
- * Standards: RFC 6750 section 2.1 (Bearer), RFC 9110 section 11.1 (scheme names ignore case), RFC 4648 section 5 (base64url). */
+ * How it works: the users are values on the heap, in an array ordered by name; a name is found by bisection. A token is
+ * looked for by its hash in every user in turn, each compared in constant time, so that the time taken tells nothing
+ * about how near a guess came. What it leaves out: files (the configuration hands users in), limits of sessions, rate
+ * limits. Invariants: no token is ever stored or printed; names and token hashes are unique. Standards: RFC 6750
+ * section 2.1 (Bearer), RFC 9110 section 11.1 (scheme names ignore case), RFC 4648 section 5 (base64url). */
 #include "masque/auth.h"
 
 #include <errno.h>
@@ -38,8 +37,10 @@ static void user_free(struct auth_user *user) {
 }
 
 void auth_free(struct auth *auth) {
-    if (auth == NULL) return;
-    for (size_t i = 0; i < auth->count; i++) user_free(auth->users[i]);
+    if (auth == NULL)
+        return;
+    for (size_t i = 0; i < auth->count; i++)
+        user_free(auth->users[i]);
     free(auth->users);
     free(auth);
 }
@@ -71,7 +72,8 @@ static bool name_is_at(const struct auth *auth, size_t place, const char *name) 
 /** Whether two hashes are equal, in a time that does not depend on where they differ. */
 static bool hash_equal(const uint8_t a[32], const uint8_t b[32]) {
     uint8_t difference = 0;
-    for (size_t i = 0; i < 32; i++) difference |= (uint8_t)(a[i] ^ b[i]);
+    for (size_t i = 0; i < 32; i++)
+        difference |= (uint8_t)(a[i] ^ b[i]);
     return difference == 0;
 }
 
@@ -80,25 +82,31 @@ static const struct auth_user *hash_find(const struct auth *auth, const uint8_t 
     const struct auth_user *found = NULL;
     for (size_t i = 0; i < auth->count; i++) {
         const struct auth_user *user = auth->users[i];
-        if (user->has_token && hash_equal(user->token_hash, hash)) found = user;
+        if (user->has_token && hash_equal(user->token_hash, hash))
+            found = user;
     }
     return found;
 }
 
 int auth_add(struct auth *auth, const struct auth_user *user) {
-    if (memchr(user->name, '\0', sizeof(user->name)) == NULL || !auth_name_is_valid(user->name)) return -EINVAL;
+    if (memchr(user->name, '\0', sizeof(user->name)) == NULL || !auth_name_is_valid(user->name))
+        return -EINVAL;
     size_t place = name_place(auth, user->name);
-    if (name_is_at(auth, place, user->name)) return -EEXIST;
-    if (user->has_token && hash_find(auth, user->token_hash) != NULL) return -EEXIST;
+    if (name_is_at(auth, place, user->name))
+        return -EEXIST;
+    if (user->has_token && hash_find(auth, user->token_hash) != NULL)
+        return -EEXIST;
     if (auth->count == auth->room) {
         size_t room = auth->room > 0 ? auth->room * 2 : 16;
         struct auth_user **users = realloc(auth->users, room * sizeof(struct auth_user *));
-        if (users == NULL) return -ENOMEM;
+        if (users == NULL)
+            return -ENOMEM;
         auth->users = users;
         auth->room = room;
     }
     struct auth_user *copy = malloc(sizeof(*copy));
-    if (copy == NULL) return -ENOMEM;
+    if (copy == NULL)
+        return -ENOMEM;
     *copy = *user;
     memmove(auth->users + place + 1, auth->users + place, (auth->count - place) * sizeof(struct auth_user *));
     auth->users[place] = copy;
@@ -108,7 +116,8 @@ int auth_add(struct auth *auth, const struct auth_user *user) {
 
 int auth_remove(struct auth *auth, const char *name) {
     size_t place = name_place(auth, name);
-    if (!name_is_at(auth, place, name)) return -ENOENT;
+    if (!name_is_at(auth, place, name))
+        return -ENOENT;
     user_free(auth->users[place]);
     auth->count--;
     memmove(auth->users + place, auth->users + place + 1, (auth->count - place) * sizeof(struct auth_user *));
@@ -131,11 +140,13 @@ const struct auth_user *auth_at(const struct auth *auth, size_t index) {
 /** The token in an Authorization field value. @return its first byte, or NULL: no well-formed Bearer value */
 static const char *bearer_token(const char *authorization, size_t *length) {
     static const char scheme[] = "bearer ";
-    if (strncasecmp(authorization, scheme, sizeof(scheme) - 1) != 0) return NULL;
+    if (strncasecmp(authorization, scheme, sizeof(scheme) - 1) != 0)
+        return NULL;
     const char *token = authorization + strspn(authorization + sizeof(scheme) - 1, " ") + sizeof(scheme) - 1;
     size_t body = strspn(token, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/");
     size_t padded = body + strspn(token + body, "=");
-    if (body == 0 || padded > TOKEN_TEXT_MAX || token[padded] != '\0') return NULL;
+    if (body == 0 || padded > TOKEN_TEXT_MAX || token[padded] != '\0')
+        return NULL;
     *length = padded;
     return token;
 }
@@ -143,11 +154,13 @@ static const char *bearer_token(const char *authorization, size_t *length) {
 int auth_check(const struct auth *auth, const char *authorization, const struct auth_user **out) {
     size_t length;
     const char *token = authorization != NULL ? bearer_token(authorization, &length) : NULL;
-    if (token == NULL) return -EPERM;
+    if (token == NULL)
+        return -EPERM;
     uint8_t hash[32];
     tls_sha256(token, length, hash);
     const struct auth_user *user = hash_find(auth, hash);
-    if (user == NULL) return -EPERM;
+    if (user == NULL)
+        return -EPERM;
     *out = user;
     return user->disabled ? -EACCES : 0;
 }
@@ -169,24 +182,29 @@ void auth_make_token(char *token, uint8_t hash[32]) {
 }
 
 static int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 int auth_parse_hash(const char *text, uint8_t hash[32]) {
     static const char prefix[] = "sha256:";
     uint8_t result[32];
-    if (strncmp(text, prefix, sizeof(prefix) - 1) != 0) return -EINVAL;
+    if (strncmp(text, prefix, sizeof(prefix) - 1) != 0)
+        return -EINVAL;
     text += sizeof(prefix) - 1;
     for (size_t i = 0; i < 32; i++) {
         int high = hex_digit(text[0]);
         int low = high < 0 ? -1 : hex_digit(text[1]);
-        if (low < 0) return -EINVAL;
+        if (low < 0)
+            return -EINVAL;
         result[i] = (uint8_t)(high << 4 | low);
         text += 2;
     }
-    if (*text != '\0') return -EINVAL;
+    if (*text != '\0')
+        return -EINVAL;
     memcpy(hash, result, sizeof(result));
     return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* auth: users and bearer tokens (RFC 6750). Only SHA-256 hashes of tokens are kept; a token is 32 random bytes in base64url, so a fast hash is enough. Compared in constant time. */
+/* auth: users and bearer tokens (RFC 6750). Only SHA-256 hashes of tokens are kept; a token is 32 random bytes in
+ * base64url, so a fast hash is enough. Compared in constant time. */
 #ifndef MPVPN_MASQUE_AUTH_H
 #define MPVPN_MASQUE_AUTH_H
 
@@ -9,16 +10,16 @@
 
 #include "common/addr.h"
 
-#define AUTH_NAME_MAX 64u   /**< bytes of a user's name, with NUL: [A-Za-z0-9._-] */
-#define AUTH_TOKEN_MAX 48u  /**< bytes of a token made by auth_make_token, with NUL */
+#define AUTH_NAME_MAX 64u  /**< bytes of a user's name, with NUL: [A-Za-z0-9._-] */
+#define AUTH_TOKEN_MAX 48u /**< bytes of a token made by auth_make_token, with NUL */
 
 /** One user. */
 struct auth_user {
-    char name[AUTH_NAME_MAX];   /**< name */
-    bool has_token;             /**< token_hash is set */
-    uint8_t token_hash[32];     /**< SHA-256 of the token */
-    struct ip_addr address[2];  /**< fixed addresses (IPv4, IPv6); version 0: none */
-    bool disabled;              /**< may not open sessions */
+    char name[AUTH_NAME_MAX];  /**< name */
+    bool has_token;            /**< token_hash is set */
+    uint8_t token_hash[32];    /**< SHA-256 of the token */
+    struct ip_addr address[2]; /**< fixed addresses (IPv4, IPv6); version 0: none */
+    bool disabled;             /**< may not open sessions */
 };
 
 struct auth;

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* connect_ip: one CONNECT-IP tunnel on one connection.
  *
- * How it works: a small state machine over h3. The client keeps its request until the server's SETTINGS say that it can be made;
- * the server judges every request by its form, asks its owner about those that are CONNECT-IP, and answers the others itself.
- * While the tunnel is open, body bytes of its stream go through the capsule decoder and QUIC DATAGRAMs straight to the owner: a
- * comparison of the stream ID, a look at the context ID. Datagrams that overtook their request wait in a block that exists only
- * then.
- * What it leaves out: which addresses and routes (the owner's), what a datagram means, more than one tunnel on a connection.
- * Invariants: the owner hears exactly one of on_refused and on_closed for each request it made or accepted, unless it ended the
- * tunnel itself; nothing of the peer's is handed over unless the state is STATE_OPEN.
- * Standards: RFC 9484, RFC 9297, RFC 9220. */
+ * How it works: a small state machine over h3. The client keeps its request until the server's SETTINGS say that it can
+ * be made; the server judges every request by its form, asks its owner about those that are CONNECT-IP, and answers the
+ * others itself. While the tunnel is open, body bytes of its stream go through the capsule decoder and QUIC DATAGRAMs
+ * straight to the owner: a comparison of the stream ID, a look at the context ID. Datagrams that overtook their request
+ * wait in a block that exists only then. What it leaves out: which addresses and routes (the owner's), what a datagram
+ * means, more than one tunnel on a connection. Invariants: the owner hears exactly one of on_refused and on_closed for
+ * each request it made or accepted, unless it ended the tunnel itself; nothing of the peer's is handed over unless the
+ * state is STATE_OPEN. Standards: RFC 9484, RFC 9297, RFC 9220. */
 #include "masque/connect_ip.h"
 
 #include <errno.h>
@@ -18,12 +17,11 @@
 #include <string.h>
 
 #include "masque/answer.h"
+#include "masque/held.h"
 
-#define HELD_MAX 64u                   /* datagrams that wait for their request */
-#define HELD_TIME (100ull * 1000000)   /* ns: how long */
-#define PATH_BYTES_MAX 1024u           /* bytes, with NUL: longest expanded path */
-#define OWN_FIELDS 2u                  /* fields that this file adds to a request */
-#define CONTEXTS_MAX 64u               /* context IDs that can be registered are below this */
+#define PATH_BYTES_MAX 1024u /* bytes, with NUL: longest expanded path */
+#define OWN_FIELDS 2u        /* fields that this file adds to a request */
+#define CONTEXTS_MAX 64u     /* context IDs that can be registered are below this */
 #define ADDRESSES_BYTES_MAX (16u + CAPSULE_ADDRESSES_MAX * 26u)
 #define ROUTES_BYTES_MAX (16u + CAPSULE_ROUTES_MAX * 34u)
 
@@ -38,52 +36,44 @@ enum state {
 
 /** A request being kept. All owned. */
 struct request {
-    char path[PATH_BYTES_MAX];               /**< expanded */
-    char *authority;                         /**< :authority */
-    char *authorization;                     /**< secret; NULL: none */
-    struct h3_field fields[H3_FIELDS_MAX];   /**< our own and the owner's; names and values owned from own_count on */
-    size_t field_count;                      /**< how many */
-    size_t own_count;                        /**< the first of them, which borrow */
-};
-
-/** A datagram that waits for its request. */
-struct held {
-    int64_t stream_id;              /**< whose it is */
-    uint64_t since;                 /**< when it came */
-    size_t length;                  /**< bytes of payload */
-    uint8_t payload[CONN_UDP_MAX];  /**< context ID and so on */
+    char path[PATH_BYTES_MAX];             /**< expanded */
+    char *authority;                       /**< :authority */
+    char *authorization;                   /**< secret; NULL: none */
+    struct h3_field fields[H3_FIELDS_MAX]; /**< our own and the owner's; names and values owned from own_count on */
+    size_t field_count;                    /**< how many */
+    size_t own_count;                      /**< the first of them, which borrow */
 };
 
 struct connect_ip {
-    bool server;                     /**< which end */
-    bool started;                    /**< connect_ip_start() was called */
-    bool settings_known;             /**< the peer's SETTINGS came */
-    bool extended_connect;           /**< they allow extended CONNECT */
-    enum state state;                /**< see there */
-    struct h3 *h3;                   /**< owned */
-    const char *uri_template;        /**< borrowed */
-    const struct connect_ip_hooks *hooks; /**< borrowed */
-    void *context;                   /**< handed to the hooks */
-    int64_t stream_id;               /**< the tunnel's request stream */
-    int64_t newest_stream;           /**< server: highest request stream seen; -1: none */
-    uint8_t prefix[8];               /**< quarter stream ID, encoded */
-    size_t prefix_length;            /**< bytes */
-    uint64_t contexts;               /**< registered context IDs, one bit each */
-    struct capsule_decoder *decoder; /**< of the tunnel's stream */
-    struct request *request;         /**< STATE_WAITING: what to ask; else NULL */
-    struct held *held;               /**< ring of HELD_MAX; NULL: none are held */
-    size_t held_first;               /**< oldest */
-    size_t held_count;               /**< how many */
+    bool server;                             /**< which end */
+    bool started;                            /**< connect_ip_start() was called */
+    bool settings_known;                     /**< the peer's SETTINGS came */
+    bool extended_connect;                   /**< they allow extended CONNECT */
+    enum state state;                        /**< see there */
+    struct h3 *h3;                           /**< owned */
+    const char *uri_template;                /**< borrowed */
+    const struct connect_ip_hooks *hooks;    /**< borrowed */
+    void *context;                           /**< handed to the hooks */
+    int64_t stream_id;                       /**< the tunnel's request stream */
+    int64_t newest_stream;                   /**< server: highest request stream seen; -1: none */
+    uint8_t prefix[8];                       /**< quarter stream ID, encoded */
+    size_t prefix_length;                    /**< bytes */
+    uint64_t contexts;                       /**< registered context IDs, one bit each */
+    struct capsule_decoder *decoder;         /**< of the tunnel's stream */
+    struct request *request;                 /**< STATE_WAITING: what to ask; else NULL */
+    struct held held;                        /**< datagrams that wait for their request */
     struct connect_ip_statistics statistics; /**< counters */
 };
 
 static char *wipe(char *secret) {
-    if (secret != NULL) memset(secret, 0, strlen(secret));
+    if (secret != NULL)
+        memset(secret, 0, strlen(secret));
     return secret;
 }
 
 static void request_free(struct request *request) {
-    if (request == NULL) return;
+    if (request == NULL)
+        return;
     for (size_t i = request->own_count; i < request->field_count; i++) {
         free((void *)(uintptr_t)request->fields[i].name);
         free((void *)(uintptr_t)request->fields[i].value);
@@ -116,31 +106,36 @@ static void deliver(struct connect_ip *ip, const uint8_t *payload, size_t length
 
 static uint64_t on_address_assign(void *context, const struct capsule_address *addresses, size_t count) {
     struct connect_ip *ip = context;
-    if (ip->state == STATE_OPEN) ip->hooks->on_addresses(ip->context, addresses, count);
+    if (ip->state == STATE_OPEN)
+        ip->hooks->on_addresses(ip->context, addresses, count);
     return 0;
 }
 
 static uint64_t on_address_request(void *context, const struct capsule_address *addresses, size_t count) {
     struct connect_ip *ip = context;
-    if (ip->state == STATE_OPEN) ip->hooks->on_address_request(ip->context, addresses, count);
+    if (ip->state == STATE_OPEN)
+        ip->hooks->on_address_request(ip->context, addresses, count);
     return 0;
 }
 
 static uint64_t on_routes(void *context, const struct ip_range *ranges, size_t count) {
     struct connect_ip *ip = context;
-    if (ip->state == STATE_OPEN) ip->hooks->on_routes(ip->context, ranges, count);
+    if (ip->state == STATE_OPEN)
+        ip->hooks->on_routes(ip->context, ranges, count);
     return 0;
 }
 
 static uint64_t on_datagram_capsule(void *context, const uint8_t *payload, size_t length) {
     struct connect_ip *ip = context;
-    if (ip->state == STATE_OPEN) deliver(ip, payload, length);
+    if (ip->state == STATE_OPEN)
+        deliver(ip, payload, length);
     return 0;
 }
 
 static uint64_t on_unknown_capsule(void *context, uint64_t type, const uint8_t *value, size_t length) {
     struct connect_ip *ip = context;
-    if (ip->state == STATE_OPEN && ip->hooks->on_capsule != NULL) ip->hooks->on_capsule(ip->context, type, value, length);
+    if (ip->state == STATE_OPEN && ip->hooks->on_capsule != NULL)
+        ip->hooks->on_capsule(ip->context, type, value, length);
     return 0;
 }
 
@@ -152,47 +147,22 @@ static const struct capsule_hooks capsule_hooks = {
     .on_unknown = on_unknown_capsule,
 };
 
-static void held_clear(struct connect_ip *ip) {
-    free(ip->held);
-    ip->held = NULL;
-    ip->held_first = ip->held_count = 0;
-}
-
 /** Whether the request of this stream may still come or be answered. */
 static bool may_come(const struct connect_ip *ip, int64_t stream_id) {
-    if (ip->server) return ip->state == STATE_IDLE && stream_id > ip->newest_stream;
+    if (ip->server)
+        return ip->state == STATE_IDLE && stream_id > ip->newest_stream;
     return ip->state == STATE_ASKED && stream_id == ip->stream_id;
 }
 
-/** Keep a datagram that came before its request. */
-static void hold(struct connect_ip *ip, int64_t stream_id, const uint8_t *payload, size_t length, uint64_t now) {
-    if (ip->held == NULL) ip->held = malloc(HELD_MAX * sizeof(*ip->held));
-    if (ip->held == NULL || ip->held_count == HELD_MAX || length > CONN_UDP_MAX) {
-        ip->statistics.unknown_stream++;
-        return;
-    }
-    struct held *held = &ip->held[(ip->held_first + ip->held_count++) % HELD_MAX];
-    held->stream_id = stream_id;
-    held->since = now;
-    held->length = length;
-    memcpy(held->payload, payload, length);
-}
-
 /** The tunnel has opened: hand over what waited for it. */
-static void held_release(struct connect_ip *ip) {
-    struct held *ring = ip->held;
-    size_t first = ip->held_first, count = ip->held_count;
-    ip->held = NULL;
-    held_clear(ip);
-    for (size_t i = 0; i < count; i++) {
-        const struct held *held = &ring[(first + i) % HELD_MAX];
-        if (held->stream_id == ip->stream_id && ip->state == STATE_OPEN) {
-            deliver(ip, held->payload, held->length);
+static void release_held(struct connect_ip *ip) {
+    for (const struct held_datagram *datagram; (datagram = held_oldest(&ip->held)) != NULL; held_drop(&ip->held)) {
+        if (datagram->stream_id == ip->stream_id && ip->state == STATE_OPEN) {
+            deliver(ip, datagram->payload, datagram->length);
         } else {
             ip->statistics.unknown_stream++;
         }
     }
-    free(ring);
 }
 
 /** Both ends agreed. */
@@ -201,27 +171,32 @@ static void tunnel_opened(struct connect_ip *ip, int64_t stream_id, const struct
     ip->stream_id = stream_id;
     ip->prefix_length = h3_datagram_prefix(stream_id, ip->prefix);
     ip->hooks->on_open(ip->context, response);
-    held_release(ip);
+    release_held(ip);
 }
 
 /** Refuse a request, or answer one that is not for us. */
-static void send_refusal(struct connect_ip *ip, int64_t stream_id, const struct h3_message *request, const struct answer *answer,
-                         const struct connect_ip_answer *owners) {
+static void send_refusal(struct connect_ip *ip, int64_t stream_id, const struct h3_message *request,
+                         const struct answer *answer, const struct connect_ip_answer *owners) {
     struct h3_field fields[H3_FIELDS_MAX];
     char proxy_status[ANSWER_STATUS_MAX], body[ANSWER_REASON_MAX + 1];
     size_t count = 0;
     bool connect = request->method != NULL && strcmp(request->method, "CONNECT") == 0;
     bool head = request->method != NULL && strcmp(request->method, "HEAD") == 0;
     const char *reason = answer->reason != NULL ? answer->reason : "refused";
-    fields[count++] = (struct h3_field){.name = "content-type", .value = "text/plain", .value_length = strlen("text/plain")};
-    if (answer->allow) fields[count++] = (struct h3_field){.name = "allow", .value = "CONNECT", .value_length = strlen("CONNECT")};
+    fields[count++] =
+        (struct h3_field){.name = "content-type", .value = "text/plain", .value_length = strlen("text/plain")};
+    if (answer->allow)
+        fields[count++] = (struct h3_field){.name = "allow", .value = "CONNECT", .value_length = strlen("CONNECT")};
     if (connect) {
         answer_print_proxy_status(reason, proxy_status);
-        fields[count++] = (struct h3_field){.name = "proxy-status", .value = proxy_status, .value_length = strlen(proxy_status)};
+        fields[count++] =
+            (struct h3_field){.name = "proxy-status", .value = proxy_status, .value_length = strlen(proxy_status)};
     }
-    for (size_t i = 0; owners != NULL && i < owners->field_count && count < H3_FIELDS_MAX - 1; i++) fields[count++] = owners->fields[i];
+    for (size_t i = 0; owners != NULL && i < owners->field_count && count < H3_FIELDS_MAX - 1; i++)
+        fields[count++] = owners->fields[i];
     struct h3_message response = {.status = answer->status, .fields = fields, .field_count = count};
-    if (h3_respond(ip->h3, stream_id, &response, head) != 0 || head) return;
+    if (h3_respond(ip->h3, stream_id, &response, head) != 0 || head)
+        return;
     int length = snprintf(body, sizeof(body), "%.*s\n", (int)ANSWER_REASON_MAX - 1, reason);
     h3_write(ip->h3, stream_id, (const uint8_t *)body, (size_t)length);
     h3_finish(ip->h3, stream_id);
@@ -231,9 +206,11 @@ static void send_refusal(struct connect_ip *ip, int64_t stream_id, const struct 
 static bool send_acceptance(struct connect_ip *ip, int64_t stream_id, const struct connect_ip_answer *answer) {
     struct h3_field fields[H3_FIELDS_MAX] = {{.name = "capsule-protocol", .value = "?1", .value_length = 2}};
     size_t count = 1;
-    for (size_t i = 0; i < answer->field_count && count < H3_FIELDS_MAX - 1; i++) fields[count++] = answer->fields[i];
+    for (size_t i = 0; i < answer->field_count && count < H3_FIELDS_MAX - 1; i++)
+        fields[count++] = answer->fields[i];
     struct h3_message response = {.status = 200, .fields = fields, .field_count = count};
-    if (h3_respond(ip->h3, stream_id, &response, false) != 0) return false;
+    if (h3_respond(ip->h3, stream_id, &response, false) != 0)
+        return false;
     tunnel_opened(ip, stream_id, &response);
     return true;
 }
@@ -243,7 +220,8 @@ static void on_request(void *context, int64_t stream_id, const struct h3_message
     struct connect_ip *ip = context;
     struct connect_ip_request request = {.message = message, .authority = message->authority};
     struct connect_ip_answer owners = {.status = 503};
-    if (stream_id > ip->newest_stream) ip->newest_stream = stream_id;
+    if (stream_id > ip->newest_stream)
+        ip->newest_stream = stream_id;
     struct answer answer = answer_judge(ip->uri_template, message, &request.scope);
     if (answer.status == 0 && ip->state != STATE_IDLE) {
         answer = (struct answer){.status = 429, .reason = "there is one tunnel for each connection"};
@@ -252,9 +230,11 @@ static void on_request(void *context, int64_t stream_id, const struct h3_message
         const struct h3_field *authorization = h3_message_field(message, "authorization", NULL);
         request.authorization = authorization != NULL ? authorization->value : NULL;
         ip->hooks->on_request(ip->context, &request, &owners);
-        if (owners.status == 200 && send_acceptance(ip, stream_id, &owners)) return;
+        if (owners.status == 200 && send_acceptance(ip, stream_id, &owners))
+            return;
         bool refused = owners.status >= 300 && owners.status <= 599;
-        answer = (struct answer){.status = refused ? owners.status : 500, .reason = refused ? owners.reason : "internal error"};
+        answer = (struct answer){.status = refused ? owners.status : 500,
+                                 .reason = refused ? owners.reason : "internal error"};
     }
     send_refusal(ip, stream_id, message, &answer, answer.status == owners.status ? &owners : NULL);
 }
@@ -263,7 +243,8 @@ static void on_request(void *context, int64_t stream_id, const struct h3_message
 static void on_response(void *context, int64_t stream_id, const struct h3_message *response) {
     struct connect_ip *ip = context;
     char reason[ANSWER_REASON_MAX];
-    if (ip->state != STATE_ASKED || stream_id != ip->stream_id) return;
+    if (ip->state != STATE_ASKED || stream_id != ip->stream_id)
+        return;
     if (response->status >= 300) {
         answer_reason(response, reason);
         ip->state = STATE_IDLE;
@@ -283,13 +264,15 @@ static void on_response(void *context, int64_t stream_id, const struct h3_messag
 
 static uint64_t on_body(void *context, int64_t stream_id, const uint8_t *data, size_t length) {
     struct connect_ip *ip = context;
-    if (ip->state != STATE_OPEN || stream_id != ip->stream_id) return 0;
+    if (ip->state != STATE_OPEN || stream_id != ip->stream_id)
+        return 0;
     return capsule_decoder_feed(ip->decoder, data, length);
 }
 
 static void on_end(void *context, int64_t stream_id) {
     struct connect_ip *ip = context;
-    if (ip->state != STATE_OPEN || stream_id != ip->stream_id) return;
+    if (ip->state != STATE_OPEN || stream_id != ip->stream_id)
+        return;
     uint64_t error = capsule_decoder_end(ip->decoder);
     if (error != 0) {
         h3_reset(ip->h3, stream_id, error);
@@ -303,12 +286,14 @@ static void on_end(void *context, int64_t stream_id) {
 static void on_closed(void *context, int64_t stream_id, uint64_t error_code) {
     struct connect_ip *ip = context;
     char reason[ANSWER_REASON_MAX];
-    if ((ip->state != STATE_OPEN && ip->state != STATE_ASKED) || stream_id != ip->stream_id) return;
+    if ((ip->state != STATE_OPEN && ip->state != STATE_ASKED) || stream_id != ip->stream_id)
+        return;
     const char *why = capsule_decoder_why(ip->decoder);
     if (why[0] != '\0') {
         snprintf(reason, sizeof(reason), "the peer sent a malformed capsule: %s", why);
     } else {
-        snprintf(reason, sizeof(reason), "the request was abandoned with HTTP/3 error 0x%llx", (unsigned long long)error_code);
+        snprintf(reason, sizeof(reason), "the request was abandoned with HTTP/3 error 0x%llx",
+                 (unsigned long long)error_code);
     }
     tunnel_closed(ip, error_code, reason);
 }
@@ -323,7 +308,8 @@ static void refused_unasked(struct connect_ip *ip, const char *reason) {
 
 /** Client: send the request as soon as the connection is ready and the peer's SETTINGS are known. */
 static void ask(struct connect_ip *ip) {
-    if (ip->state != STATE_WAITING || !ip->started || !ip->settings_known) return;
+    if (ip->state != STATE_WAITING || !ip->started || !ip->settings_known)
+        return;
     if (!ip->extended_connect) {
         refused_unasked(ip, "the server does not offer extended CONNECT (RFC 9220)");
         return;
@@ -333,11 +319,17 @@ static void ask(struct connect_ip *ip) {
         return;
     }
     const struct request *request = ip->request;
-    struct h3_message message = {.method = "CONNECT", .protocol = "connect-ip", .scheme = "https", .authority = request->authority,
-                                 .path = request->path, .fields = request->fields, .field_count = request->field_count};
+    struct h3_message message = {.method = "CONNECT",
+                                 .protocol = "connect-ip",
+                                 .scheme = "https",
+                                 .authority = request->authority,
+                                 .path = request->path,
+                                 .fields = request->fields,
+                                 .field_count = request->field_count};
     int64_t stream_id = h3_request(ip->h3, &message);
     if (stream_id < 0) {
-        refused_unasked(ip, stream_id == -EINVAL ? "the request cannot be sent: a field is malformed" : "the server allows no request");
+        refused_unasked(ip, stream_id == -EINVAL ? "the request cannot be sent: a field is malformed"
+                                                 : "the server allows no request");
         return;
     }
     request_free(ip->request);
@@ -363,13 +355,20 @@ static const struct h3_hooks h3_hooks = {
     .on_closed = on_closed,
 };
 
-int connect_ip_new(bool server, struct conn *conn, const char *uri_template, const struct connect_ip_hooks *hooks, void *context,
-                   struct connect_ip **out) {
-    if (connect_ip_template_fault(uri_template) != NULL) return -EINVAL;
+int connect_ip_new(bool server, struct conn *conn, const char *uri_template, const struct connect_ip_hooks *hooks,
+                   void *context, struct connect_ip **out) {
+    if (connect_ip_template_fault(uri_template) != NULL)
+        return -EINVAL;
     struct connect_ip *ip = calloc(1, sizeof(*ip));
-    if (ip == NULL) return -ENOMEM;
-    *ip = (struct connect_ip){.server = server, .uri_template = uri_template, .hooks = hooks, .context = context,
-                              .stream_id = -1, .newest_stream = -1, .contexts = 1};
+    if (ip == NULL)
+        return -ENOMEM;
+    *ip = (struct connect_ip){.server = server,
+                              .uri_template = uri_template,
+                              .hooks = hooks,
+                              .context = context,
+                              .stream_id = -1,
+                              .newest_stream = -1,
+                              .contexts = 1};
     ip->decoder = capsule_decoder_new(&capsule_hooks, ip);
     if (ip->decoder == NULL || h3_new(server, conn, &h3_hooks, ip, &ip->h3) != 0) {
         connect_ip_free(ip);
@@ -380,11 +379,12 @@ int connect_ip_new(bool server, struct conn *conn, const char *uri_template, con
 }
 
 void connect_ip_free(struct connect_ip *ip) {
-    if (ip == NULL) return;
+    if (ip == NULL)
+        return;
     h3_free(ip->h3);
     capsule_decoder_free(ip->decoder);
     request_free(ip->request);
-    held_clear(ip);
+    held_clear(&ip->held);
     free(ip);
 }
 
@@ -393,7 +393,8 @@ struct h3 *connect_ip_h3(struct connect_ip *ip) {
 }
 
 uint64_t connect_ip_start(struct connect_ip *ip) {
-    if (h3_start(ip->h3) != 0) return H3_GENERAL_PROTOCOL_ERROR;
+    if (h3_start(ip->h3) != 0)
+        return H3_GENERAL_PROTOCOL_ERROR;
     ip->started = true;
     ask(ip);
     return h3_fault(ip->h3);
@@ -403,48 +404,61 @@ uint64_t connect_ip_start(struct connect_ip *ip) {
 static bool copy_fields(struct request *request, const struct h3_field *fields, size_t count) {
     for (size_t i = 0; i < count; i++) {
         char *name = strdup(fields[i].name), *value = malloc(fields[i].value_length + 1);
-        request->fields[request->field_count++] = (struct h3_field){.name = name, .value = value, .value_length = fields[i].value_length,
-                                                                    .never_index = fields[i].never_index};
-        if (name == NULL || value == NULL) return false;
+        request->fields[request->field_count++] = (struct h3_field){
+            .name = name, .value = value, .value_length = fields[i].value_length, .never_index = fields[i].never_index};
+        if (name == NULL || value == NULL)
+            return false;
         memcpy(value, fields[i].value, fields[i].value_length);
         value[fields[i].value_length] = '\0';
     }
     return true;
 }
 
-int connect_ip_open(struct connect_ip *ip, const char *authority, const struct connect_ip_scope *scope, const char *authorization,
-                    const struct h3_field *fields, size_t field_count) {
-    if (ip->server || ip->state != STATE_IDLE) return -EBUSY;
-    if (field_count > H3_FIELDS_MAX - 5 - OWN_FIELDS) return -EINVAL;
+int connect_ip_open(struct connect_ip *ip, const char *authority, const struct connect_ip_scope *scope,
+                    const char *authorization, const struct h3_field *fields, size_t field_count) {
+    if (ip->server || ip->state != STATE_IDLE)
+        return -EBUSY;
+    if (field_count > H3_FIELDS_MAX - 5 - OWN_FIELDS)
+        return -EINVAL;
     struct request *request = calloc(1, sizeof(*request));
-    if (request == NULL) return -ENOMEM;
+    if (request == NULL)
+        return -ENOMEM;
     int error = -EINVAL;
-    if (connect_ip_expand(ip->uri_template, scope, request->path, sizeof(request->path)) < 0) goto err_request;
+    if (connect_ip_expand(ip->uri_template, scope, request->path, sizeof(request->path)) < 0)
+        goto err_request;
     error = -ENOMEM;
     request->authority = strdup(authority);
-    if (request->authority == NULL) goto err_request;
-    request->fields[request->field_count++] = (struct h3_field){.name = "capsule-protocol", .value = "?1", .value_length = 2};
+    if (request->authority == NULL)
+        goto err_request;
+    request->fields[request->field_count++] =
+        (struct h3_field){.name = "capsule-protocol", .value = "?1", .value_length = 2};
     if (authorization != NULL) {
         request->authorization = strdup(authorization);
-        if (request->authorization == NULL) goto err_request;
-        request->fields[request->field_count++] = (struct h3_field){.name = "authorization", .value = request->authorization,
-                                                                    .value_length = strlen(authorization), .never_index = true};
+        if (request->authorization == NULL)
+            goto err_request;
+        request->fields[request->field_count++] = (struct h3_field){.name = "authorization",
+                                                                    .value = request->authorization,
+                                                                    .value_length = strlen(authorization),
+                                                                    .never_index = true};
     }
     request->own_count = request->field_count;
-    if (!copy_fields(request, fields, field_count)) goto err_request;
+    if (!copy_fields(request, fields, field_count))
+        goto err_request;
     ip->request = request;
     ip->state = STATE_WAITING;
     ask(ip);
     return 0;
 
 err_request:
-    if (request->own_count == 0) request->own_count = request->field_count;
+    if (request->own_count == 0)
+        request->own_count = request->field_count;
     request_free(request);
     return error;
 }
 
 void connect_ip_register(struct connect_ip *ip, uint64_t context_id) {
-    if (context_id < CONTEXTS_MAX) ip->contexts |= 1ull << context_id;
+    if (context_id < CONTEXTS_MAX)
+        ip->contexts |= 1ull << context_id;
 }
 
 uint64_t connect_ip_on_datagram(struct connect_ip *ip, const uint8_t *data, size_t length, uint64_t now) {
@@ -452,13 +466,13 @@ uint64_t connect_ip_on_datagram(struct connect_ip *ip, const uint8_t *data, size
     const uint8_t *payload;
     size_t payload_length;
     uint64_t fault = h3_fault(ip->h3);
-    if (fault != 0) return fault;
-    if (h3_datagram_parse(data, length, &stream_id, &payload, &payload_length) != 0) return H3_DATAGRAM_ERROR;
+    if (fault != 0)
+        return fault;
+    if (h3_datagram_parse(data, length, &stream_id, &payload, &payload_length) != 0)
+        return H3_DATAGRAM_ERROR;
     if (ip->state == STATE_OPEN && stream_id == ip->stream_id) {
         deliver(ip, payload, payload_length);
-    } else if (may_come(ip, stream_id)) {
-        hold(ip, stream_id, payload, payload_length, now);
-    } else {
+    } else if (!may_come(ip, stream_id) || !held_put(&ip->held, stream_id, payload, payload_length, now)) {
         ip->statistics.unknown_stream++;
     }
     return 0;
@@ -470,7 +484,8 @@ bool connect_ip_is_open(const struct connect_ip *ip) {
 
 /** Append to the tunnel's stream. */
 static int send_bytes(struct connect_ip *ip, const struct iovec *vectors, size_t count) {
-    if (ip->state != STATE_OPEN) return -ENOTCONN;
+    if (ip->state != STATE_OPEN)
+        return -ENOTCONN;
     int error = h3_writev(ip->h3, ip->stream_id, vectors, count);
     return error == -ENOENT ? -ENOTCONN : error;
 }
@@ -478,7 +493,8 @@ static int send_bytes(struct connect_ip *ip, const struct iovec *vectors, size_t
 static int send_addresses(struct connect_ip *ip, uint64_t type, const struct capsule_address *addresses, size_t count) {
     uint8_t bytes[ADDRESSES_BYTES_MAX];
     size_t length = capsule_write_addresses(type, addresses, count, bytes, sizeof(bytes));
-    if (length == 0) return -EINVAL;
+    if (length == 0)
+        return -EINVAL;
     return send_bytes(ip, &(struct iovec){.iov_base = bytes, .iov_len = length}, 1);
 }
 
@@ -492,7 +508,8 @@ int connect_ip_ask(struct connect_ip *ip, const struct capsule_address *requests
 
 int connect_ip_advertise(struct connect_ip *ip, const struct ip_range *ranges, size_t count) {
     uint8_t *bytes = malloc(ROUTES_BYTES_MAX);
-    if (bytes == NULL) return -ENOBUFS;
+    if (bytes == NULL)
+        return -ENOBUFS;
     size_t length = capsule_write_routes(ranges, count, bytes, ROUTES_BYTES_MAX);
     int error = length == 0 ? -EINVAL : send_bytes(ip, &(struct iovec){.iov_base = bytes, .iov_len = length}, 1);
     free(bytes);
@@ -502,8 +519,10 @@ int connect_ip_advertise(struct connect_ip *ip, const struct ip_range *ranges, s
 int connect_ip_capsule(struct connect_ip *ip, uint64_t type, const uint8_t *value, size_t length) {
     uint8_t header[2 * VARINT_MAX_BYTES];
     size_t header_length = capsule_write_header(type, length, header, sizeof(header));
-    if (header_length == 0) return -EINVAL;
-    struct iovec vectors[] = {{.iov_base = header, .iov_len = header_length}, {.iov_base = (void *)(uintptr_t)value, .iov_len = length}};
+    if (header_length == 0)
+        return -EINVAL;
+    struct iovec vectors[] = {{.iov_base = header, .iov_len = header_length},
+                              {.iov_base = (void *)(uintptr_t)value, .iov_len = length}};
     return send_bytes(ip, vectors, 2);
 }
 
@@ -511,7 +530,8 @@ int connect_ip_datagram_capsule(struct connect_ip *ip, uint64_t context_id, cons
     struct iovec all[1 + H3_VECTORS_MAX];
     uint8_t header[3 * VARINT_MAX_BYTES];
     uint64_t length = varint_size(context_id);
-    if (count > H3_VECTORS_MAX) return -EINVAL;
+    if (count > H3_VECTORS_MAX)
+        return -EINVAL;
     for (size_t i = 0; i < count; i++) {
         all[i + 1] = vectors[i];
         length += vectors[i].iov_len;
@@ -523,7 +543,8 @@ int connect_ip_datagram_capsule(struct connect_ip *ip, uint64_t context_id, cons
 }
 
 size_t connect_ip_datagram_prefix(const struct connect_ip *ip, uint64_t context_id, uint8_t *out) {
-    if (ip->state != STATE_OPEN || !h3_peer_takes_datagrams(ip->h3)) return 0;
+    if (ip->state != STATE_OPEN || !h3_peer_takes_datagrams(ip->h3))
+        return 0;
     memcpy(out, ip->prefix, ip->prefix_length);
     return ip->prefix_length + varint_write(context_id, out + ip->prefix_length, VARINT_MAX_BYTES);
 }
@@ -541,16 +562,12 @@ void connect_ip_close(struct connect_ip *ip, uint64_t error_code) {
 }
 
 uint64_t connect_ip_deadline(const struct connect_ip *ip) {
-    return ip->held_count > 0 ? ip->held[ip->held_first].since + HELD_TIME : UINT64_MAX;
+    return held_deadline(&ip->held);
 }
 
 void connect_ip_on_timer(struct connect_ip *ip, uint64_t now) {
-    while (ip->held_count > 0 && connect_ip_deadline(ip) <= now) {
-        ip->held_first = (ip->held_first + 1) % HELD_MAX;
-        ip->held_count--;
+    for (; held_oldest(&ip->held) != NULL && held_deadline(&ip->held) <= now; held_drop(&ip->held))
         ip->statistics.unknown_stream++;
-    }
-    if (ip->held_count == 0) held_clear(ip);
 }
 
 const struct connect_ip_statistics *connect_ip_statistics(const struct connect_ip *ip) {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* h3: HTTP/3 on one QUIC connection.
  *
- * How it works: nghttp3 frames, packs fields and schedules streams; this file turns its callbacks into values (header sections
- * are gathered and handed over whole) and owns the body bytes to be sent, in chunks that stay until they are acknowledged. What
- * an owner abandons from within a callback is abandoned after nghttp3 has returned, for it does not expect its streams to
- * vanish under it. QPACK's dynamic table is not used: there are few requests, and no stream then ever waits for another.
- * What it leaves out: push, trailers (read past), priorities of our own, GOAWAY (a tunnel lasts as long as its connection).
- * Invariants: at most H3_STREAMS_MAX requests at a time; a stream's bytes to be sent are bounded by SEND_MAX; after a
- * connection error nghttp3 is not called any more and every function returns the error, or nothing.
- * Standards: RFC 9114, RFC 9204, RFC 9220, RFC 9297 section 2.1. */
+ * How it works: nghttp3 frames, packs fields and schedules streams; this file turns its callbacks into values (header
+ * sections are gathered and handed over whole) and owns the body bytes to be sent, in chunks that stay until they are
+ * acknowledged. What an owner abandons from within a callback is abandoned after nghttp3 has returned, for it does not
+ * expect its streams to vanish under it. QPACK's dynamic table is not used: there are few requests, and no stream then
+ * ever waits for another. What it leaves out: push, trailers (read past), priorities of our own, GOAWAY (a tunnel lasts
+ * as long as its connection). Invariants: at most H3_STREAMS_MAX requests at a time; a stream's bytes to be sent are
+ * bounded by SEND_MAX; after a connection error nghttp3 is not called any more and every function returns the error, or
+ * nothing. Standards: RFC 9114, RFC 9204, RFC 9220, RFC 9297 section 2.1. */
 #include "masque/h3.h"
 
 #include <errno.h>
@@ -17,18 +17,11 @@
 #include <string.h>
 
 #include "masque/capsule.h"
+#include "masque/h3_body.h"
 #include "masque/h3_fields.h"
 #include "masque/h3_settings.h"
 
-#define SEND_MAX (256u * 1024u)           /* bytes of one stream appended and not acknowledged */
 #define QUARTER_ID_MAX ((1ull << 60) - 1) /* RFC 9297 section 2.1 */
-
-/** Body bytes to be sent. */
-struct chunk {
-    struct chunk *next; /**< later bytes */
-    size_t length;      /**< bytes */
-    uint8_t bytes[];    /**< contents */
-};
 
 /** One request and its answer. */
 struct stream {
@@ -43,11 +36,7 @@ struct stream {
     bool abandoned;           /**< reset in both directions */
     bool reset_due;           /**< to be abandoned with reset_code when nghttp3 has returned */
     uint64_t reset_code;      /**< HTTP/3 error code */
-    struct chunk *first;      /**< oldest chunk with unacknowledged bytes */
-    struct chunk *last;       /**< newest chunk */
-    struct chunk *offer;      /**< next chunk for nghttp3; NULL: all were offered */
-    size_t acked;             /**< bytes of first that are acknowledged */
-    size_t unacked;           /**< bytes appended and not acknowledged */
+    struct h3_body body;      /**< bytes to be sent */
 };
 
 struct h3 {
@@ -68,13 +57,15 @@ struct h3 {
 
 static struct stream *stream_find(const struct h3 *h3, int64_t id) {
     struct stream *stream = h3->streams;
-    while (stream != NULL && stream->id != id) stream = stream->next;
+    while (stream != NULL && stream->id != id)
+        stream = stream->next;
     return stream;
 }
 
 static struct stream *stream_new(struct h3 *h3, int64_t id) {
     struct stream *stream = calloc(1, sizeof(*stream));
-    if (stream == NULL) return NULL;
+    if (stream == NULL)
+        return NULL;
     stream->id = id;
     stream->next = h3->streams;
     h3->streams = stream;
@@ -84,21 +75,19 @@ static struct stream *stream_new(struct h3 *h3, int64_t id) {
 
 static void stream_free(struct h3 *h3, struct stream *stream) {
     struct stream **link = &h3->streams;
-    while (*link != stream) link = &(*link)->next;
+    while (*link != stream)
+        link = &(*link)->next;
     *link = stream->next;
     h3->stream_count--;
-    while (stream->first != NULL) {
-        struct chunk *chunk = stream->first;
-        stream->first = chunk->next;
-        free(chunk);
-    }
+    h3_body_clear(&stream->body);
     h3_section_clear(&stream->fields);
     free(stream);
 }
 
 /** Note a connection error; the first one counts. @return it */
 static uint64_t set_fault(struct h3 *h3, int error) {
-    if (h3->fault == 0) h3->fault = nghttp3_err_infer_quic_app_error_code(error);
+    if (h3->fault == 0)
+        h3->fault = nghttp3_err_infer_quic_app_error_code(error);
     return h3->fault;
 }
 
@@ -114,47 +103,44 @@ static void stream_abandon(struct h3 *h3, struct stream *stream) {
     stream->no_write = true;
     nghttp3_conn_shutdown_stream_write(h3->nghttp3, stream->id);
     int error = nghttp3_conn_shutdown_stream_read(h3->nghttp3, stream->id);
-    if (error != 0) set_fault(h3, error);
+    if (error != 0)
+        set_fault(h3, error);
     conn_reset_stream(h3->conn, stream->id, code);
 }
 
 /** Tell the owner once that a stream is gone. */
 static void tell_closed(struct h3 *h3, struct stream *stream, uint64_t code) {
-    if (stream->told_closed) return;
+    if (stream->told_closed)
+        return;
     stream->told_closed = true;
     h3->hooks->on_closed(h3->context, stream->id, code);
 }
 
 /** Ask for a stream to be abandoned as soon as that is allowed. */
 static void stream_reset(struct h3 *h3, struct stream *stream, uint64_t code) {
-    if (stream->reset_due || stream->abandoned) return;
+    if (stream->reset_due || stream->abandoned)
+        return;
     stream->reset_due = true;
     stream->reset_code = code;
-    if (h3->within == 0) stream_abandon(h3, stream);
+    if (h3->within == 0)
+        stream_abandon(h3, stream);
 }
 
 /** nghttp3 has returned: do what was put off. */
 static void leave(struct h3 *h3) {
-    if (--h3->within > 0 || h3->fault != 0) return;
+    if (--h3->within > 0 || h3->fault != 0)
+        return;
     for (struct stream *stream = h3->streams; stream != NULL && h3->fault == 0; stream = stream->next) {
-        if (stream->reset_due) stream_abandon(h3, stream);
+        if (stream->reset_due)
+            stream_abandon(h3, stream);
     }
 }
 
 static int on_acked(nghttp3_conn *conn, int64_t id, uint64_t length, void *context, void *stream_context) {
-    struct h3 *h3 = context;
-    struct stream *stream = stream_find(h3, id);
+    struct stream *stream = stream_find(context, id);
     (void)conn, (void)stream_context;
-    if (stream == NULL) return 0;
-    stream->unacked -= (size_t)length;
-    stream->acked += (size_t)length;
-    while (stream->first != NULL && stream->acked >= stream->first->length) {
-        struct chunk *chunk = stream->first;
-        stream->acked -= chunk->length;
-        stream->first = chunk->next;
-        if (stream->first == NULL) stream->last = NULL;
-        free(chunk);
-    }
+    if (stream != NULL)
+        h3_body_acked(&stream->body, (size_t)length);
     return 0;
 }
 
@@ -162,13 +148,15 @@ static int on_stream_close(nghttp3_conn *conn, int64_t id, uint64_t code, void *
     struct h3 *h3 = context;
     struct stream *stream = stream_find(h3, id);
     (void)conn, (void)stream_context;
-    if (stream == NULL) return 0;
+    if (stream == NULL)
+        return 0;
     tell_closed(h3, stream, code);
     stream_free(h3, stream);
     return 0;
 }
 
-static int on_data(nghttp3_conn *conn, int64_t id, const uint8_t *data, size_t length, void *context, void *stream_context) {
+static int on_data(nghttp3_conn *conn, int64_t id, const uint8_t *data, size_t length, void *context,
+                   void *stream_context) {
     struct h3 *h3 = context;
     struct stream *stream = stream_find(h3, id);
     (void)conn, (void)stream_context;
@@ -196,25 +184,29 @@ static int on_begin_headers(nghttp3_conn *conn, int64_t id, void *context, void 
     (void)conn, (void)stream_context;
     if (stream == NULL && h3->server) {
         stream = stream_new(h3, id);
-        if (stream == NULL) return NGHTTP3_ERR_CALLBACK_FAILURE;
+        if (stream == NULL)
+            return NGHTTP3_ERR_CALLBACK_FAILURE;
         if (h3->stream_count > H3_STREAMS_MAX) {
             stream->told_closed = true;
             stream_reset(h3, stream, H3_REQUEST_REJECTED);
         }
     }
-    if (stream != NULL) h3_section_clear(&stream->fields);
+    if (stream != NULL)
+        h3_section_clear(&stream->fields);
     return 0;
 }
 
-static int on_header(nghttp3_conn *conn, int64_t id, int32_t token, nghttp3_rcbuf *name, nghttp3_rcbuf *value, uint8_t flags,
-                     void *context, void *stream_context) {
+static int on_header(nghttp3_conn *conn, int64_t id, int32_t token, nghttp3_rcbuf *name, nghttp3_rcbuf *value,
+                     uint8_t flags, void *context, void *stream_context) {
     struct h3 *h3 = context;
     struct stream *stream = stream_find(h3, id);
     (void)conn, (void)token, (void)stream_context;
-    if (stream == NULL || stream->told_closed) return 0;
+    if (stream == NULL || stream->told_closed)
+        return 0;
     nghttp3_vec n = nghttp3_rcbuf_get_buf(name), v = nghttp3_rcbuf_get_buf(value);
     bool never_index = (flags & NGHTTP3_NV_FLAG_NEVER_INDEX) != 0;
-    return h3_section_add(&stream->fields, n.base, n.len, v.base, v.len, never_index) ? 0 : NGHTTP3_ERR_CALLBACK_FAILURE;
+    return h3_section_add(&stream->fields, n.base, n.len, v.base, v.len, never_index) ? 0
+                                                                                      : NGHTTP3_ERR_CALLBACK_FAILURE;
 }
 
 /** A request that is too large to be looked at. */
@@ -227,7 +219,8 @@ static int on_end_headers(nghttp3_conn *conn, int64_t id, int fin, void *context
     struct h3 *h3 = context;
     struct stream *stream = stream_find(h3, id);
     (void)conn, (void)fin, (void)stream_context;
-    if (stream == NULL || stream->told_closed) return 0;
+    if (stream == NULL || stream->told_closed)
+        return 0;
     if (stream->fields.too_large && h3->server) {
         answer_too_large(h3, id);
     } else if (stream->fields.too_large) {
@@ -252,7 +245,8 @@ static int on_end_stream(nghttp3_conn *conn, int64_t id, void *context, void *st
     struct h3 *h3 = context;
     struct stream *stream = stream_find(h3, id);
     (void)conn, (void)stream_context;
-    if (stream == NULL || stream->told_closed || stream->ended) return 0;
+    if (stream == NULL || stream->told_closed || stream->ended)
+        return 0;
     stream->ended = true;
     h3->hooks->on_end(h3->context, id);
     return 0;
@@ -292,19 +286,19 @@ static int on_settings(nghttp3_conn *conn, const nghttp3_settings *settings, voi
 }
 
 /** nghttp3 asks for the body bytes that come next. */
-static nghttp3_ssize on_read_data(nghttp3_conn *conn, int64_t id, nghttp3_vec *vectors, size_t count, uint32_t *flags, void *context,
-                                  void *stream_context) {
+static nghttp3_ssize on_read_data(nghttp3_conn *conn, int64_t id, nghttp3_vec *vectors, size_t count, uint32_t *flags,
+                                  void *context, void *stream_context) {
     struct stream *stream = stream_find(context, id);
     (void)conn, (void)stream_context;
     if (stream == NULL) {
         *flags |= NGHTTP3_DATA_FLAG_EOF;
         return 0;
     }
-    size_t used = 0;
-    for (; used < count && stream->offer != NULL; used++, stream->offer = stream->offer->next) {
-        vectors[used] = (nghttp3_vec){.base = stream->offer->bytes, .len = stream->offer->length};
-    }
-    if (stream->offer == NULL && stream->finished) {
+    struct iovec offered[H3_VECTORS_MAX];
+    size_t used = h3_body_offer(&stream->body, offered, count < H3_VECTORS_MAX ? count : H3_VECTORS_MAX);
+    for (size_t i = 0; i < used; i++)
+        vectors[i] = (nghttp3_vec){.base = offered[i].iov_base, .len = offered[i].iov_len};
+    if (h3_body_is_offered(&stream->body) && stream->finished) {
         *flags |= NGHTTP3_DATA_FLAG_EOF;
     } else if (used == 0) {
         return NGHTTP3_ERR_WOULDBLOCK;
@@ -330,7 +324,8 @@ static const nghttp3_data_reader body_reader = {.read_data = on_read_data};
 
 int h3_new(bool server, struct conn *conn, const struct h3_hooks *hooks, void *context, struct h3 **out) {
     struct h3 *h3 = calloc(1, sizeof(*h3));
-    if (h3 == NULL) return -ENOMEM;
+    if (h3 == NULL)
+        return -ENOMEM;
     *h3 = (struct h3){.server = server, .conn = conn, .hooks = hooks, .context = context};
     nghttp3_settings settings;
     nghttp3_settings_default(&settings);
@@ -345,14 +340,17 @@ int h3_new(bool server, struct conn *conn, const struct h3_hooks *hooks, void *c
         free(h3);
         return -ENOMEM;
     }
-    if (server) nghttp3_conn_set_max_client_streams_bidi(h3->nghttp3, H3_STREAMS_MAX);
+    if (server)
+        nghttp3_conn_set_max_client_streams_bidi(h3->nghttp3, H3_STREAMS_MAX);
     *out = h3;
     return 0;
 }
 
 void h3_free(struct h3 *h3) {
-    if (h3 == NULL) return;
-    while (h3->streams != NULL) stream_free(h3, h3->streams);
+    if (h3 == NULL)
+        return;
+    while (h3->streams != NULL)
+        stream_free(h3, h3->streams);
     nghttp3_conn_del(h3->nghttp3);
     free(h3);
 }
@@ -361,10 +359,12 @@ int h3_start(struct h3 *h3) {
     int64_t ids[3];
     for (size_t i = 0; i < 3; i++) {
         ids[i] = conn_open_stream(h3->conn, false);
-        if (ids[i] < 0) return -EAGAIN;
+        if (ids[i] < 0)
+            return -EAGAIN;
     }
     int error = nghttp3_conn_bind_control_stream(h3->nghttp3, ids[0]);
-    if (error == 0) error = nghttp3_conn_bind_qpack_streams(h3->nghttp3, ids[1], ids[2]);
+    if (error == 0)
+        error = nghttp3_conn_bind_qpack_streams(h3->nghttp3, ids[1], ids[2]);
     if (error != 0) {
         set_fault(h3, error);
         return -EAGAIN;
@@ -376,13 +376,17 @@ int h3_start(struct h3 *h3) {
 int64_t h3_request(struct h3 *h3, const struct h3_message *request) {
     nghttp3_nv fields[H3_FIELDS_MAX];
     size_t count;
-    if (h3->fault != 0 || !h3->started) return -EAGAIN;
-    if (!h3_fields_of_request(request, fields, &count)) return -EINVAL;
+    if (h3->fault != 0 || !h3->started)
+        return -EAGAIN;
+    if (!h3_fields_of_request(request, fields, &count))
+        return -EINVAL;
     int64_t id = conn_open_stream(h3->conn, true);
-    if (id < 0) return -EAGAIN;
+    if (id < 0)
+        return -EAGAIN;
     struct stream *stream = stream_new(h3, id);
     if (stream == NULL || nghttp3_conn_submit_request(h3->nghttp3, id, fields, count, &body_reader, NULL) != 0) {
-        if (stream != NULL) stream_free(h3, stream);
+        if (stream != NULL)
+            stream_free(h3, stream);
         conn_reset_stream(h3->conn, id, H3_REQUEST_CANCELLED);
         return -EAGAIN;
     }
@@ -394,10 +398,13 @@ int h3_respond(struct h3 *h3, int64_t stream_id, const struct h3_message *respon
     size_t count;
     char status[4];
     struct stream *stream = stream_find(h3, stream_id);
-    if (h3->fault != 0 || stream == NULL || stream->answered || stream->no_write) return -EINVAL;
-    if (!h3_fields_of_response(response, status, fields, &count)) return -EINVAL;
+    if (h3->fault != 0 || stream == NULL || stream->answered || stream->no_write)
+        return -EINVAL;
+    if (!h3_fields_of_response(response, status, fields, &count))
+        return -EINVAL;
     int error = nghttp3_conn_submit_response(h3->nghttp3, stream_id, fields, count, end ? NULL : &body_reader);
-    if (error != 0) return -EINVAL;
+    if (error != 0)
+        return -EINVAL;
     stream->answered = true;
     stream->finished = end;
     return 0;
@@ -405,29 +412,13 @@ int h3_respond(struct h3 *h3, int64_t stream_id, const struct h3_message *respon
 
 int h3_writev(struct h3 *h3, int64_t stream_id, const struct iovec *vectors, size_t count) {
     struct stream *stream = stream_find(h3, stream_id);
-    if (h3->fault != 0 || stream == NULL || stream->finished || stream->no_write || stream->reset_due) return -ENOENT;
-    size_t length = 0;
-    for (size_t i = 0; i < count; i++) length += vectors[i].iov_len;
-    if (length == 0) return 0;
-    if (stream->unacked + length > SEND_MAX) return -ENOBUFS;
-    struct chunk *chunk = malloc(sizeof(*chunk) + length);
-    if (chunk == NULL) return -ENOBUFS;
-    chunk->next = NULL;
-    chunk->length = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (vectors[i].iov_len == 0) continue;
-        memcpy(chunk->bytes + chunk->length, vectors[i].iov_base, vectors[i].iov_len);
-        chunk->length += vectors[i].iov_len;
-    }
-    if (stream->last != NULL) {
-        stream->last->next = chunk;
-    } else {
-        stream->first = chunk;
-    }
-    stream->last = chunk;
-    if (stream->offer == NULL) stream->offer = chunk;
-    stream->unacked += length;
-    if (nghttp3_conn_resume_stream(h3->nghttp3, stream_id) != 0) set_fault(h3, NGHTTP3_ERR_NOMEM);
+    if (h3->fault != 0 || stream == NULL || stream->finished || stream->no_write || stream->reset_due)
+        return -ENOENT;
+    int error = h3_body_append(&stream->body, vectors, count);
+    if (error != 0)
+        return error;
+    if (nghttp3_conn_resume_stream(h3->nghttp3, stream_id) != 0)
+        set_fault(h3, NGHTTP3_ERR_NOMEM);
     return 0;
 }
 
@@ -438,19 +429,22 @@ int h3_write(struct h3 *h3, int64_t stream_id, const uint8_t *data, size_t lengt
 
 size_t h3_unsent(const struct h3 *h3, int64_t stream_id) {
     const struct stream *stream = stream_find(h3, stream_id);
-    return stream != NULL ? stream->unacked : 0;
+    return stream != NULL ? stream->body.unacked : 0;
 }
 
 void h3_finish(struct h3 *h3, int64_t stream_id) {
     struct stream *stream = stream_find(h3, stream_id);
-    if (h3->fault != 0 || stream == NULL || stream->finished || stream->no_write) return;
+    if (h3->fault != 0 || stream == NULL || stream->finished || stream->no_write)
+        return;
     stream->finished = true;
-    if (nghttp3_conn_resume_stream(h3->nghttp3, stream_id) != 0) set_fault(h3, NGHTTP3_ERR_NOMEM);
+    if (nghttp3_conn_resume_stream(h3->nghttp3, stream_id) != 0)
+        set_fault(h3, NGHTTP3_ERR_NOMEM);
 }
 
 void h3_reset(struct h3 *h3, int64_t stream_id, uint64_t error_code) {
     struct stream *stream = stream_find(h3, stream_id);
-    if (h3->fault != 0 || stream == NULL) return;
+    if (h3->fault != 0 || stream == NULL)
+        return;
     stream->told_closed = true;
     stream_reset(h3, stream, error_code);
 }
@@ -463,10 +457,12 @@ size_t h3_datagram_prefix(int64_t stream_id, uint8_t out[8]) {
     return varint_write((uint64_t)stream_id / 4, out, 8);
 }
 
-int h3_datagram_parse(const uint8_t *data, size_t length, int64_t *stream_id, const uint8_t **payload, size_t *payload_length) {
+int h3_datagram_parse(const uint8_t *data, size_t length, int64_t *stream_id, const uint8_t **payload,
+                      size_t *payload_length) {
     uint64_t quarter;
     size_t used = varint_read(data, length, &quarter);
-    if (used == 0 || quarter > QUARTER_ID_MAX) return -EBADMSG;
+    if (used == 0 || quarter > QUARTER_ID_MAX)
+        return -EBADMSG;
     *stream_id = (int64_t)(quarter * 4);
     *payload = data + used;
     *payload_length = length - used;
@@ -474,27 +470,33 @@ int h3_datagram_parse(const uint8_t *data, size_t length, int64_t *stream_id, co
 }
 
 uint64_t h3_on_stream_data(struct h3 *h3, int64_t stream_id, bool fin, const uint8_t *data, size_t length) {
-    if (h3->fault != 0) return h3->fault;
-    if (!h3->server) h3_settings_see(&h3->settings, stream_id, data, length);
+    if (h3->fault != 0)
+        return h3->fault;
+    if (!h3->server)
+        h3_settings_see(&h3->settings, stream_id, data, length);
     h3->within++;
     nghttp3_ssize used = nghttp3_conn_read_stream(h3->nghttp3, stream_id, data, length, fin);
     if (used < 0) {
         h3->within--;
         return set_fault(h3, (int)used);
     }
-    if (used > 0) conn_consumed(h3->conn, stream_id, (uint64_t)used);
+    if (used > 0)
+        conn_consumed(h3->conn, stream_id, (uint64_t)used);
     leave(h3);
     return h3->fault;
 }
 
 void h3_on_stream_acked(struct h3 *h3, int64_t stream_id, uint64_t length) {
-    if (h3->fault != 0) return;
+    if (h3->fault != 0)
+        return;
     int error = nghttp3_conn_add_ack_offset(h3->nghttp3, stream_id, length);
-    if (error != 0) set_fault(h3, error);
+    if (error != 0)
+        set_fault(h3, error);
 }
 
 void h3_on_stream_closed(struct h3 *h3, int64_t stream_id, uint64_t error_code) {
-    if (h3->fault != 0) return;
+    if (h3->fault != 0)
+        return;
     h3->within++;
     int error = nghttp3_conn_close_stream(h3->nghttp3, stream_id, error_code);
     if (error != 0 && error != NGHTTP3_ERR_STREAM_NOT_FOUND) {
@@ -506,23 +508,27 @@ void h3_on_stream_closed(struct h3 *h3, int64_t stream_id, uint64_t error_code) 
 }
 
 void h3_on_stream_reset(struct h3 *h3, int64_t stream_id, uint64_t error_code) {
-    if (h3->fault != 0) return;
+    if (h3->fault != 0)
+        return;
     int error = nghttp3_conn_shutdown_stream_read(h3->nghttp3, stream_id);
     if (error != 0) {
         set_fault(h3, error);
         return;
     }
     struct stream *stream = stream_find(h3, stream_id);
-    if (stream == NULL) return;
+    if (stream == NULL)
+        return;
     stream_reset(h3, stream, H3_REQUEST_CANCELLED);
     tell_closed(h3, stream, error_code);
 }
 
 void h3_on_stream_stop_sending(struct h3 *h3, int64_t stream_id, uint64_t error_code) {
-    if (h3->fault != 0) return;
+    if (h3->fault != 0)
+        return;
     nghttp3_conn_shutdown_stream_write(h3->nghttp3, stream_id);
     struct stream *stream = stream_find(h3, stream_id);
-    if (stream == NULL) return;
+    if (stream == NULL)
+        return;
     /* A client whose request is not wanted any more must still hear the answer (RFC 9114 section 4.1). */
     if (h3->server || stream->answered) {
         stream_reset(h3, stream, H3_REQUEST_CANCELLED);
@@ -532,36 +538,44 @@ void h3_on_stream_stop_sending(struct h3 *h3, int64_t stream_id, uint64_t error_
 }
 
 void h3_on_stream_writable(struct h3 *h3, int64_t stream_id) {
-    if (h3->fault != 0) return;
+    if (h3->fault != 0)
+        return;
     int error = nghttp3_conn_unblock_stream(h3->nghttp3, stream_id);
-    if (error != 0) set_fault(h3, error);
+    if (error != 0)
+        set_fault(h3, error);
 }
 
 bool h3_next_stream_data(struct h3 *h3, int64_t *stream_id, bool *fin, struct iovec *vectors, size_t *count) {
     nghttp3_vec offered[H3_VECTORS_MAX];
     int end = 0;
-    if (h3->fault != 0) return false;
+    if (h3->fault != 0)
+        return false;
     size_t room = *count < H3_VECTORS_MAX ? *count : H3_VECTORS_MAX;
     nghttp3_ssize used = nghttp3_conn_writev_stream(h3->nghttp3, stream_id, &end, offered, room);
     if (used < 0) {
         set_fault(h3, (int)used);
         return false;
     }
-    if (*stream_id < 0) return false;
-    for (nghttp3_ssize i = 0; i < used; i++) vectors[i] = (struct iovec){.iov_base = offered[i].base, .iov_len = offered[i].len};
+    if (*stream_id < 0)
+        return false;
+    for (nghttp3_ssize i = 0; i < used; i++)
+        vectors[i] = (struct iovec){.iov_base = offered[i].base, .iov_len = offered[i].len};
     *count = (size_t)used;
     *fin = end != 0;
     return true;
 }
 
 void h3_on_stream_written(struct h3 *h3, int64_t stream_id, size_t length) {
-    if (h3->fault != 0) return;
+    if (h3->fault != 0)
+        return;
     int error = nghttp3_conn_add_write_offset(h3->nghttp3, stream_id, length);
-    if (error != 0) set_fault(h3, error);
+    if (error != 0)
+        set_fault(h3, error);
 }
 
 void h3_on_stream_blocked(struct h3 *h3, int64_t stream_id, bool shut) {
-    if (h3->fault != 0) return;
+    if (h3->fault != 0)
+        return;
     if (shut) {
         nghttp3_conn_shutdown_stream_write(h3->nghttp3, stream_id);
     } else {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* h3_fields: header sections both ways: gathering what nghttp3 hands over field by field, and turning a message into nghttp3's
- * fields. Only h3 uses it. */
+/* h3_fields: header sections both ways: gathering what nghttp3 hands over field by field, and turning a message into
+ * nghttp3's fields. Only h3 uses it. */
 #ifndef MPVPN_MASQUE_H3_FIELDS_H
 #define MPVPN_MASQUE_H3_FIELDS_H
 
@@ -10,20 +10,20 @@
 
 /** A header section being received. Zeroed: empty. */
 struct h3_section {
-    char *bytes;                         /**< names and values, each with a NUL after it */
-    size_t used;                         /**< bytes there */
-    size_t room;                         /**< bytes allocated */
-    size_t count;                        /**< fields */
-    uint16_t name[H3_FIELDS_MAX];        /**< where in bytes each name begins */
-    uint16_t value[H3_FIELDS_MAX];       /**< where each value begins */
+    char *bytes;                          /**< names and values, each with a NUL after it */
+    size_t used;                          /**< bytes there */
+    size_t room;                          /**< bytes allocated */
+    size_t count;                         /**< fields */
+    uint16_t name[H3_FIELDS_MAX];         /**< where in bytes each name begins */
+    uint16_t value[H3_FIELDS_MAX];        /**< where each value begins */
     uint16_t value_length[H3_FIELDS_MAX]; /**< bytes of each value */
-    bool never_index[H3_FIELDS_MAX];     /**< QPACK's mark of a secret */
-    bool too_large;                      /**< more than is kept; nothing more is added */
+    bool never_index[H3_FIELDS_MAX];      /**< QPACK's mark of a secret */
+    bool too_large;                       /**< more than is kept; nothing more is added */
 };
 
 /** Add a field; beyond the limits only too_large is set. @return false: out of memory */
-bool h3_section_add(struct h3_section *section, const uint8_t *name, size_t name_length, const uint8_t *value, size_t value_length,
-                    bool never_index);
+bool h3_section_add(struct h3_section *section, const uint8_t *name, size_t name_length, const uint8_t *value,
+                    size_t value_length, bool never_index);
 /** Free what it holds (secrets wiped); empty again. */
 void h3_section_clear(struct h3_section *section);
 /** The section as a message that borrows from it. @param fields H3_FIELDS_MAX entries for out->fields */

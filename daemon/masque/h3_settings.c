@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* h3_settings: one setting off the peer's control stream.
  *
- * How it works: the control stream is the unidirectional one whose first byte is 0; SETTINGS must be its first frame. That frame
- * is nothing but variable-length integers, which are gathered byte by byte.
- * What it leaves out: every fault (nghttp3 finds it), a stream type written longer than it need be.
- * Standards: RFC 9114 sections 6.2.1 and 7.2.4, RFC 9220 section 3. */
+ * How it works: the control stream is the unidirectional one whose first byte is 0; SETTINGS must be its first frame.
+ * That frame is nothing but variable-length integers, which are gathered byte by byte. What it leaves out: every fault
+ * (nghttp3 finds it), a stream type written longer than it need be. Standards: RFC 9114 sections 6.2.1 and 7.2.4, RFC
+ * 9220 section 3. */
 #include "masque/h3_settings.h"
 
 #include "masque/capsule.h"
@@ -27,30 +27,37 @@ static void take(struct h3_settings *settings, uint64_t value) {
         settings->state = H3_SETTINGS_VALUE;
         break;
     case H3_SETTINGS_VALUE:
-        if (settings->id == SETTINGS_ENABLE_CONNECT_PROTOCOL) settings->extended_connect = value;
+        if (settings->id == SETTINGS_ENABLE_CONNECT_PROTOCOL)
+            settings->extended_connect = value;
         settings->state = settings->left > 0 ? H3_SETTINGS_ID : H3_SETTINGS_DONE;
         break;
-    case H3_SETTINGS_DONE: break;
+    case H3_SETTINGS_DONE:
+        break;
     }
 }
 
 void h3_settings_see(struct h3_settings *settings, int64_t stream_id, const uint8_t *data, size_t length) {
-    if (settings->state == H3_SETTINGS_DONE || (stream_id & 2) == 0 || length == 0) return;
+    if (settings->state == H3_SETTINGS_DONE || (stream_id & 2) == 0 || length == 0)
+        return;
     if (!settings->found && stream_id / 4 < 64 && (settings->begun >> stream_id / 4 & 1) == 0) {
         settings->begun |= 1ull << stream_id / 4;
-        if (data[0] != 0) return;
+        if (data[0] != 0)
+            return;
         settings->found = true;
         settings->stream_id = stream_id;
         data++;
         length--;
     }
-    if (!settings->found || stream_id != settings->stream_id) return;
+    if (!settings->found || stream_id != settings->stream_id)
+        return;
     for (size_t i = 0; i < length && settings->state != H3_SETTINGS_DONE; i++) {
         uint64_t value;
         bool within = settings->state == H3_SETTINGS_ID || settings->state == H3_SETTINGS_VALUE;
-        if (within && settings->left-- == 0) settings->state = H3_SETTINGS_DONE;
+        if (within && settings->left-- == 0)
+            settings->state = H3_SETTINGS_DONE;
         settings->bytes[settings->length++] = data[i];
-        if (varint_read(settings->bytes, settings->length, &value) == 0) continue;
+        if (varint_read(settings->bytes, settings->length, &value) == 0)
+            continue;
         settings->length = 0;
         take(settings, value);
     }

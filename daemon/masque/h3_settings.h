@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* h3_settings: reads one setting, extended CONNECT, off the peer's control stream as its bytes come by. nghttp3 up to 1.8 at least
- * does not tell a client of it. Only h3 uses it. */
+/* h3_settings: reads one setting, extended CONNECT, off the peer's control stream as its bytes come by. nghttp3 up
+ * to 1.8 at least does not tell a client of it. Only h3 uses it. */
 #ifndef MPVPN_MASQUE_H3_SETTINGS_H
 #define MPVPN_MASQUE_H3_SETTINGS_H
 

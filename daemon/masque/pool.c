@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* pool: which inner addresses are whose.
  *
- * How it works: an address has an entry in a hash table only while there is something to say about it: taken, reserved, or
- * given back. Each prefix is walked once, address by address, by its cursor; what was given back waits in a list, longest free
- * first. New addresses come from the cursor while that list is short, so that an address rests for a while before somebody else
- * gets it; then from the list. Taking and giving are thus O(1) whatever the size, and a /64 costs no more than its sessions.
- * What it leaves out: routing, sessions and their limits; prefixes for a session (each gets single addresses).
- * Invariants: a FREE entry lies before its prefix's cursor and in the list; no address past a cursor is FREE; the first and
- * second address of a prefix (network or subnet-router anycast, and the server) and IPv4's last are never given.
- * Standards: RFC 4291 section 2.6.1 (subnet-router anycast). */
+ * How it works: an address has an entry in a hash table only while there is something to say about it: taken, reserved,
+ * or given back. Each prefix is walked once, address by address, by its cursor; what was given back waits in a list,
+ * longest free first. New addresses come from the cursor while that list is short, so that an address rests for a while
+ * before somebody else gets it; then from the list. Taking and giving are thus O(1) whatever the size, and a /64 costs
+ * no more than its sessions. What it leaves out: routing, sessions and their limits; prefixes for a session (each gets
+ * single addresses). Invariants: a FREE entry lies before its prefix's cursor and in the list; no address past a cursor
+ * is FREE; the first and second address of a prefix (network or subnet-router anycast, and the server) and IPv4's last
+ * are never given. Standards: RFC 4291 section 2.6.1 (subnet-router anycast). */
 #include "masque/pool.h"
 
 #include <errno.h>
@@ -50,16 +50,16 @@ struct range {
 
 /** Counters and the resting list of one IP version. */
 struct family {
-    struct entry *rested;  /**< given back, longest free first */
-    size_t rested_count;   /**< entries there */
-    size_t used;           /**< taken addresses */
+    struct entry *rested; /**< given back, longest free first */
+    size_t rested_count;  /**< entries there */
+    size_t used;          /**< taken addresses */
 };
 
 struct pool {
-    struct range *ranges;     /**< all prefixes, as configured */
-    size_t range_count;       /**< how many */
-    struct entry *entries;    /**< hash table by address */
-    struct habit *habits;     /**< hash table by user */
+    struct range *ranges;      /**< all prefixes, as configured */
+    size_t range_count;        /**< how many */
+    struct entry *entries;     /**< hash table by address */
+    struct habit *habits;      /**< hash table by user */
     struct family families[2]; /**< IPv4, IPv6 */
 };
 
@@ -80,9 +80,11 @@ static struct entry *entry_find(const struct pool *pool, const struct ip_addr *a
 /** The entry of an address, made if there is none. @return NULL: out of memory */
 static struct entry *entry_get(struct pool *pool, const struct ip_addr *addr) {
     struct entry *entry = entry_find(pool, addr);
-    if (entry != NULL) return entry;
+    if (entry != NULL)
+        return entry;
     entry = calloc(1, sizeof(*entry));
-    if (entry == NULL) return NULL;
+    if (entry == NULL)
+        return NULL;
     entry->addr = *addr;
     HASH_ADD(hh, pool->entries, addr, sizeof(entry->addr), entry);
     return entry;
@@ -95,7 +97,8 @@ static void entry_drop(struct pool *pool, struct entry *entry) {
 
 static void entry_unlist(struct pool *pool, struct entry *entry) {
     struct family *family = family_of(pool, &entry->addr);
-    if (!entry->listed) return;
+    if (!entry->listed)
+        return;
     DL_DELETE(family->rested, entry);
     family->rested_count--;
     entry->listed = false;
@@ -104,7 +107,8 @@ static void entry_unlist(struct pool *pool, struct entry *entry) {
 /** The prefix that an address lies in, or NULL. */
 static const struct range *range_find(const struct pool *pool, const struct ip_addr *addr) {
     for (size_t i = 0; i < pool->range_count; i++) {
-        if (ip_prefix_contains(&pool->ranges[i].prefix, addr)) return &pool->ranges[i];
+        if (ip_prefix_contains(&pool->ranges[i].prefix, addr))
+            return &pool->ranges[i];
     }
     return NULL;
 }
@@ -117,7 +121,8 @@ static bool range_gives(const struct range *range, const struct ip_addr *addr) {
 /** An entry is neither taken nor reserved any more: let it rest, or forget it if the cursor has yet to come by. */
 static void entry_settle(struct pool *pool, struct entry *entry) {
     const struct range *range = range_find(pool, &entry->addr);
-    if (entry->taken || entry->reserved[0] != '\0' || entry->listed) return;
+    if (entry->taken || entry->reserved[0] != '\0' || entry->listed)
+        return;
     if (range == NULL || (!range->exhausted && ip_addr_compare(&entry->addr, &range->cursor) >= 0)) {
         entry_drop(pool, entry);
         return;
@@ -130,7 +135,8 @@ static void entry_settle(struct pool *pool, struct entry *entry) {
 
 /** Set one prefix up. @return false: too small */
 static bool range_init(struct range *range, const struct ip_prefix *prefix) {
-    if (ip_addr_size(&prefix->addr) == 0 || prefix->length > ip_addr_bits(&prefix->addr) - 2) return false;
+    if (ip_addr_size(&prefix->addr) == 0 || prefix->length > ip_addr_bits(&prefix->addr) - 2)
+        return false;
     range->prefix = *prefix;
     range->prefix.addr = ip_prefix_first(prefix);
     range->server = range->prefix.addr;
@@ -139,7 +145,8 @@ static bool range_init(struct range *range, const struct ip_prefix *prefix) {
     ip_addr_add(&range->cursor, 1);
     range->last = ip_prefix_last(prefix);
     /* The last address of an IPv4 prefix is its broadcast address: an odd number, so no borrow. */
-    if (prefix->addr.version == 4) range->last.bytes[3]--;
+    if (prefix->addr.version == 4)
+        range->last.bytes[3]--;
     return true;
 }
 
@@ -148,7 +155,9 @@ static const struct range *range_overlap(const struct pool *pool, size_t index) 
     const struct range *range = &pool->ranges[index];
     for (size_t i = 0; i < index; i++) {
         const struct range *other = &pool->ranges[i];
-        if (ip_prefix_contains(&other->prefix, &range->prefix.addr) || ip_prefix_contains(&range->prefix, &other->prefix.addr)) return other;
+        if (ip_prefix_contains(&other->prefix, &range->prefix.addr) ||
+            ip_prefix_contains(&range->prefix, &other->prefix.addr))
+            return other;
     }
     return NULL;
 }
@@ -156,7 +165,8 @@ static const struct range *range_overlap(const struct pool *pool, size_t index) 
 int pool_new(const struct ip_prefix *prefixes, size_t count, struct pool **out, char *why, size_t why_size) {
     struct pool *pool = calloc(1, sizeof(*pool));
     char text[IP_PREFIX_TEXT_MAX], other_text[IP_PREFIX_TEXT_MAX];
-    if (pool == NULL) return -ENOMEM;
+    if (pool == NULL)
+        return -ENOMEM;
     pool->ranges = calloc(count + 1, sizeof(*pool->ranges));
     if (pool->ranges == NULL) {
         free(pool);
@@ -184,7 +194,8 @@ err_pool:
 }
 
 void pool_free(struct pool *pool) {
-    if (pool == NULL) return;
+    if (pool == NULL)
+        return;
     struct entry *entry, *next_entry;
     HASH_ITER(hh, pool->entries, entry, next_entry) entry_drop(pool, entry);
     struct habit *habit, *next_habit;
@@ -199,7 +210,8 @@ void pool_free(struct pool *pool) {
 int pool_server_address(const struct pool *pool, uint8_t version, struct ip_prefix *out) {
     for (size_t i = 0; i < pool->range_count; i++) {
         const struct range *range = &pool->ranges[i];
-        if (range->prefix.addr.version != version) continue;
+        if (range->prefix.addr.version != version)
+            continue;
         out->addr = range->server;
         out->length = range->prefix.length;
         return 0;
@@ -209,11 +221,15 @@ int pool_server_address(const struct pool *pool, uint8_t version, struct ip_pref
 
 int pool_reserve(struct pool *pool, const struct ip_addr *addr, const char *user) {
     const struct range *range = range_find(pool, addr);
-    if (user[0] == '\0' || strlen(user) >= AUTH_NAME_MAX || ip_addr_size(addr) == 0) return -EINVAL;
-    if (range != NULL && !range_gives(range, addr)) return -EINVAL;
+    if (user[0] == '\0' || strlen(user) >= AUTH_NAME_MAX || ip_addr_size(addr) == 0)
+        return -EINVAL;
+    if (range != NULL && !range_gives(range, addr))
+        return -EINVAL;
     struct entry *entry = entry_get(pool, addr);
-    if (entry == NULL) return -ENOMEM;
-    if (entry->reserved[0] != '\0') return strcmp(entry->reserved, user) == 0 ? 0 : -EEXIST;
+    if (entry == NULL)
+        return -ENOMEM;
+    if (entry->reserved[0] != '\0')
+        return strcmp(entry->reserved, user) == 0 ? 0 : -EEXIST;
     entry_unlist(pool, entry);
     strcpy(entry->reserved, user);
     return 0;
@@ -222,7 +238,8 @@ int pool_reserve(struct pool *pool, const struct ip_addr *addr, const char *user
 void pool_clear_reservations(struct pool *pool) {
     struct entry *entry, *next;
     HASH_ITER(hh, pool->entries, entry, next) {
-        if (entry->reserved[0] == '\0') continue;
+        if (entry->reserved[0] == '\0')
+            continue;
         entry->reserved[0] = '\0';
         entry_settle(pool, entry);
     }
@@ -230,7 +247,8 @@ void pool_clear_reservations(struct pool *pool) {
 
 /** Whether this user may have this address now. @param entry its entry, or NULL */
 static bool may_have(const struct entry *entry, const char *user) {
-    if (entry == NULL) return true;
+    if (entry == NULL)
+        return true;
     return !entry->taken && (entry->reserved[0] == '\0' || strcmp(entry->reserved, user) == 0);
 }
 
@@ -238,7 +256,8 @@ static bool may_have(const struct entry *entry, const char *user) {
 static bool can_take(const struct pool *pool, const struct ip_addr *addr, const char *user) {
     const struct range *range = range_find(pool, addr);
     const struct entry *entry = entry_find(pool, addr);
-    if (!may_have(entry, user)) return false;
+    if (!may_have(entry, user))
+        return false;
     return range != NULL ? range_gives(range, addr) : entry != NULL && entry->reserved[0] != '\0';
 }
 
@@ -250,11 +269,13 @@ static struct habit *habit_find(const struct pool *pool, const char *user) {
 
 /** Remember what a user was given; without memory for it nothing is lost but the habit. */
 static void habit_set(struct pool *pool, const char *user, const struct ip_addr *addr) {
-    if (user[0] == '\0' || strlen(user) >= AUTH_NAME_MAX) return;
+    if (user[0] == '\0' || strlen(user) >= AUTH_NAME_MAX)
+        return;
     struct habit *habit = habit_find(pool, user);
     if (habit == NULL) {
         habit = calloc(1, sizeof(*habit));
-        if (habit == NULL) return;
+        if (habit == NULL)
+            return;
         strcpy(habit->user, user);
         HASH_ADD_STR(pool->habits, user, habit);
     }
@@ -264,7 +285,8 @@ static void habit_set(struct pool *pool, const char *user, const struct ip_addr 
 /** Mark an address taken. @return 0; -ENOSPC: no memory for its entry */
 static int take(struct pool *pool, const struct ip_addr *addr, const char *user, struct ip_addr *out) {
     struct entry *entry = entry_get(pool, addr);
-    if (entry == NULL) return -ENOSPC;
+    if (entry == NULL)
+        return -ENOSPC;
     entry_unlist(pool, entry);
     entry->taken = true;
     family_of(pool, addr)->used++;
@@ -280,9 +302,11 @@ static bool next_new(struct pool *pool, uint8_t version, struct ip_addr *out) {
         while (range->prefix.addr.version == version && !range->exhausted) {
             *out = range->cursor;
             range->exhausted = ip_addr_compare(&range->cursor, &range->last) == 0;
-            if (!range->exhausted) ip_addr_add(&range->cursor, 1);
+            if (!range->exhausted)
+                ip_addr_add(&range->cursor, 1);
             /* Whatever has an entry here is taken or reserved, and settles into the list later. */
-            if (entry_find(pool, out) == NULL) return true;
+            if (entry_find(pool, out) == NULL)
+                return true;
         }
     }
     return false;
@@ -290,17 +314,22 @@ static bool next_new(struct pool *pool, uint8_t version, struct ip_addr *out) {
 
 int pool_take(struct pool *pool, uint8_t version, const char *user, const struct ip_addr *wanted, struct ip_addr *out) {
     struct ip_prefix server;
-    if (pool_server_address(pool, version, &server) != 0) return -ENOENT;
-    if (wanted != NULL && wanted->version == version && can_take(pool, wanted, user)) return take(pool, wanted, user, out);
+    if (pool_server_address(pool, version, &server) != 0)
+        return -ENOENT;
+    if (wanted != NULL && wanted->version == version && can_take(pool, wanted, user))
+        return take(pool, wanted, user, out);
     const struct habit *habit = habit_find(pool, user);
     if (habit != NULL) {
         struct ip_addr last = habit->address[family_index(version)];
-        if (last.version == version && can_take(pool, &last, user)) return take(pool, &last, user, out);
+        if (last.version == version && can_take(pool, &last, user))
+            return take(pool, &last, user, out);
     }
     const struct family *family = &pool->families[family_index(version)];
     struct ip_addr addr;
-    if (family->rested_count <= REST_COUNT && next_new(pool, version, &addr)) return take(pool, &addr, user, out);
-    if (family->rested == NULL) return -ENOSPC;
+    if (family->rested_count <= REST_COUNT && next_new(pool, version, &addr))
+        return take(pool, &addr, user, out);
+    if (family->rested == NULL)
+        return -ENOSPC;
     addr = family->rested->addr;
     return take(pool, &addr, user, out);
 }
@@ -308,14 +337,17 @@ int pool_take(struct pool *pool, uint8_t version, const char *user, const struct
 int pool_take_fixed(struct pool *pool, const struct ip_addr *addr, const char *user) {
     const struct entry *entry = entry_find(pool, addr);
     struct ip_addr taken;
-    if (entry == NULL || strcmp(entry->reserved, user) != 0 || user[0] == '\0') return -EPERM;
-    if (entry->taken) return -EBUSY;
+    if (entry == NULL || strcmp(entry->reserved, user) != 0 || user[0] == '\0')
+        return -EPERM;
+    if (entry->taken)
+        return -EBUSY;
     return take(pool, addr, user, &taken);
 }
 
 void pool_give(struct pool *pool, const struct ip_addr *addr) {
     struct entry *entry = entry_find(pool, addr);
-    if (entry == NULL || !entry->taken) return;
+    if (entry == NULL || !entry->taken)
+        return;
     entry->taken = false;
     family_of(pool, addr)->used--;
     entry_settle(pool, entry);
