@@ -269,14 +269,16 @@ START_TEST(a_64_carries_many_sessions_and_reuses_after_a_rest) {
     struct pool *pool = pool_of("fd77::/64");
     struct ip_addr first, out, none = {0};
     ck_assert_int_eq(pool_take(pool, 6, "", &none, &first), 0);
+    int error = 0;
     for (size_t i = 0; i < 50000; i++)
-        ck_assert_int_eq(pool_take(pool, 6, "", &none, &out), 0);
+        error |= pool_take(pool, 6, "", &none, &out);
+    ck_assert_int_eq(error, 0);
     ck_assert_uint_eq(pool_used(pool, 6), 50001);
     /* Of many that come and go, an address is not given again at once, and not for ever kept back. */
     pool_give(pool, &first);
     size_t taken = 0;
     do {
-        ck_assert_int_eq(pool_take(pool, 6, "", &none, &out), 0);
+        error |= pool_take(pool, 6, "", &none, &out);
         pool_give(pool, &out);
         taken++;
     } while (ip_addr_compare(&out, &first) != 0 && taken < 100000);
@@ -308,8 +310,10 @@ START_TEST(random_use_never_gives_an_address_twice) {
         ck_assert_int_eq(error, count == 125 + 13 ? -ENOSPC : 0);
         if (error != 0)
             continue;
+        bool twice = false;
         for (size_t i = 0; i < count; i++)
-            ck_assert_int_ne(ip_addr_compare(&held[i], &out), 0);
+            twice = twice || ip_addr_compare(&held[i], &out) == 0;
+        ck_assert(!twice);
         held[count++] = out;
         given++;
         ck_assert_uint_eq(pool_used(pool, 4), count);
