@@ -70,7 +70,7 @@ static void fill_transport_params(const struct conn_settings *from, ngtcp2_trans
 
 /** Everything of a connection but ngtcp2's part. */
 static int conn_new(const struct conn_settings *settings, bool server, const char *server_name, uint64_t now, struct conn **out) {
-    struct tls_session_settings tls = {.server = server, .server_name = server_name, .key_update_packets = settings->key_update_packets};
+    struct tls_session_settings tls = {.server = server, .server_name = server_name};
     struct conn *conn = calloc(1, sizeof *conn);
 
     if (conn == NULL) return -ENOMEM;
@@ -81,6 +81,7 @@ static int conn_new(const struct conn_settings *settings, bool server, const cha
     conn->now = now;
     conn->look_again = TIME_NEVER;
     conn->keepalive = settings->keepalive;
+    conn->key_packets_max = settings->key_update_packets != 0 ? settings->key_update_packets : CONN_KEY_PACKETS;
     conn->mtu = NGTCP2_MAX_UDP_PAYLOAD_SIZE;
     memcpy(conn->reset_key, settings->reset_key, sizeof conn->reset_key);
     pacer_init(&conn->pacer, conn->mtu);
@@ -246,7 +247,6 @@ const char *conn_tls_reason(const struct conn *conn) {
 
 void conn_statistics(const struct conn *conn, struct conn_statistics *out) {
     ngtcp2_conn_info info;
-    uint64_t window = conn->now - conn->rate.since;
 
     ngtcp2_conn_get_conn_info(conn->ng, &info);
     *out = (struct conn_statistics){
@@ -267,6 +267,4 @@ void conn_statistics(const struct conn *conn, struct conn_statistics *out) {
         .key_updates = conn->keys_made > 0 ? conn->keys_made - 1 : 0,
         .udp_payload_bytes = conn->mtu,
     };
-    /* Nothing was acknowledged for longer than a window: the last rate holds no more. */
-    if (window >= 2 * CONN_RATE_WINDOW && window > 2 * info.smoothed_rtt) out->delivery_rate_bps = conn->rate.bytes * 8 * 1000 / (window / NS_PER_MS);
 }

@@ -58,7 +58,7 @@ struct conn_hooks {
     void (*on_stream_closed)(void *context, int64_t stream_id, uint64_t error_code);
     /** RESET_STREAM came: nothing more is read from it. */
     void (*on_stream_reset)(void *context, int64_t stream_id, uint64_t error_code);
-    /** STOP_SENDING came: nothing more needs to be written to it. */
+    /** STOP_SENDING came: nothing more needs to be written to it. Told when the stream is next offered (ngtcp2 tells it only then); error_code is 0. */
     void (*on_stream_stop_sending)(void *context, int64_t stream_id, uint64_t error_code);
     /** A blocked stream has window again. */
     void (*on_stream_writable)(void *context, int64_t stream_id);
@@ -99,7 +99,7 @@ struct conn_settings {
     uint64_t idle_timeout;          /**< ns; 0: 30 s */
     uint64_t keepalive;             /**< ns between PINGs when idle; 0: none */
     const char *congestion;         /**< "bbr" or "cubic" */
-    uint64_t key_update_packets;    /**< start a key update after this many packets; 0: 2^23 (tests use less) */
+    uint64_t key_update_packets;    /**< start a key update after this many packets; 0: 2^22 (tests use less) */
 };
 
 /** More for a client. */
@@ -201,7 +201,7 @@ struct conn_statistics {
     uint64_t rtt_variation;     /**< ns */
     uint64_t cwnd_bytes;        /**< congestion window */
     uint64_t in_flight_bytes;   /**< sent, neither acknowledged nor lost */
-    uint64_t delivery_rate_bps; /**< bits per second, as acknowledged */
+    uint64_t delivery_rate_bps; /**< bits per second, as acknowledged in the last 100 ms (or round trip, if longer) in which packets were on the way */
     uint64_t bytes_sent;        /**< UDP payload */
     uint64_t bytes_received;    /**< UDP payload */
     uint64_t packets_sent;      /**< QUIC packets */

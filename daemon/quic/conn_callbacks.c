@@ -129,16 +129,6 @@ static int on_stream_reset(ngtcp2_conn *ng, int64_t stream_id, uint64_t final_si
     return 0;
 }
 
-static int on_stream_stop_sending(ngtcp2_conn *ng, int64_t stream_id, uint64_t error_code, void *user_data, void *stream_user_data) {
-    struct conn *conn = user_data;
-
-    (void)ng;
-    (void)stream_user_data;
-    conn->write_wanted = true;
-    CONN_TELL(conn, on_stream_stop_sending, stream_id, error_code);
-    return 0;
-}
-
 static int on_stream_window(ngtcp2_conn *ng, int64_t stream_id, uint64_t max_data, void *user_data, void *stream_user_data) {
     struct conn *conn = user_data;
 
@@ -220,6 +210,7 @@ static int on_update_key(ngtcp2_conn *ng, uint8_t *rx_secret, uint8_t *tx_secret
     int rv = conn->update_key(ng, rx_secret, tx_secret, rx_aead, rx_iv, tx_aead, tx_iv, old_rx_secret, old_tx_secret, secret_length, user_data);
 
     if (rv == 0) conn->keys_made++;
+    conn->key_packets = 0;
     return rv;
 }
 
@@ -236,7 +227,6 @@ void conn_set_callbacks(struct conn *conn, ngtcp2_callbacks *callbacks) {
     callbacks->acked_stream_data_offset = on_stream_acked;
     callbacks->stream_close = on_stream_close;
     callbacks->stream_reset = on_stream_reset;
-    callbacks->stream_stop_sending = on_stream_stop_sending;
     callbacks->extend_max_stream_data = on_stream_window;
     callbacks->recv_datagram = on_datagram;
     callbacks->ack_datagram = on_datagram_acked;

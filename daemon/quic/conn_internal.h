@@ -13,6 +13,7 @@
 #define CONN_ACK_THRESHOLD 8u    /**< ack-eliciting packets that are acknowledged at once */
 #define CONN_CIDS 32u            /**< our connection IDs that can be in use at once: ngtcp2 issues 8, retired ones linger for 3 PTO */
 #define CONN_LOST_IDS 256u       /**< slots for the ids of datagrams declared lost, a power of two */
+#define CONN_KEY_PACKETS (1u << 22) /**< packets after which keys are updated: half of what RFC 9001 section 6.6 allows, where ngtcp2 gives up */
 #define CONN_RATE_WINDOW (100 * NS_PER_MS) /**< the delivery rate is measured over at least this long */
 
 /** Life of a connection. What may be called: everything in LIVE; from FAILED on only conn_write, conn_read, timers, and what only looks. */
@@ -29,6 +30,7 @@ struct conn_rate {
     uint64_t since;     /**< ns: start of the window */
     uint64_t bytes;     /**< acknowledged in it */
     uint64_t bps;       /**< of the last whole window, bits per second */
+    bool idle;          /**< nothing was on the way: the window starts anew with the next packet */
 };
 
 /** One connection. */
@@ -75,6 +77,8 @@ struct conn {
     uint64_t packets_received;      /**< read */
     uint64_t datagrams_lost;        /**< declared lost */
     uint64_t datagrams_spurious;    /**< acknowledged after all */
+    uint64_t key_packets;           /**< packets written since the last key update */
+    uint64_t key_packets_max;       /**< update after this many */
     uint64_t keys_made;             /**< keys of later phases made; ngtcp2 always has the next one ready */
 };
 

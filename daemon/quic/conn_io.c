@@ -27,6 +27,7 @@
 #define LOOK_AGAIN NS_PER_MS  /**< ns: what ngtcp2 may have to say waits no longer for a datagram to go with */
 #define PACE_PERCENT 125u     /**< of a window go out in a smoothed round trip (RFC 9002 section 7.7) */
 #define REFUSAL_WAIT NS_PER_MS /**< ns: pause after ngtcp2 refused a datagram that should have gone */
+#define KEY_RETRY 16u         /**< a refused key update is tried again after this part of the packets between two */
 #define SHORT_HEADER 5u       /**< bytes of a short header without the connection ID: flags and the longest packet number */
 #define FRAME_HEADER 3u       /**< bytes of a DATAGRAM frame's type and length */
 #define SEAL 16u              /**< bytes of the AEAD tag */
@@ -75,6 +76,7 @@ static void count_delivered(struct conn *conn, const ngtcp2_conn_info *info, uin
 
     gone = in_flight_before > info->bytes_in_flight ? in_flight_before - info->bytes_in_flight : 0;
     rate->bytes += gone > lost ? gone - lost : 0;
+    rate->idle = info->bytes_in_flight == 0;
     window = info->smoothed_rtt > CONN_RATE_WINDOW ? info->smoothed_rtt : CONN_RATE_WINDOW;
     if (conn->now - rate->since < window) return;
     rate->bps = rate->bytes * 8 * 1000 / ((conn->now - rate->since) / NS_PER_MS);
@@ -150,16 +152,28 @@ uint64_t conn_deadline(const struct conn *conn, bool datagrams_waiting) {
     return deadline;
 }
 
+/** Begin a key update. ngtcp2 refuses one that follows the last too soon, and ends a connection that it finds over the limit itself; so it is begun here, well before, and
+ * tried again when refused. */
+static void update_keys(struct conn *conn) {
+    if (ngtcp2_conn_initiate_key_update(conn->ng, conn->now) == 0)
+        conn->key_packets = 0;
+    else
+        conn->key_packets = conn->key_packets_max - conn->key_packets_max / KEY_RETRY;
+}
+
 /** Account for a packet that ngtcp2 wrote. */
 static void on_written(struct conn *conn, size_t length, const ngtcp2_path *path, const ngtcp2_pkt_info *info, struct conn_packet *packet) {
     conn_path_from(&packet->path, path);
     packet->ecn = (uint8_t)info->ecn;
-    packet->probe = conn->confirmed && length > ngtcp2_conn_get_path_max_tx_udp_payload_size(conn->ng);
+    packet->probe = length > ngtcp2_conn_get_path_max_tx_udp_payload_size(conn->ng);
     conn->packets_sent++;
     conn->bytes_sent += length;
     conn->datagrams_unacked = 0;
     conn->look_again = TIME_NEVER;
-    if (conn->confirmed) pacer_on_sent(&conn->pacer, length, conn->now);
+    if (conn->rate.idle) conn->rate = (struct conn_rate){.since = conn->now, .bps = conn->rate.bps};
+    if (!conn->confirmed) return;
+    pacer_on_sent(&conn->pacer, length, conn->now);
+    if (++conn->key_packets >= conn->key_packets_max) update_keys(conn);
 }
 
 /** Ask the owner for stream data. */
@@ -193,6 +207,9 @@ static ngtcp2_ssize write_streams(struct conn *conn, bool streams, ngtcp2_path *
         case NGTCP2_ERR_WRITE_MORE: continue;
         case NGTCP2_ERR_STREAM_DATA_BLOCKED: CONN_TELL(conn, on_stream_blocked, stream_id, false); continue;
         case NGTCP2_ERR_STREAM_SHUT_WR:
+            CONN_TELL(conn, on_stream_blocked, stream_id, true);
+            CONN_TELL(conn, on_stream_stop_sending, stream_id, 0);
+            continue;
         case NGTCP2_ERR_STREAM_NOT_FOUND: CONN_TELL(conn, on_stream_blocked, stream_id, true); continue;
         default: return n;
         }

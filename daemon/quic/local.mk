@@ -28,8 +28,9 @@ libmpvpn_a_SOURCES += \
 	daemon/quic/token.h \
 	daemon/quic/x509.c \
 	daemon/quic/x509.h
+unit_tests += tests/unit/check_cidtable tests/unit/check_conn tests/unit/check_conn_traffic tests/unit/check_pacer
 unit_tests += tests/unit/check_crypt tests/unit/check_tls tests/unit/check_token tests/unit/check_x509
-EXTRA_DIST += tests/unit/quic_hello.h tests/unit/quic_pair.h tests/unit/data/chain.pem tests/unit/data/early.pem tests/unit/data/expired.pem tests/unit/data/leaf.key \
+EXTRA_DIST += tests/unit/conn_fixture.h tests/unit/quic_hello.h tests/unit/quic_pair.h tests/unit/data/chain.pem tests/unit/data/early.pem tests/unit/data/expired.pem tests/unit/data/leaf.key \
 	tests/unit/data/root.crt
 fuzz_targets += tests/fuzz/fuzz_tls_frame tests/fuzz/fuzz_x509
 tests_fuzz_fuzz_tls_frame_LDADD = $(fuzz_ldadd)

@@ -3,7 +3,7 @@
  *
  * How it works: a packet leaves the transmitter when that is idle, takes its time on the wire, then the delay; packets arrive in the order they were sent.
  * What it leaves out: reordering, ECN marking, cross traffic. */
-#include "sim/link.h"
+#include "tests/sim/link.h"
 
 #include <assert.h>
 #include <stdlib.h>

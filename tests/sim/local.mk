@@ -6,7 +6,6 @@ libsim_a_SOURCES = \
 	tests/sim/link.h \
 	tests/sim/pair.c \
 	tests/sim/pair.h
-libsim_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 testing_libs += libsim.a
 unit_tests += tests/sim/check_tunnel
 tests_sim_check_tunnel_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim

@@ -3,7 +3,7 @@
  *
  * How it works: time jumps to the next arrival or deadline; everything due is read, timers run, then both ends write what they may. The server's side answers first
  * packets as the hall does: Retry, version negotiation, stateless reset, or a new connection. */
-#include "sim/pair.h"
+#include "tests/sim/pair.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -11,10 +11,17 @@
 #include <string.h>
 
 #define WALL 1000000u       /**< wall-clock seconds of the test's world at its start */
+#define PATTERN_PERIOD 4093u  /**< bytes after which stream data repeat */
+#define PATTERN_LENGTH 65536u /**< bytes offered at a time */
 #define MAX_IDLE_TURNS 100000u /**< turns in a row without time going on: a livelock */
 
-static uint8_t pair_byte(int64_t stream, uint64_t offset) {
-    return (uint8_t)(offset * 7 + (offset >> 8) + (uint64_t)stream);
+/* Stream data must stay where they are until they are acknowledged: so all streams send the same bytes, which repeat. */
+static uint8_t pattern[PATTERN_LENGTH + PATTERN_PERIOD];
+
+static uint8_t pair_byte(uint64_t offset) {
+    uint64_t i = offset % PATTERN_PERIOD;
+
+    return (uint8_t)(i * 7 + (i >> 5));
 }
 
 static void on_handshake(void *context) {
@@ -29,7 +36,7 @@ static uint64_t on_stream_data(void *context, int64_t id, bool fin, const uint8_
 
     assert((size_t)id < sizeof end->in / sizeof *end->in);
     for (size_t i = 0; i < length; i++)
-        if (data[i] != pair_byte(id, end->in[id] + i)) end->stream_errors++;
+        if (data[i] != pair_byte(end->in[id] + i)) end->stream_errors++;
     end->in[id] += length;
     end->stream_bytes_in += length;
     if (fin) end->fins++;
@@ -75,7 +82,6 @@ static void on_stream_writable(void *context, int64_t id) {
 }
 
 static bool next_stream_data(void *context, int64_t *id, bool *fin, struct iovec *vectors, size_t *count) {
-    static uint8_t bytes[65536];
     struct pair_end *end = context;
 
     for (size_t i = 0; i < end->stream_count; i++) {
@@ -83,9 +89,8 @@ static bool next_stream_data(void *context, int64_t *id, bool *fin, struct iovec
         uint64_t left = s->length - s->offset;
 
         if (s->blocked || s->shut || (left == 0 && (!s->fin || s->fin_sent))) continue;
-        if (left > sizeof bytes) left = sizeof bytes;
-        for (size_t j = 0; j < left; j++) bytes[j] = pair_byte(s->id, s->offset + j);
-        vectors[0] = (struct iovec){bytes, left};
+        if (left > PATTERN_LENGTH) left = PATTERN_LENGTH;
+        vectors[0] = (struct iovec){pattern + s->offset % PATTERN_PERIOD, left};
         *count = left > 0;
         *id = s->id;
         *fin = s->fin && s->offset + left == s->length;
@@ -275,6 +280,11 @@ static void server_read(struct pair *pair, struct link_packet *packet) {
 static void send_packet(struct pair_end *end, const struct conn_packet *packet, const uint8_t *out, size_t n) {
     struct conn_path seen = {.local = packet->path.remote, .remote = packet->path.local};
 
+    if (end == &end->pair->client && end->pair->rebound.sa.sa_family != 0) seen.remote = end->pair->rebound;
+    if (end == &end->pair->server) {
+        end->pair->last_to_client = seen;
+        if (end->pair->rebound.sa.sa_family != 0) seen.local = end->pair->client.path.local;
+    }
     if (packet->probe) end->probes++;
     if (packet->ecn != 0) end->ecn_marked++;
     link_send(end->out, &seen, packet->ecn, out, n, end->pair->now);
@@ -359,7 +369,7 @@ bool pair_run_until(struct pair *pair, bool (*condition)(struct pair *), uint64_
         next = earlier(earlier(link_next(&pair->up), link_next(&pair->down)), end_deadline(&pair->client));
         if (!pair->server_gone) next = earlier(next, end_deadline(&pair->server));
         if (next > end || pair->now >= end) {
-            if (end > pair->now) pair->now = end;
+            pair->now = end;
             return false;
         }
         idle = next > pair->now ? 0 : idle + 1;
@@ -412,6 +422,7 @@ void pair_init(struct pair *pair, const struct pair_settings *settings) {
     struct conn_client_settings client = {.server_name = settings->server_name != NULL ? settings->server_name : "test.example",
                                           .token = settings->token, .token_length = settings->token_length, .first_dcid_worker = 5};
 
+    for (size_t i = 0; i < sizeof pattern; i++) pattern[i] = pair_byte(i);
     memset(pair, 0, sizeof *pair);
     pair->settings = *settings;
     pair->now = NS_PER_SEC;

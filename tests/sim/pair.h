@@ -8,11 +8,11 @@
 #include "quic/conn.h"
 #include "quic/tls.h"
 #include "quic/token.h"
-#include "sim/link.h"
+#include "tests/sim/link.h"
 
 #define PAIR_STREAMS 8u /**< streams an end can send on */
 
-/** Stream data to send: bytes of the pattern pair_byte(). */
+/** Stream data to send: a pattern that the receiver checks. */
 struct pair_stream {
     int64_t id;                      /**< stream */
     uint64_t length, offset, acked;  /**< bytes: in all, written, acknowledged */
@@ -86,6 +86,8 @@ struct pair {
     uint8_t token_key[16];          /**< the server's */
     uint64_t now;                   /**< ns */
     uint64_t retries, versions, resets, junk, shorts; /**< answers to first packets, and packets dropped */
+    union sock_addr rebound;        /**< a NAT shows this address of the client; no family: none does */
+    struct conn_path last_to_client; /**< path of the last packet to the client, as on the wire before the NAT */
     bool server_gone;               /**< the server lost its state: packets get stateless resets */
     enum token_kind token_kind;     /**< of the first Initial that was accepted */
 };
