@@ -56,7 +56,7 @@ packages=(
 )
 # What the tests, the benchmark and the checks of style need.
 packages+=(
-    check clang clang-format valgrind shellcheck python3
+    check clang clang-format valgrind shellcheck python3 python3-cryptography python3-hpack
     iproute2 iputils-ping ethtool iperf3 openssl nftables procps util-linux bash-completion
     openvpn wireguard-go wireguard-tools
     man-db groff mandoc

@@ -243,3 +243,33 @@ pings() {
     shift
     for address in "$@"; do until_true 10 in_ns "$ns" ping -c 1 -W 1 "$address" || return 1; done
 }
+
+# --- plain RFC 9484 peers ------------------------------------------------------------------------------------------------
+
+# peer NS NAME OPTION...: start the hand-written peer; what it says goes to $dir/NAME.log, its number to $last_pid
+peer() {
+    local ns=$1 name=$2
+    shift 2
+    [ -p "$dir/$name.fifo" ] || mkfifo "$dir/$name.fifo"
+    : >"$dir/$name.log"
+    start "$ns" "$name" /usr/bin/python3 -B "$top/tests/netns/peer/peer.py" --commands "$dir/$name.fifo" "$@"
+}
+
+# tell NAME COMMAND...: have the peer of that name do something
+tell() {
+    local name=$1
+    shift
+    echo "$*" >"$dir/$name.fifo"
+}
+
+# said NAME REGEX: the peer, or daemon, of that name has said so
+said() { grep -qE -- "$2" "$dir/$1.log"; }
+
+# soon NAME REGEX: it says so within five seconds
+soon() { until_true 5 said "$@"; }
+
+# dropped NAME REASON: how many packets the daemon has dropped for that reason
+dropped() { ctl "$1" stats --json | tr -d ' \n' | grep -o "\"$2\":[0-9]*" | head -n 1 | cut -d: -f2; }
+
+# has_dropped NAME REASON COUNT: at least so many
+has_dropped() { [ "$(dropped "$1" "$2")" -ge "$3" ]; }
