@@ -1,16 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* keygen: the files' names, then what quic/tls.h makes of them.
+/* keygen: the files' names, then what quic/tls.h makes of them. A daemon that is started by root becomes the user mpvpn, and must read the
+ * key again at a reload: so the key that root makes is given to the group mpvpn, where there is one.
  * It leaves out certificates of an authority: whoever has one needs no keygen.
  * Invariant: no file that is there is overwritten.
  * Standards: RFC 7469 section 2.4 (pin). */
 #include "keygen.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <limits.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "quic/tls.h"
+
+#define DAEMON_GROUP "mpvpn" /* of the user that a daemon becomes by default */
+
+/* Let the daemon's group read the key. @return 0 or -errno */
+static int share(const char *key) {
+    const struct group *group = geteuid() == 0 ? getgrnam(DAEMON_GROUP) : NULL;
+
+    if (group && (chown(key, (uid_t)-1, group->gr_gid) < 0 || chmod(key, S_IRUSR | S_IWUSR | S_IRGRP) < 0)) {
+        return -errno;
+    }
+    return 0;
+}
 
 int keygen(FILE *stream, const char *directory, const char *name, char *why, size_t why_size) {
     char certificate[PATH_MAX], key[PATH_MAX];
@@ -30,6 +46,11 @@ int keygen(FILE *stream, const char *directory, const char *name, char *why, siz
         rc = tls_pin_of_certificate(certificate, pin, why, why_size);
     }
     if (rc < 0) {
+        return rc;
+    }
+    rc = share(key);
+    if (rc < 0) {
+        snprintf(why, why_size, "%s: cannot be given to the group " DAEMON_GROUP ": %s", key, strerror(-rc));
         return rc;
     }
     fprintf(stream, "Certificate = %s\nPrivateKey = %s\n\n# for clients:\nServerPin = sha256:", certificate, key);

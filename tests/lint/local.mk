@@ -3,5 +3,6 @@ script_tests += \
 	tests/lint/headers.sh \
 	tests/lint/includes.sh \
 	tests/lint/manual.sh \
+	tests/lint/tables.sh \
 	tests/lint/words.sh
 EXTRA_DIST += $(script_tests) tests/lint/lib.sh
