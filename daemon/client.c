@@ -4,8 +4,10 @@
  * How it works: the path goes DOWN → RESOLVING → CONNECTING → UP, and on any failure to WAITING with a backoff (at once after a tunnel that worked, then
  * 0.5 s doubling to 30 s, with a quarter of jitter), from where a change of links, addresses or routes wakes it early. The session and the TUN device live through all of that,
  * so inner connections survive. What the host gets (client_host.c) follows ADDRESS_ASSIGN and ROUTE_ADVERTISEMENT.
+ * When link or address go away under an open tunnel, the connection is kept (LOST) until it would time out: it goes on when they come back, and migrates when
+ * the device gets another address.
  * Left out: the host's addresses and routes (client_host.c).
- * Invariants: carrier and socket are set exactly in CONNECTING and UP; session->leg is set exactly in UP.
+ * Invariants: carrier and socket are set exactly in CONNECTING, UP and LOST; session->leg is set exactly in UP and LOST.
  * Standards: RFC 9484, RFC 9000 section 8.1.3 (tokens). */
 #include "client.h"
 
@@ -34,6 +36,7 @@ static void set_state(struct client_path *path, enum path_state state) {
 
 const char *path_state_name(enum path_state state) {
     switch (state) {
+    case PATH_LOST:
     case PATH_DOWN: return "down";
     case PATH_RESOLVING:
     case PATH_CONNECTING: return "connecting";
@@ -57,7 +60,7 @@ static uint64_t backoff(unsigned failures) {
 static void wait_and_retry(struct client_path *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void wait_and_retry(struct client_path *path, const char *format, ...) {
     struct client *client = path->client;
-    uint64_t wait = path->state == PATH_UP ? 0 : backoff(path->failures++);
+    uint64_t wait = path->state == PATH_UP || path->state == PATH_LOST ? 0 : backoff(path->failures++);
     va_list args;
     va_start(args, format);
     vsnprintf(path->reason, sizeof path->reason, format, args);
@@ -365,13 +368,58 @@ static void reconnect(struct client_path *path, const char *reason) {
     if (path->state == PATH_DOWN || path->state == PATH_WAITING) connect_now(path);
 }
 
+/* Keep the connection of a path that lost its link or address: often both are back within seconds. */
+static void lose(struct client_path *path, const char *reason) {
+    if (path->state != PATH_UP) return reconnect(path, reason);
+    log_notice("path %s: down: %s", path->device, reason);
+    snprintf(path->reason, sizeof path->reason, "%s", reason);
+    set_state(path, PATH_LOST);
+}
+
+static void resume(struct client_path *path) {
+    log_notice("path %s: back", path->device);
+    path->reason[0] = '\0';
+    set_state(path, PATH_UP);
+    client_host_rule(path, true);
+    conn_ping(leg_conn(path->carrier->leg));
+    carrier_mark(path->carrier);
+}
+
+/* Let the connection go on from the path's new source address. */
+static int migrate(struct client_path *path) {
+    struct udp_socket *old = path->socket;
+    union sock_addr local;
+    char why[200];
+    int error = open_socket(path, why, sizeof why);
+    if (error) return error;
+    local = udp_local(path->socket);
+    error = carrier_move(path->carrier, path->socket, &local);
+    if (error) {
+        udp_close(path->socket);
+        path->socket = old;
+        return error;
+    }
+    udp_close(old);
+    return 0;
+}
+
+/* Something came back: go on as before when link, route and source are as they were, migrate when there is another source, start over when neither works. */
+static void recover(struct client_path *path) {
+    struct ip_addr source = path->source, target = sock_addr_ip(&path->remote);
+    char why[200];
+    if (find_route(path, &target, why, sizeof why)) return;
+    if (ip_addr_compare(&source, &path->source) && migrate(path)) return reconnect(path, "our address changed");
+    resume(path);
+}
+
 void client_on_link(struct client *client, unsigned ifindex, bool present, bool up) {
     struct client_path *path = &client->path;
     if (ifindex == tun_ifindex(client->worker->tun)) return;
     if (present && up) {
-        if (!path->carrier) reconnect(path, "a link came up");
+        if (path->state == PATH_LOST) recover(path);
+        else if (!path->carrier) reconnect(path, "a link came up");
     } else if (path->carrier && ifindex == path->ifindex) {
-        reconnect(path, "the link went down");
+        lose(path, "the link is down");
     }
 }
 
@@ -379,15 +427,18 @@ void client_on_address(struct client *client, unsigned ifindex, const struct ip_
     struct client_path *path = &client->path;
     if (ifindex == tun_ifindex(client->worker->tun)) return;
     if (present) {
-        if (!path->carrier) reconnect(path, "an address was added");
+        if (path->state == PATH_LOST) recover(path);
+        else if (!path->carrier) reconnect(path, "an address was added");
     } else if (path->carrier && ifindex == path->ifindex && !ip_addr_compare(addr, &path->source)) {
-        reconnect(path, "our address went away");
+        lose(path, "our address went away");
+        if (path->state == PATH_LOST) recover(path); /* the device may have another one already */
     }
 }
 
 void client_on_route(struct client *client) {
     struct client_path *path = &client->path;
-    if (!path->carrier && path->state == PATH_DOWN) reconnect(path, "a route changed");
+    if (path->state == PATH_LOST) recover(path);
+    else if (path->state == PATH_DOWN) reconnect(path, "a route changed");
 }
 
 /* life */
@@ -416,7 +467,7 @@ int client_start(struct client *client, struct worker *worker, struct netlink *n
         return snprintf(why, why_size, "no memory for the session"), -ENOMEM;
     error = worker_open_tun(worker, config->device, why, why_size);
     if (error) return error;
-    connect_now(path);
+    timer_set(&worker->timers, &path->retry, loop_now(worker->loop)); /* in the first turn: privileges are given up by then */
     return 0;
 }
 

@@ -15,6 +15,7 @@ enum path_state {
     PATH_RESOLVING,  /**< the server's name is being looked up (shown as "connecting") */
     PATH_CONNECTING, /**< carrier is set: handshake or request under way */
     PATH_UP,         /**< carrier is set: the tunnel is open */
+    PATH_LOST,       /**< carrier is set: link or address went away under an open tunnel; it is kept for as long as it lives (shown as "down") */
     PATH_WAITING     /**< after a failure: until `retry` is due */
 };
 

@@ -23,18 +23,24 @@ static bool has_prefix(const struct ip_prefix *list, size_t count, const struct 
 
 /* addresses */
 
-static void update_addresses(struct client *client) {
+/* New ones first: with the last address of a version the kernel removes that version's routes of the device. @return whether any was removed */
+static bool update_addresses(struct client *client) {
     struct session *session = client->session;
     unsigned ifindex = tun_ifindex(client->worker->tun);
-    for (size_t i = 0; i < client->installed_count; i++)
-        if (!has_prefix(session->address, session->address_count, &client->installed[i])) netlink_address(client->netlink, ifindex, &client->installed[i], false);
+    bool removed = false;
     for (size_t i = 0; i < session->address_count; i++) {
         char text[IP_PREFIX_TEXT_MAX];
         if (has_prefix(client->installed, client->installed_count, &session->address[i])) continue;
         if (!netlink_address(client->netlink, ifindex, &session->address[i], true)) log_notice("%s: address %s", tun_name(client->worker->tun), ip_prefix_print(&session->address[i], text));
     }
+    for (size_t i = 0; i < client->installed_count; i++) {
+        if (has_prefix(session->address, session->address_count, &client->installed[i])) continue;
+        netlink_address(client->netlink, ifindex, &client->installed[i], false);
+        removed = true;
+    }
     client->installed_count = session->address_count;
     memcpy(client->installed, session->address, session->address_count * sizeof *session->address);
+    return removed;
 }
 
 /* routes */
@@ -98,7 +104,8 @@ static void set_route(struct client *client, const struct ip_prefix *prefix, boo
     netlink_route_set(client->netlink, &route, present);
 }
 
-static void update_routes(struct client *client) {
+/* @param all set those again too that were set before */
+static void update_routes(struct client *client, bool all) {
     struct prefix_list list = wanted_routes(client);
     if (list.failed) {
         log_error("no memory for the routes: they stay as they are");
@@ -108,7 +115,7 @@ static void update_routes(struct client *client) {
     for (size_t i = 0; i < client->routed_count; i++)
         if (!has_prefix(list.item, list.count, &client->routed[i])) set_route(client, &client->routed[i], false);
     for (size_t i = 0; i < list.count; i++)
-        if (!has_prefix(client->routed, client->routed_count, &list.item[i])) set_route(client, &list.item[i], true);
+        if (all || !has_prefix(client->routed, client->routed_count, &list.item[i])) set_route(client, &list.item[i], true);
     free(client->routed);
     client->routed = list.item;
     client->routed_count = list.count;
@@ -120,8 +127,7 @@ void client_host_update(struct client *client) {
         if (netlink_device_up(client->netlink, tun_ifindex(client->worker->tun), client->mtu_bytes)) return;
         client->device_up = true;
     }
-    update_addresses(client);
-    update_routes(client);
+    update_routes(client, update_addresses(client));
 }
 
 void client_host_mtu(struct client *client) {

@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "methods.h"
@@ -24,7 +23,6 @@
 #define GRACE (NS_PER_SEC / 5)       /* time for the last packets */
 #define DEFAULT_USER "mpvpn"         /* who to become when it exists and RunAs is not given */
 #define STATE_DIR "/var/lib/mpvpn"   /* users files */
-#define WHY_BYTES 512
 
 /* what happens to it */
 
@@ -72,7 +70,7 @@ int daemon_reload(struct daemon *daemon, char *why, size_t why_size) {
 static void on_signal(void *context, uint32_t revents) {
     struct daemon *daemon = context;
     struct signalfd_siginfo info;
-    char why[WHY_BYTES];
+    char why[CONFIG_WHY_MAX];
     (void)revents;
     while (read(daemon->signals.fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo != SIGHUP) {
@@ -121,11 +119,6 @@ static int open_kernel_side(struct daemon *daemon, const char *runtime_dir, char
     const struct netlink_hooks hooks = {.on_link = on_link, .on_address = on_address, .on_route = on_route, .context = daemon};
     char journal[256];
     int error;
-    if (mkdir(runtime_dir, 0755) && errno != EEXIST) {
-        error = -errno;
-        snprintf(why, why_size, "%s: %s", runtime_dir, strerror(errno));
-        return error;
-    }
     snprintf(journal, sizeof journal, "%s/%s.journal", runtime_dir, daemon->config->name);
     error = netlink_open(daemon->worker.loop, &hooks, journal, &daemon->netlink, why, why_size);
     if (error) return error;
@@ -139,15 +132,15 @@ static int start_role(struct daemon *daemon, char *why, size_t why_size) {
     return client_start(&daemon->client, &daemon->worker, daemon->netlink, daemon->config, why, why_size);
 }
 
-static int drop_privileges(const struct daemon *daemon, const char *runtime_dir, char *why, size_t why_size) {
-    const char *user = daemon->config->run_as;
-    const struct privs_settings settings = {
+/* Whom to become, and what that user must be able to write. */
+static struct privs_settings privileges(const struct config *config, const char *runtime_dir) {
+    const char *user = config->run_as;
+    return (struct privs_settings){
         .user = user ? (strcmp(user, "root") ? user : NULL) : getpwnam(DEFAULT_USER) ? DEFAULT_USER : NULL,
         .runtime_dir = runtime_dir,
-        .state_dir = daemon->config->role == CONFIG_SERVER ? STATE_DIR : NULL,
+        .state_dir = config->role == CONFIG_SERVER ? STATE_DIR : NULL,
         .seccomp = true,
     };
-    return geteuid() == 0 ? privs_drop(&settings, why, why_size) : 0;
 }
 
 static int open_control(struct daemon *daemon, const char *runtime_dir, char *why, size_t why_size) {
@@ -159,12 +152,13 @@ static int open_control(struct daemon *daemon, const char *runtime_dir, char *wh
 
 static int start(struct daemon *daemon, const struct daemon_settings *settings, char *why, size_t why_size) {
     const struct worker_settings worker = {.server = daemon->config->role == CONFIG_SERVER};
+    const struct privs_settings privs = privileges(daemon->config, settings->runtime_dir);
     int error = worker_init(&daemon->worker, &worker, why, why_size);
     if (!error) error = watch_signals(daemon, why, why_size);
     if (!error) error = open_kernel_side(daemon, settings->runtime_dir, why, why_size);
     if (!error) error = open_control(daemon, settings->runtime_dir, why, why_size);
     if (!error) error = start_role(daemon, why, why_size);
-    if (!error) error = drop_privileges(daemon, settings->runtime_dir, why, why_size);
+    if (!error && geteuid() == 0) error = privs_drop(&privs, why, why_size);
     return error;
 }
 
@@ -184,30 +178,41 @@ static void finish(struct daemon *daemon) {
     config_free(daemon->config);
 }
 
+/* Read the configuration, make the directories, go to the background: what comes before anything is opened. */
+static int prepare(struct daemon *daemon, const struct daemon_settings *settings, char *pid_file, size_t pid_file_size, char *why, size_t why_size) {
+    char *file = realpath(settings->config_file, NULL); /* the background has another working directory */
+    int error = config_read(file ? file : settings->config_file, &daemon->config, why, why_size);
+    struct privs_settings privs;
+    free(file);
+    if (error) return error;
+    log_set_level(settings->verbose ? LOG_LEVEL_DEBUG : (enum log_level)daemon->config->log_level);
+    privs = privileges(daemon->config, settings->runtime_dir);
+    error = privs_directories(&privs, why, why_size);
+    if (error || !settings->background) return error;
+    snprintf(pid_file, pid_file_size, "%s/%s.pid", settings->runtime_dir, daemon->config->name);
+    if (settings->pid_file) snprintf(pid_file, pid_file_size, "%s", settings->pid_file);
+    error = privs_daemonize(pid_file, why, why_size);
+    if (error) pid_file[0] = '\0';
+    return error;
+}
+
 int daemon_run(const struct daemon_settings *settings) {
     static const char *const role_name[] = {[CONFIG_SERVER] = "server", [CONFIG_CLIENT] = "client"};
     struct daemon daemon = {0};
-    char why[WHY_BYTES] = "", pid_file[256];
-    int error = config_read(settings->config_file, &daemon.config, why, sizeof why);
-    if (error) {
-        log_error("%s", why);
-        return EXIT_FAILURE;
-    }
-    log_set_level(settings->verbose ? LOG_LEVEL_DEBUG : (enum log_level)daemon.config->log_level);
-    if (settings->background) {
-        snprintf(pid_file, sizeof pid_file, "%s/%s.pid", settings->runtime_dir, daemon.config->name);
-        mkdir(settings->runtime_dir, 0755);
-        error = privs_daemonize(settings->pid_file ? settings->pid_file : pid_file, why, sizeof why);
-    }
+    char why[CONFIG_WHY_MAX] = "", pid_file[256] = "";
+    int error = prepare(&daemon, settings, pid_file, sizeof pid_file, why, sizeof why);
     if (!error) error = start(&daemon, settings, why, sizeof why);
     if (!error) {
         daemon.started = loop_now(daemon.worker.loop);
         log_notice("%s %s started; %s", role_name[daemon.config->role], daemon.config->name, loop_features(daemon.worker.loop));
         privs_ready();
+        if (settings->background) log_to_syslog("mpvpnd");
         error = loop_run(daemon.worker.loop);
         if (error) snprintf(why, sizeof why, "the event loop failed: %s", strerror(-error));
     }
     if (error) log_error("%s", why);
+    privs_notify("STOPPING=1");
     finish(&daemon);
+    if (pid_file[0] && unlink(pid_file)) log_warning("%s: %s", pid_file, strerror(errno));
     return error ? EXIT_FAILURE : EXIT_SUCCESS;
 }

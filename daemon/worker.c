@@ -122,6 +122,21 @@ void carrier_free(struct carrier *carrier) {
     free(carrier);
 }
 
+int carrier_move(struct carrier *carrier, struct udp_socket *socket, const union sock_addr *local) {
+    const struct conn_path path = {.local = *local, .remote = carrier->path.remote};
+    struct udp_tx *tx = udp_tx_new(socket, on_writable, carrier);
+    if (!tx) return -ENOMEM;
+    if (conn_migrate(leg_conn(carrier->leg), &path, loop_now(carrier->worker->loop))) {
+        udp_tx_free(tx);
+        return -EINVAL;
+    }
+    udp_tx_free(carrier->tx);
+    carrier->tx = tx;
+    carrier->socket = socket;
+    carrier_mark(carrier);
+    return 0;
+}
+
 void carrier_close(struct carrier *carrier, uint64_t error_code, const char *reason) {
     leg_close(carrier->leg, error_code, reason, loop_now(carrier->worker->loop));
     carrier->closing = true;

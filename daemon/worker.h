@@ -89,6 +89,11 @@ struct session *worker_session_new(struct worker *worker, const char *user);
 struct carrier *carrier_new(struct worker *worker, struct udp_socket *socket, const struct carrier_hooks *hooks, void *owner);
 /** Free it with its leg, without a word to the peer. NULL is fine. */
 void carrier_free(struct carrier *carrier);
+/**
+ * Move a client's carrier to another socket and local address (QUIC connection migration); datagrams not handed to the old socket yet are lost.
+ * @return 0; -EINVAL: this connection cannot migrate (now); -ENOMEM. On error nothing has changed
+ */
+int carrier_move(struct carrier *carrier, struct udp_socket *socket, const union sock_addr *local);
 /** The hooks a leg of this worker is made with. */
 const struct leg_hooks *carrier_leg_hooks(void);
 /** Say goodbye: on_end follows once the last packet is written. */
