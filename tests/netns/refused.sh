@@ -26,7 +26,10 @@ refused() {
 
 refused 'a wrong token' '401' Token=bm90LXRoZS10b2tlbi1vZi1hbnlib2R5LWF0LWFsbA
 like 'a wrong token: the server says why' "$(cat "$dir/server.log")" 'refused: 401'
+sleep 1.5
 refused 'no token' '401' Token=
+# The server tells of refusals once a second at most.
+sleep 1.5
 refused 'a wrong pin' 'pin|certificate' "ServerPin=sha256:$(head -c 32 /dev/zero | sha256sum | cut -d' ' -f1)"
 like 'a wrong pin: the server is told' "$(cat "$dir/server.log")" 'handshake failed|certificate'
 refused 'a certificate that no authority signed' 'certificate|authority|self-signed|signer' ServerPin=
