@@ -3,7 +3,7 @@
  * line is the command's words, then its required parameters in the table's order, then NAME=VALUE and flags in any
  * order. It leaves out what a value means: the daemon judges that. Invariant: whatever help and completion show is what
  * the parser takes, since they come from the same rows. Standards: none. */
-#include "commands.h"
+#include "ctl/commands.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -55,7 +55,7 @@ static const struct option_row {
     const char *help;
 } options[] = {
 #define OPTION(letter, name, argument, help) {letter, #name, argument, help},
-#include "options.def"
+#include "ctl/options.def"
 #undef OPTION
 };
 

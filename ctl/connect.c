@@ -3,7 +3,7 @@
  * instance. It leaves out several requests under way: one is sent, its answer read, then the next. Invariant: a daemon
  * that does not answer within ANSWER_SECONDS is told as such, and nothing waits longer. Standards: JSON-RPC 2.0, one
  * object a line. */
-#include "connect.h"
+#include "ctl/connect.h"
 
 #include <errno.h>
 #include <glob.h>

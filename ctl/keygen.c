@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* keygen: the files' names, then what quic/tls.h makes of them. A daemon that is started by root becomes the user mpvpn, and must read the
- * key again at a reload: so the key that root makes is given to the group mpvpn, where there is one.
- * It leaves out certificates of an authority: whoever has one needs no keygen.
- * Invariant: no file that is there is overwritten.
- * Standards: RFC 7469 section 2.4 (pin). */
-#include "keygen.h"
+/* keygen: the files' names, then what quic/tls.h makes of them. A daemon that is started by root becomes the user
+ * mpvpn, and must read the key again at a reload: so the key that root makes is given to the group mpvpn, where there
+ * is one. It leaves out certificates of an authority: whoever has one needs no keygen. Invariant: no file that is there
+ * is overwritten. Standards: RFC 7469 section 2.4 (pin). */
+#include "ctl/keygen.h"
 
 #include <errno.h>
 #include <grp.h>

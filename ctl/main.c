@@ -9,17 +9,17 @@
 #include <unistd.h>
 
 #include "build-config.h"
-#include "commands.h"
+#include "ctl/commands.h"
 #include "common/clock.h"
-#include "connect.h"
-#include "keygen.h"
-#include "print.h"
+#include "ctl/connect.h"
+#include "ctl/keygen.h"
+#include "ctl/print.h"
 
 #define WHY_MAX 512
 
 enum option_id {
 #define OPTION(letter, name, argument, help) OPTION_##name,
-#include "options.def"
+#include "ctl/options.def"
 #undef OPTION
     OPTIONS
 };
@@ -27,13 +27,13 @@ enum option_id {
 static const struct option long_options[OPTIONS + 1] = {
 #define OPTION(letter, name, argument, help)                                                                           \
     [OPTION_##name] = {#name, (argument) ? required_argument : no_argument, NULL, letter},
-#include "options.def"
+#include "ctl/options.def"
 #undef OPTION
 };
 
 static const char letters[OPTIONS] = {
 #define OPTION(letter, name, argument, help) [OPTION_##name] = letter,
-#include "options.def"
+#include "ctl/options.def"
 #undef OPTION
 };
 

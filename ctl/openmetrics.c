@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "common/drop.h"
-#include "print.h"
+#include "ctl/print.h"
 
 enum scope { SESSION, QUEUE, PATH };
 enum kind { COUNTER, GAUGE };

@@ -3,13 +3,13 @@
  * It leaves out judging: a field that is missing or null is shown as "-" or 0, so that an older daemon can be looked
  * at. Invariants: tables are as mpvpnctl(8) shows them, since scripts cut them too; nothing is printed that is not in
  * the answer. Standards: none. */
-#include "print.h"
+#include "ctl/print.h"
 
 #include <string.h>
 
 #include "common/clock.h"
 #include "common/units.h"
-#include "table.h"
+#include "ctl/table.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

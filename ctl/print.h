@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "commands.h"
+#include "ctl/commands.h"
 
 /** Print the answer to a method as text and tables. */
 void print_text(FILE *stream, enum command_id command, const json_t *result);

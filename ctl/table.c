@@ -2,7 +2,7 @@
 /* table: rows are kept as text until all are there, then printed with two blanks between columns and none at a line's
  * end. It leaves out characters wider than a byte: what stands in our tables is ASCII. Invariant: a row has at most as
  * many cells as there are columns; more are dropped. Standards: none. */
-#include "table.h"
+#include "ctl/table.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
