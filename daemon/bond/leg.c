@@ -263,7 +263,7 @@ ssize_t leg_write(struct leg *leg, uint8_t *out, size_t size, struct conn_packet
 bool leg_is_open(const struct leg *leg) { return leg->prefix_bytes > 0; }
 
 size_t leg_packet_max(const struct leg *leg) {
-    size_t max = conn_datagram_max(leg->conn);
+    size_t max = connect_ip_takes_datagrams(leg->ip) ? conn_datagram_max(leg->conn) : 0;
     return leg->prefix_bytes && max > leg->prefix_bytes ? max - leg->prefix_bytes : 0;
 }
 

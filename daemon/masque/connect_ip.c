@@ -543,10 +543,14 @@ int connect_ip_datagram_capsule(struct connect_ip *ip, uint64_t context_id, cons
 }
 
 size_t connect_ip_datagram_prefix(const struct connect_ip *ip, uint64_t context_id, uint8_t *out) {
-    if (ip->state != STATE_OPEN || !h3_peer_takes_datagrams(ip->h3))
+    if (ip->state != STATE_OPEN)
         return 0;
     memcpy(out, ip->prefix, ip->prefix_length);
     return ip->prefix_length + varint_write(context_id, out + ip->prefix_length, VARINT_MAX_BYTES);
+}
+
+bool connect_ip_takes_datagrams(const struct connect_ip *ip) {
+    return ip->state == STATE_OPEN && h3_peer_takes_datagrams(ip->h3);
 }
 
 void connect_ip_close(struct connect_ip *ip, uint64_t error_code) {

@@ -96,6 +96,9 @@ int connect_ip_capsule(struct connect_ip *ip, uint64_t type, const uint8_t *valu
 int connect_ip_datagram_capsule(struct connect_ip *ip, uint64_t context_id, const struct iovec *vectors, size_t count);
 /** Prefix of a QUIC DATAGRAM for this tunnel. @return its length (≤ CONNECT_IP_PREFIX_MAX), 0: not open */
 size_t connect_ip_datagram_prefix(const struct connect_ip *ip, uint64_t context_id, uint8_t *out);
+/** Whether QUIC DATAGRAMs may be sent: the tunnel is open and the peer's SETTINGS, which may come after its request,
+ * allow them (RFC 9297 section 2.1.1). Until then, and for a peer that takes none, packets go as DATAGRAM capsules. */
+bool connect_ip_takes_datagrams(const struct connect_ip *ip);
 /** End the tunnel: FIN (code H3_NO_ERROR) or reset. */
 void connect_ip_close(struct connect_ip *ip, uint64_t error_code);
 /** Datagrams held for a request that has not come; when they are to be dropped. */

@@ -44,6 +44,23 @@ START_TEST(the_request_waits_for_the_settings) {
 }
 END_TEST
 
+START_TEST(settings_that_come_after_the_request_allow_datagrams_then) {
+    start();
+    fake_stream_find(&client.conn, 2)->blocked = true;
+    ask_with(NULL);
+    run();
+    ck_assert(connect_ip_is_open(client.ip) && connect_ip_is_open(server.ip));
+    ck_assert(connect_ip_takes_datagrams(client.ip) && !connect_ip_takes_datagrams(server.ip));
+    ck_assert_int_eq(connect_ip_datagram_capsule(server.ip, 0, &(struct iovec){.iov_base = "x", .iov_len = 1}, 1), 0);
+    run();
+    ck_assert_uint_eq(client.datagrams, 1);
+    fake_stream_find(&client.conn, 2)->blocked = false;
+    h3_on_stream_writable(connect_ip_h3(client.ip), 2);
+    run();
+    ck_assert(connect_ip_takes_datagrams(server.ip));
+}
+END_TEST
+
 START_TEST(without_authorization_the_owner_hears_none) {
     open_tunnel();
     ck_assert(!server.had_authorization);
@@ -473,6 +490,7 @@ int main(void) {
     tcase_add_test(tcase, a_tunnel_opens_and_both_ends_hear_of_it);
     tcase_add_test(tcase, a_tunnel_opens_whatever_the_order_and_the_cuts);
     tcase_add_test(tcase, the_request_waits_for_the_settings);
+    tcase_add_test(tcase, settings_that_come_after_the_request_allow_datagrams_then);
     tcase_add_test(tcase, without_authorization_the_owner_hears_none);
     tcase_add_test(tcase, a_scope_reaches_the_server);
     tcase_add_test(tcase, a_second_request_of_the_owner_is_busy);
