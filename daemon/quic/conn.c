@@ -82,7 +82,7 @@ static int conn_new(const struct conn_settings *settings, bool server, const cha
     conn->look_again = TIME_NEVER;
     conn->keepalive = settings->keepalive;
     conn->key_packets_max = settings->key_update_packets != 0 ? settings->key_update_packets : CONN_KEY_PACKETS;
-    conn->mtu = NGTCP2_MAX_UDP_PAYLOAD_SIZE;
+    conn_mtu_init(conn);
     memcpy(conn->reset_key, settings->reset_key, sizeof conn->reset_key);
     pacer_init(&conn->pacer, conn->mtu);
     ngtcp2_ccerr_default(&conn->ccerr);

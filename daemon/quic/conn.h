@@ -165,6 +165,9 @@ size_t conn_datagram_max(const struct conn *conn);
 ssize_t conn_write_datagram(struct conn *conn, const struct iovec *vectors, size_t count, uint64_t id, bool *accepted, uint8_t *out, size_t size,
                             struct conn_packet *packet, uint64_t now);
 
+/** The path carries no more than this (the kernel refused a larger packet that was no probe): take no larger ones from now on, and try again later. */
+void conn_limit_mtu(struct conn *conn, size_t udp_payload_bytes);
+
 /** Open a bidirectional / unidirectional stream. @return its ID; -EAGAIN: the peer allows no more now; -ENOTCONN */
 int64_t conn_open_stream(struct conn *conn, bool bidirectional);
 /** Give credit back: length bytes of a stream were used up. */

@@ -158,6 +158,7 @@ static int on_datagram_acked(ngtcp2_conn *ng, uint64_t id, void *user_data) {
         *lost = 0;
         conn->datagrams_spurious++;
     }
+    conn_mtu_on_acked(conn, id);
     CONN_TELL(conn, on_datagram_acked, id);
     return 0;
 }
@@ -168,6 +169,7 @@ static int on_datagram_lost(ngtcp2_conn *ng, uint64_t id, void *user_data) {
     (void)ng;
     conn->lost_ids[id % CONN_LOST_IDS] = id + 1;
     conn->datagrams_lost++;
+    conn_mtu_on_lost(conn, id);
     CONN_TELL(conn, on_datagram_lost, id);
     return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* conn_internal: what the files of conn share: conn.c (making, freeing, small calls), conn_io.c (packets and timers), conn_callbacks.c (what ngtcp2 tells),
- * conn_end.c (errors and closing), conn_first.c (packets without a connection). Internal to quic/. */
+ * conn_end.c (errors and closing), conn_mtu.c (the path's largest payload), conn_first.c (packets without a connection). Internal to quic/. */
 #ifndef MPVPN_QUIC_CONN_INTERNAL_H
 #define MPVPN_QUIC_CONN_INTERNAL_H
 
@@ -12,6 +12,8 @@
 
 #define CONN_ACK_THRESHOLD 8u    /**< ack-eliciting packets that are acknowledged at once */
 #define CONN_CIDS 32u            /**< our connection IDs that can be in use at once: ngtcp2 issues 8, retired ones linger for 3 PTO */
+#define CONN_MTU_SIZES 6u        /**< packet sizes that the MTU watch tells apart */
+#define CONN_MTU_IDS 2048u       /**< slots for datagrams on the way, a power of two */
 #define CONN_LOST_IDS 256u       /**< slots for the ids of datagrams declared lost, a power of two */
 #define CONN_KEY_PACKETS (1u << 22) /**< packets after which keys are updated: half of what RFC 9001 section 6.6 allows, where ngtcp2 gives up */
 #define CONN_RATE_WINDOW (100 * NS_PER_MS) /**< the delivery rate is measured over at least this long */
@@ -31,6 +33,25 @@ struct conn_rate {
     uint64_t bytes;     /**< acknowledged in it */
     uint64_t bps;       /**< of the last whole window, bits per second */
     bool idle;          /**< nothing was on the way: the window starts anew with the next packet */
+};
+
+/** Datagrams of one size that were lost one after the other. */
+struct conn_mtu_row {
+    unsigned lost;           /**< how many; 0: the last one was acknowledged */
+    uint64_t since;          /**< ns: when the first was declared lost */
+    uint64_t round_trips;    /**< round trips measured by then */
+};
+
+/** Watch over the path's largest payload (conn_mtu.c). */
+struct conn_mtu_watch {
+    size_t limit;            /**< bytes: at most this, whatever ngtcp2 found; SIZE_MAX: none */
+    uint64_t raise_at;       /**< ns: when to try more */
+    uint64_t pause;          /**< ns: how long a limit holds before that */
+    bool raised;             /**< the limit is a try, not proved yet */
+    uint8_t largest_acked;   /**< largest size acknowledged since a row began */
+    uint64_t round_trips;    /**< measured */
+    struct conn_mtu_row rows[CONN_MTU_SIZES]; /**< per size */
+    uint8_t size[CONN_MTU_IDS]; /**< size of a datagram's packet, by the low bits of its id */
 };
 
 /** One connection. */
@@ -58,6 +79,7 @@ struct conn {
     unsigned datagrams_unacked;     /**< DATAGRAM frames and stream frames received since the last packet was written */
     struct pacer pacer;             /**< pacing */
     size_t mtu;                     /**< UDP payload the path carries, as last told */
+    struct conn_mtu_watch mtu_watch; /**< whether it still does */
 
     ngtcp2_ccerr ccerr;             /**< what CONNECTION_CLOSE says */
     struct conn_error error;        /**< why it ended */
@@ -109,7 +131,18 @@ int conn_end_status(const struct conn *conn);
 /** From a path of ngtcp2 to ours, and the reverse (pointing into ours). */
 void conn_path_from(struct conn_path *out, const ngtcp2_path *path);
 void conn_path_to(ngtcp2_path *out, const struct conn_path *path);
+
+/* conn_mtu.c */
+void conn_mtu_init(struct conn *conn);
 /** Tell the owner when the path's largest payload changed. */
 void conn_check_mtu(struct conn *conn);
+/** A datagram went out in a packet of this length, was acknowledged, was declared lost. */
+void conn_mtu_on_sent(struct conn *conn, uint64_t id, size_t length);
+void conn_mtu_on_acked(struct conn *conn, uint64_t id);
+void conn_mtu_on_lost(struct conn *conn, uint64_t id);
+/** After packets were read or timers ran: lower the limit if the path has narrowed. */
+void conn_mtu_watch(struct conn *conn, bool round_trip_measured);
+/** Try more when it is time (raise_at). */
+void conn_mtu_raise(struct conn *conn);
 
 #endif

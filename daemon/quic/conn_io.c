@@ -60,15 +60,6 @@ static void advance(struct conn *conn, uint64_t now) {
     conn->now = now;
 }
 
-void conn_check_mtu(struct conn *conn) {
-    size_t mtu = ngtcp2_conn_get_path_max_tx_udp_payload_size(conn->ng);
-
-    if (mtu == conn->mtu) return;
-    conn->mtu = mtu;
-    conn->write_wanted = true; /* the next probe */
-    CONN_TELL(conn, on_mtu, mtu);
-}
-
 /** Count what an arriving packet acknowledged: what left the window, less what was lost. */
 static void count_delivered(struct conn *conn, const ngtcp2_conn_info *info, uint64_t in_flight_before, uint64_t lost_before) {
     struct conn_rate *rate = &conn->rate;
@@ -112,6 +103,7 @@ int conn_read(struct conn *conn, const struct conn_path *path, uint8_t ecn, uint
     if (after.cwnd != before.cwnd || after.smoothed_rtt != before.smoothed_rtt)
         pacer_set_rate(&conn->pacer, after.cwnd * PACE_PERCENT / 100, after.smoothed_rtt, conn->mtu);
     conn_check_mtu(conn);
+    conn_mtu_watch(conn, after.smoothed_rtt != before.smoothed_rtt);
     return 0;
 }
 
@@ -128,11 +120,13 @@ int conn_on_timer(struct conn *conn, uint64_t now) {
         conn->look_again = TIME_NEVER;
         conn->write_wanted = true;
     }
+    conn_mtu_raise(conn);
     if (ngtcp2_conn_get_expiry(conn->ng) > conn->now) return 0;
     rv = ngtcp2_conn_handle_expiry(conn->ng, conn->now);
     if (rv != 0) return conn_fail(conn, rv);
     conn->write_wanted = true;
     conn_check_mtu(conn);
+    conn_mtu_watch(conn, false);
     return 0;
 }
 
@@ -148,6 +142,7 @@ uint64_t conn_deadline(const struct conn *conn, bool datagrams_waiting) {
     }
     deadline = ngtcp2_conn_get_expiry(conn->ng);
     if (conn->look_again < deadline) deadline = conn->look_again;
+    if (conn->mtu_watch.raise_at < deadline) deadline = conn->mtu_watch.raise_at;
     if ((datagrams_waiting || conn->stream_waits) && conn->pacer.blocked_until > conn->now && conn->pacer.blocked_until < deadline) deadline = conn->pacer.blocked_until;
     return deadline;
 }
@@ -229,6 +224,7 @@ static ssize_t write_plain(struct conn *conn, uint8_t *out, size_t size, struct 
         conn->now++;
         ngtcp2_conn_set_keep_alive_timeout(conn->ng, 1);
     }
+    if (size > conn->mtu_watch.limit) size = conn->mtu_watch.limit;
     n = write_streams(conn, !conn->confirmed || pacer_is_open(&conn->pacer, conn->now), &path.path, &info, out, size);
     if (ping) {
         ngtcp2_conn_set_keep_alive_timeout(conn->ng, conn->keepalive);
@@ -279,7 +275,7 @@ size_t conn_datagram_max(const struct conn *conn) {
     if (!conn->ready || conn->state != CONN_LIVE) return 0;
     peer = ngtcp2_conn_get_remote_transport_params(conn->ng);
     overhead = SHORT_HEADER + ngtcp2_conn_get_dcid(conn->ng)->datalen + FRAME_HEADER + SEAL;
-    packet_max = ngtcp2_conn_get_path_max_tx_udp_payload_size(conn->ng) - overhead;
+    packet_max = conn->mtu - overhead;
     if (peer == NULL || peer->max_datagram_frame_size <= FRAME_HEADER) return 0;
     frame_max = (size_t)(peer->max_datagram_frame_size < UINT16_MAX ? peer->max_datagram_frame_size : UINT16_MAX) - FRAME_HEADER;
     return packet_max < frame_max ? packet_max : frame_max;
@@ -322,6 +318,7 @@ ssize_t conn_write_datagram(struct conn *conn, const struct iovec *vectors, size
     if (count > VECTORS) return -EINVAL;
     for (size_t i = 0; i < count; i++) pieces[i] = (ngtcp2_vec){vectors[i].iov_base, vectors[i].iov_len};
     ngtcp2_path_storage_zero(&path);
+    if (size > conn->mtu_watch.limit) size = conn->mtu_watch.limit;
     n = ngtcp2_conn_writev_datagram(conn->ng, &path.path, &info, out, size, &taken, NGTCP2_WRITE_DATAGRAM_FLAG_NONE, id, pieces, count, conn->now);
     if (n < 0) return conn_fail(conn, (int)n);
     if (n == 0) {
@@ -329,7 +326,10 @@ ssize_t conn_write_datagram(struct conn *conn, const struct iovec *vectors, size
         return 0;
     }
     *accepted = taken != 0;
-    if (*accepted) conn->datagram_turn = false;
+    if (*accepted) {
+        conn->datagram_turn = false;
+        conn_mtu_on_sent(conn, id, (size_t)n);
+    }
     if ((size_t)n < FULL_PACKET || *accepted) conn->write_wanted = false;
     on_written(conn, (size_t)n, &path.path, &info, packet);
     return n;

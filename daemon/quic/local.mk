@@ -9,6 +9,7 @@ libmpvpn_a_SOURCES += \
 	daemon/quic/conn_first.c \
 	daemon/quic/conn_internal.h \
 	daemon/quic/conn_io.c \
+	daemon/quic/conn_mtu.c \
 	daemon/quic/crypt.c \
 	daemon/quic/crypt.h \
 	daemon/quic/keygen.c \

@@ -226,6 +226,74 @@ START_TEST(the_path_mtu_is_found_up_to_an_ethernet_frame) {
 }
 END_TEST
 
+START_TEST(a_path_that_narrows_while_running_is_followed_and_back) {
+    static const struct {
+        size_t path, found;
+    } cases[] = {{1400, 1344}, {1300, 1232}, {1200, 1200}, {1450, 1406}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct pair_settings settings = fixture_links(20, 10, 0);
+        struct pair pair;
+        uint64_t before;
+
+        settings.up.queue_packets = 200;
+        fixture_connect(&pair, &settings);
+        pair_run(&pair, 2 * NS_PER_SEC);
+        ck_assert_uint_eq(pair.client.mtu, 1472);
+        pair.client.bulk = true;
+        pair_run(&pair, 2 * NS_PER_SEC);
+        pair.up.settings.payload_max = cases[i].path;
+        pair_run(&pair, 2 * NS_PER_SEC);
+        ck_assert_uint_le(pair.client.mtu, cases[i].path);
+        before = pair.server.datagram_bytes_in;
+        pair_run(&pair, 28 * NS_PER_SEC);
+        ck_assert_uint_ge(pair.server.datagram_bytes_in - before, 28 * 1500000);
+        ck_assert_uint_eq(pair.client.mtu, cases[i].found);
+        ck_assert_int_eq(pair.client.status, 0);
+        pair.up.settings.payload_max = 0;
+        pair_run(&pair, 80 * NS_PER_SEC);
+        ck_assert_uint_eq(pair.client.mtu, 1472);
+        pair_fini(&pair);
+    }
+}
+END_TEST
+
+START_TEST(loss_and_a_dead_link_are_no_narrow_path) {
+    struct pair_settings settings = fixture_links(20, 10, 0);
+    struct pair pair;
+
+    fixture_connect(&pair, &settings);
+    pair_run(&pair, 2 * NS_PER_SEC);
+    pair.client.bulk = true;
+    pair.up.settings.loss = 0.15;
+    pair_run(&pair, 20 * NS_PER_SEC);
+    ck_assert_uint_eq(pair.client.mtu, 1472);
+    pair.up.settings.loss = 1;
+    pair_run(&pair, 5 * NS_PER_SEC);
+    pair.up.settings.loss = 0;
+    pair_run(&pair, 5 * NS_PER_SEC);
+    ck_assert_uint_eq(pair.client.mtu, 1472);
+    pair_fini(&pair);
+}
+END_TEST
+
+START_TEST(the_kernels_word_on_the_path_is_taken) {
+    struct pair_settings settings = fixture_links(20, 10, 0);
+    struct pair pair;
+
+    fixture_connect(&pair, &settings);
+    pair_run(&pair, 2 * NS_PER_SEC);
+    conn_limit_mtu(pair.client.conn, 1390);
+    ck_assert_uint_eq(pair.client.mtu, 1344);
+    conn_limit_mtu(pair.client.conn, 1460);
+    ck_assert_uint_eq(pair.client.mtu, 1344);
+    conn_limit_mtu(pair.client.conn, 500);
+    ck_assert_uint_eq(pair.client.mtu, 1200);
+    ck_assert_uint_eq(conn_datagram_max(pair.client.conn), 1200 - 36);
+    pair_fini(&pair);
+}
+END_TEST
+
 START_TEST(ipv6_stops_at_1452) {
     struct pair_settings settings = fixture_links(100, 10, 0);
     struct pair pair;
@@ -416,6 +484,9 @@ int main(void) {
         datagrams_declared_lost_too_early_are_counted,
         keys_are_updated_under_loss_and_nothing_breaks,
         the_path_mtu_is_found_up_to_an_ethernet_frame,
+        a_path_that_narrows_while_running_is_followed_and_back,
+        loss_and_a_dead_link_are_no_narrow_path,
+        the_kernels_word_on_the_path_is_taken,
         ipv6_stops_at_1452,
         a_new_address_of_the_client_is_followed,
         the_client_can_migrate,
