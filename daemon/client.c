@@ -164,7 +164,7 @@ static void connect_to(struct client_path *path, const struct ip_addr *target) {
         if (++client->server_addr_next < client->server_addr_count) return connect_to(path, &client->server_addr[client->server_addr_next]);
         return go_down(path, why);
     }
-    path->remote = sock_addr_make(target, client->config->server_port);
+    path->remote = sock_addr_make(target, path->port);
     client_host_rule(path, true);
     error = open_socket(path, why, sizeof why);
     if (!error) {
@@ -189,10 +189,10 @@ static void on_answer(void *context, int error, const struct ip_addr *addresses,
         memcpy(client->server_addr, addresses, client->server_addr_count * sizeof *addresses);
         client->server_addr_next = path->failures % client->server_addr_count;
     } else if (!client->server_addr_count) {
-        return wait_and_retry(path, "%s could not be resolved: %s", client->config->server_host, gai_strerror(error));
+        return wait_and_retry(path, "%s could not be resolved: %s", path->host, gai_strerror(error));
     } else {
         client->server_addr_next = path->failures % client->server_addr_count;
-        log_info("%s could not be resolved (%s): using the address known before", client->config->server_host, gai_strerror(error));
+        log_info("%s could not be resolved (%s): using the address known before", path->host, gai_strerror(error));
     }
     connect_to(path, &client->server_addr[client->server_addr_next]);
 }
@@ -203,7 +203,7 @@ static void connect_now(struct client_path *path) {
     timer_set(&client->worker->timers, &path->retry, TIME_NEVER);
     if (client->stopping || path->state == PATH_RESOLVING || path->carrier) return;
     set_state(path, PATH_RESOLVING);
-    error = resolve_query(client->resolve, client->config->server_host, on_answer, client);
+    error = resolve_query(client->resolve, path->host, on_answer, client);
     if (error) wait_and_retry(path, "the name resolver is not available: %s", strerror(-error));
 }
 
@@ -449,12 +449,27 @@ static int make_trust(const struct config *config, struct tls_context **out, cha
     return tls_client_context_new(&settings, out, why, why_size);
 }
 
+/* Which address of the server the path leads to: its own, or that of all paths. @return 0; -ENOMEM: unchanged */
+static int set_server(struct client_path *path, const struct config *config) {
+    const struct config_path *section = config->path_count ? &config->path[0] : NULL;
+    uint16_t port = config->server_port;
+    char *host = NULL;
+    int error = section && section->server ? config_split_host(section->server, &host, &port) : (host = strdup(config->server_host)) ? 0 : -ENOMEM;
+    if (error) return error;
+    free(path->host);
+    path->host = host;
+    path->port = port;
+    path->config = section;
+    return 0;
+}
+
 int client_start(struct client *client, struct worker *worker, struct netlink *netlink, const struct config *config, char *why, size_t why_size) {
     const struct ip_prefix everything[2] = {{.addr = {.version = 4}}, {.addr = {.version = 6}}};
     struct client_path *path = &client->path;
     int error;
     *client = (struct client){.worker = worker, .netlink = netlink, .config = config};
-    *path = (struct client_path){.client = client, .config = config->path_count ? &config->path[0] : NULL};
+    path->client = client;
+    if (set_server(path, config)) return snprintf(why, why_size, "no memory for the server's name"), -ENOMEM;
     path->retry = (struct timer){.on_due = on_retry, .context = path};
     path->ask = (struct timer){.on_due = on_ask, .context = path};
     if (path->config) memcpy(path->device, path->config->device, sizeof path->device);
@@ -485,6 +500,7 @@ void client_fini(struct client *client) {
     session_free(client->session);
     tls_context_unref(client->tls);
     free(client->routed);
+    free(client->path.host);
     *client = (struct client){0};
 }
 
@@ -495,7 +511,7 @@ static bool connects_otherwise(const struct config *a, const struct config *b) {
     if (differs(a->server_host, b->server_host) || a->server_port != b->server_port || differs(a->token, b->token) || differs(a->ca_file, b->ca_file)) return true;
     if (differs(a->server_name, b->server_name) || differs(a->path_template, b->path_template)) return true;
     if (a->has_pin != b->has_pin || memcmp(a->pin, b->pin, sizeof a->pin) != 0 || a->path_count != b->path_count) return true;
-    return a->path_count && (differs(a->path->device, b->path->device) || differs(a->path->congestion, b->path->congestion) || ip_addr_compare(&a->path->source, &b->path->source));
+    return a->path_count && (differs(a->path->device, b->path->device) || differs(a->path->server, b->path->server) || differs(a->path->congestion, b->path->congestion) || ip_addr_compare(&a->path->source, &b->path->source));
 }
 
 int client_reload(struct client *client, const struct config *config, char *why, size_t why_size) {
@@ -509,10 +525,15 @@ int client_reload(struct client *client, const struct config *config, char *why,
     }
     error = make_trust(config, &tls, why, why_size);
     if (error) return error;
+    error = set_server(path, config);
+    if (error) {
+        snprintf(why, why_size, "no memory for the server's name");
+        tls_context_unref(tls);
+        return error;
+    }
     tls_context_unref(client->tls);
     client->tls = tls;
     client->config = config;
-    path->config = config->path_count ? &config->path[0] : NULL;
     client_host_update(client);
     client_host_mtu(client);
     if (!again) return 0;

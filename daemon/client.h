@@ -24,6 +24,8 @@ struct client_path {
     struct client *client;          /**< whose */
     const struct config_path *config; /**< its section; NULL: the device that leads to the server */
     char device[IFNAMSIZ];          /**< interface in use; "" while unknown */
+    char *host;                     /**< name or address of the server for this path; owned */
+    uint16_t port;                  /**< its port */
     enum path_state state;          /**< what it is doing */
     uint64_t since;                 /**< ns, when it came to that state */
     char reason[200];               /**< why it is down or waiting */
