@@ -248,6 +248,8 @@ START_TEST(a_path_that_narrows_while_running_is_followed_and_back) {
         before = pair.server.datagram_bytes_in;
         pair_run(&pair, 28 * NS_PER_SEC);
         ck_assert_uint_ge(pair.server.datagram_bytes_in - before, 28 * 1500000);
+        /* Unless a step up is just being tried. */
+        for (int j = 0; j < 50 && pair.client.mtu != cases[i].found; j++) pair_run(&pair, 100 * NS_PER_MS);
         ck_assert_uint_eq(pair.client.mtu, cases[i].found);
         ck_assert_int_eq(pair.client.status, 0);
         pair.up.settings.payload_max = 0;
