@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* client: connects, and comes back.
  *
- * How it works: the path goes DOWN → RESOLVING → CONNECTING → UP, and on any failure to WAITING with a backoff (at once after a tunnel that worked, then
+ * How it works: the path goes DOWN → RESOLVING → CONNECTING → UP, and on any failure to WAITING with a backoff (at once after a tunnel that stood for a while, else
  * 0.5 s doubling to 30 s, with a quarter of jitter), from where a change of links, addresses or routes wakes it early. The session and the TUN device live through all of that,
  * so inner connections survive. What the host gets (client_host.c) follows ADDRESS_ASSIGN and ROUTE_ADVERTISEMENT.
  * When link or address go away under an open tunnel, the connection is kept (LOST) until it would time out: it goes on when they come back, and migrates when
@@ -26,6 +26,8 @@
 #define RETRY_MAX (30 * NS_PER_SEC)
 #define KEEPALIVE (15 * NS_PER_SEC) /* half of the idle time-out */
 #define ASK_WAIT_MAX (200 * NS_PER_MS)
+#define ANSWER_WAIT (10 * NS_PER_SEC) /* a server that has not answered the request by then is given up */
+#define WORKED_AFTER NS_PER_SEC /* a tunnel that stood so long worked: the next try is at once */
 
 static const struct carrier_hooks client_hooks;
 
@@ -60,7 +62,10 @@ static uint64_t backoff(unsigned failures) {
 static void wait_and_retry(struct client_path *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void wait_and_retry(struct client_path *path, const char *format, ...) {
     struct client *client = path->client;
-    uint64_t wait = path->state == PATH_UP || path->state == PATH_LOST ? 0 : backoff(path->failures++);
+    uint64_t now = loop_now(client->worker->loop);
+    bool worked = (path->state == PATH_UP || path->state == PATH_LOST) && now - path->opened >= WORKED_AFTER;
+    uint64_t wait = worked ? 0 : backoff(path->failures);
+    path->failures = worked ? 0 : path->failures + 1;
     va_list args;
     va_start(args, format);
     vsnprintf(path->reason, sizeof path->reason, format, args);
@@ -68,7 +73,7 @@ static void wait_and_retry(struct client_path *path, const char *format, ...) {
     set_state(path, PATH_WAITING);
     if (client->stopping) return;
     log_warning("path %s: %s; trying again in %.1f s", path->device[0] ? path->device : "-", path->reason, (double)wait / 1e9);
-    timer_set(&client->worker->timers, &path->retry, loop_now(client->worker->loop) + wait);
+    timer_set(&client->worker->timers, &path->retry, now + wait);
 }
 
 /* The link, address or route is missing: nothing to try before the kernel tells of a change. */
@@ -231,8 +236,9 @@ static void on_open(void *context) {
     uint64_t wait;
     conn_statistics(leg_conn(carrier->leg), &statistics);
     wait = statistics.rtt_smoothed < ASK_WAIT_MAX ? statistics.rtt_smoothed : ASK_WAIT_MAX;
-    path->failures = 0;
     path->reason[0] = '\0';
+    path->opened = loop_now(client->worker->loop);
+    path->assigned = false;
     set_state(path, PATH_UP);
     client->connects++;
     carrier->session = client->session;
@@ -241,14 +247,26 @@ static void on_open(void *context) {
     timer_set(&client->worker->timers, &path->ask, loop_now(client->worker->loop) + wait);
 }
 
-/* One address of each version, whatever is free. */
-static void on_ask(void *context, uint64_t now) {
-    struct client_path *path = context;
-    const struct capsule_address wanted[2] = {{.request_id = 1, .prefix = {.addr = {.version = 4}, .length = 32}}, {.request_id = 2, .prefix = {.addr = {.version = 6}, .length = 128}}};
-    (void)now;
-    if (!path->carrier || path->client->session->address_count) return;
+/* One address of each version: the one of the tunnel before, else whatever is free. */
+static void ask(struct client_path *path) {
+    const struct session *session = path->client->session;
+    struct capsule_address wanted[2] = {{.request_id = 1, .prefix = {.addr = {.version = 4}, .length = 32}}, {.request_id = 2, .prefix = {.addr = {.version = 6}, .length = 128}}};
+    for (size_t i = session->address_count; i > 0; i--) wanted[session->address[i - 1].addr.version == 6].prefix = session->address[i - 1];
     if (connect_ip_ask(leg_connect_ip(path->carrier->leg), wanted, 2)) log_warning("path %s: addresses could not be asked for", path->device);
     carrier_mark(path->carrier);
+}
+
+/* The server has kept us waiting: for addresses, or for its answer to the request. */
+static void on_ask(void *context, uint64_t now) {
+    struct client_path *path = context;
+    (void)now;
+    if (!path->carrier) return;
+    if (path->state != PATH_CONNECTING) {
+        if (!path->assigned) ask(path);
+        return;
+    }
+    snprintf(path->reason, sizeof path->reason, "no answer to the request");
+    carrier_close(path->carrier, H3_REQUEST_CANCELLED, "no answer to the request");
 }
 
 static void on_addresses(void *context, const struct capsule_address *addresses, size_t count) {
@@ -262,9 +280,21 @@ static void on_addresses(void *context, const struct capsule_address *addresses,
         if (!memcmp(addr->bytes, zero, ip_addr_size(addr))) continue; /* refused: RFC 9484 section 4.7.2 */
         list[length++] = addresses[i].prefix;
     }
-    timer_set(&path->client->worker->timers, &path->ask, TIME_NEVER);
+    path->assigned = true;
     session_set_addresses(path->client->session, list, length);
     client_host_update(path->client);
+}
+
+/* A client has no addresses to give, and says so (RFC 9484 section 4.7.2: all zeros refuse). */
+static void on_address_request(void *context, const struct capsule_address *requests, size_t count) {
+    struct carrier *carrier = context;
+    struct capsule_address list[CAPSULE_ADDRESSES_MAX];
+    for (size_t i = 0; i < count; i++) {
+        uint8_t version = requests[i].prefix.addr.version;
+        list[i] = (struct capsule_address){.request_id = requests[i].request_id, .prefix = {.addr = {.version = version}, .length = version == 4 ? 32 : 128}};
+    }
+    if (connect_ip_assign(leg_connect_ip(carrier->leg), list, count)) carrier_close(carrier, H3_EXCESSIVE_LOAD, "capsules are not read");
+    carrier_mark(carrier);
 }
 
 static void on_routes(void *context, const struct ip_range *ranges, size_t count) {
@@ -308,7 +338,10 @@ static void on_token(void *context, const uint8_t *token, size_t length) {
 
 static void on_handshake(void *context) {
     struct carrier *carrier = context;
-    log_debug("path %s: handshake complete, %s", ((struct client_path *)carrier->owner)->device, conn_cipher_name(leg_conn(carrier->leg)));
+    struct client_path *path = carrier->owner;
+    struct worker *worker = path->client->worker;
+    log_debug("path %s: handshake complete, %s", path->device, conn_cipher_name(leg_conn(carrier->leg)));
+    timer_set(&worker->timers, &path->ask, loop_now(worker->loop) + ANSWER_WAIT);
 }
 
 static void on_path(void *context, const struct conn_path *path) {
@@ -349,8 +382,8 @@ static void on_end(struct carrier *carrier, uint64_t now) {
 }
 
 static const struct carrier_hooks client_hooks = {
-    .leg = {.on_open = on_open, .on_refused = on_refused, .on_addresses = on_addresses, .on_routes = on_routes, .on_closed = on_closed, .on_mtu = on_mtu, .on_token = on_token,
-            .on_handshake = on_handshake, .on_path = on_path},
+    .leg = {.on_open = on_open, .on_refused = on_refused, .on_addresses = on_addresses, .on_address_request = on_address_request, .on_routes = on_routes, .on_closed = on_closed,
+            .on_mtu = on_mtu, .on_token = on_token, .on_handshake = on_handshake, .on_path = on_path},
     .on_end = on_end,
 };
 

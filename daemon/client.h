@@ -35,7 +35,9 @@ struct client_path {
     struct udp_socket *socket;      /**< owned, while there is a carrier */
     struct carrier *carrier;        /**< owned, in CONNECTING and UP */
     struct timer retry;             /**< end of WAITING */
-    struct timer ask;               /**< after the 200: ask for addresses if none came by itself */
+    struct timer ask;               /**< before the 200: give up; after it: ask for addresses if none came by itself */
+    uint64_t opened;                /**< ns, when the tunnel came up last */
+    bool assigned;                  /**< addresses came since then */
     unsigned failures;              /**< in a row */
     bool ruled;                     /**< the source rule is set … */
     struct ip_addr ruled_source;    /**< … for this address … */

@@ -161,6 +161,7 @@ START_TEST(a_restarted_server_gets_its_client_back_at_once) {
     ck_assert(comes_up(NS_PER_SEC));
     before = end_address(&client, 4);
     up_down(0, 20, 500, MS);
+    world_run(world_now() + 2 * NS_PER_SEC, NULL, NULL);
     end_kill(&server);
     end_start(&server, server_host, server_config(""));
     start = world_now();

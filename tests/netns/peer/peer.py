@@ -16,7 +16,8 @@ shall do beyond the ordinary is read from the FIFO (--commands), a line each:
   update-keys, fin, reset, close
 
 Modes of the server: unprompted (addresses and routes at once), asked (only when asked), 403, 404, no-connect (no
-SETTINGS_ENABLE_CONNECT_PROTOCOL), no-datagram (no SETTINGS_H3_DATAGRAM), silent (takes the request, never answers).
+SETTINGS_ENABLE_CONNECT_PROTOCOL), no-datagram (no SETTINGS_H3_DATAGRAM), silent (takes the request, never answers), brief (answers
+with 200 and ends the tunnel at once).
 
 Standards: RFC 9484, RFC 9297, RFC 9220."""
 import argparse
@@ -134,7 +135,9 @@ class Tunnel:
         answer = http3.encode_fields([(":status", status)] + [("capsule-protocol", "?1")] * (status == "200"))
         self.quic.stream(number, http3.frame(http3.HEADERS, answer), fin=status != "200")
         self.open = status == "200"
-        if self.open and self.mode == "unprompted":
+        if self.mode == "brief":
+            self.command("fin")
+        if self.mode == "unprompted":
             self.command("assign " + " ".join(SERVER_PREFIXES))
             self.command("routes " + " ".join(SERVER_ROUTES))
 
