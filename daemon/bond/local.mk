@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 libmpvpn_a_SOURCES += \
+	daemon/bond/control.h \
+	daemon/bond/join.h \
 	daemon/bond/leg.c \
 	daemon/bond/leg.h \
 	daemon/bond/meter.h \
+	daemon/bond/outstanding.h \
 	daemon/bond/queue.c \
 	daemon/bond/queue.h \
+	daemon/bond/sched.def \
+	daemon/bond/sched.h \
 	daemon/bond/session.c \
 	daemon/bond/session.h
 unit_tests += tests/unit/check_queue
