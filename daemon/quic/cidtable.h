@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* cidtable: which leg owns a connection ID. Looked up once per datagram, so open addressing with a keyed hash (an attacker chooses the DCIDs of Initials). */
+/* cidtable: which leg owns a connection ID. Looked up once per datagram, so open addressing with a keyed hash (an
+ * attacker chooses the DCIDs of Initials). */
 #ifndef MPVPN_QUIC_CIDTABLE_H
 #define MPVPN_QUIC_CIDTABLE_H
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* conn: one QUIC connection on ngtcp2: making and freeing it, streams, statistics. Packets are in conn_io.c, ngtcp2's callbacks in conn_callbacks.c, errors in
- * conn_end.c, packets without a connection in conn_first.c.
+/* conn: one QUIC connection on ngtcp2: making and freeing it, streams, statistics. Packets are in conn_io.c, ngtcp2's
+ * callbacks in conn_callbacks.c, errors in conn_end.c, packets without a connection in conn_first.c.
  *
- * How it works: both ends get the same settings; a server adds what the first packet said. Flow-control windows are made for a tunnel's requests and
- * capsules: the traffic itself goes in datagrams, which have none.
+ * How it works: both ends get the same settings; a server adds what the first packet said. Flow-control windows are
+ * made for a tunnel's requests and capsules: the traffic itself goes in datagrams, which have none.
  *
  * What it leaves out: 0-RTT, QUIC version 2, preferred addresses, multipath.
  *
- * Invariants: every connection ID told to the owner by on_cid(true) is taken back by on_cid(false), by conn_free() at the latest.
+ * Invariants: every connection ID told to the owner by on_cid(true) is taken back by on_cid(false), by conn_free() at
+ * the latest.
  *
  * Standards: RFC 9000, 9001, 9002, 9221, 9287 (a cleared fixed bit is understood), 8899. */
 #include "quic/conn_internal.h"
@@ -19,15 +20,15 @@
 #include "quic/crypt.h"
 #include "quic/tls.h"
 
-#define DEFAULT_IDLE (30 * NS_PER_SEC)       /**< ns */
-#define HANDSHAKE_TIMEOUT (10 * NS_PER_SEC)  /**< ns */
-#define MAX_ACK_DELAY (5 * NS_PER_MS)        /**< ns: two default ones alone would exceed the goal for failover */
-#define STREAM_WINDOW (1u << 20)             /**< bytes of credit for a stream */
-#define CONNECTION_WINDOW (4u << 20)         /**< bytes of credit for all streams */
-#define MAX_STREAMS 16u                      /**< streams of a kind that the peer may have open */
-#define OUR_CIDS 7u                          /**< connection IDs of the peer that we keep */
-#define UDP_MAX_V4 1472u                     /**< bytes of UDP payload in an Ethernet frame, IPv4 */
-#define UDP_MAX_V6 1452u                     /**< the same, IPv6 */
+#define DEFAULT_IDLE (30 * NS_PER_SEC)      /**< ns */
+#define HANDSHAKE_TIMEOUT (10 * NS_PER_SEC) /**< ns */
+#define MAX_ACK_DELAY (5 * NS_PER_MS)       /**< ns: two default ones alone would exceed the goal for failover */
+#define STREAM_WINDOW (1u << 20)            /**< bytes of credit for a stream */
+#define CONNECTION_WINDOW (4u << 20)        /**< bytes of credit for all streams */
+#define MAX_STREAMS 16u                     /**< streams of a kind that the peer may have open */
+#define OUR_CIDS 7u                         /**< connection IDs of the peer that we keep */
+#define UDP_MAX_V4 1472u                    /**< bytes of UDP payload in an Ethernet frame, IPv4 */
+#define UDP_MAX_V6 1452u                    /**< the same, IPv6 */
 
 /* A size that carries an inner packet of 1280 first, then the largest, then what PPPoE and tunnels leave. */
 static const uint16_t probes_v4[] = {1344, UDP_MAX_V4, 1406, 1232};
@@ -69,11 +70,13 @@ static void fill_transport_params(const struct conn_settings *from, ngtcp2_trans
 }
 
 /** Everything of a connection but ngtcp2's part. */
-static int conn_new(const struct conn_settings *settings, bool server, const char *server_name, uint64_t now, struct conn **out) {
+static int conn_new(const struct conn_settings *settings, bool server, const char *server_name, uint64_t now,
+                    struct conn **out) {
     struct tls_session_settings tls = {.server = server, .server_name = server_name};
     struct conn *conn = calloc(1, sizeof *conn);
 
-    if (conn == NULL) return -ENOMEM;
+    if (conn == NULL)
+        return -ENOMEM;
     conn->hooks = settings->hooks;
     conn->context = settings->context;
     conn->server = server;
@@ -103,7 +106,8 @@ static void start(struct conn *conn, const ngtcp2_cid *cid) {
     conn_cid_use(conn, cid->data, cid->datalen);
 }
 
-int conn_client_new(const struct conn_settings *settings, const struct conn_client_settings *client, uint64_t now, struct conn **out) {
+int conn_client_new(const struct conn_settings *settings, const struct conn_client_settings *client, uint64_t now,
+                    struct conn **out) {
     ngtcp2_callbacks callbacks;
     ngtcp2_settings s;
     ngtcp2_transport_params params;
@@ -112,17 +116,21 @@ int conn_client_new(const struct conn_settings *settings, const struct conn_clie
     struct conn *conn = NULL;
     int rv = fill_settings(settings, now, &s);
 
-    if (rv == 0) rv = conn_new(settings, false, client->server_name, now, &conn);
-    if (rv != 0) return rv;
+    if (rv == 0)
+        rv = conn_new(settings, false, client->server_name, now, &conn);
+    if (rv != 0)
+        return rv;
     conn_set_callbacks(conn, &callbacks);
     fill_transport_params(settings, &params);
     conn_path_to(&path, &settings->path);
     conn_cid_make(settings->worker, scid.data, scid.datalen);
     tls_random(dcid.data, dcid.datalen);
-    if (client->first_dcid_worker >= 0) dcid.data[0] = (uint8_t)client->first_dcid_worker;
+    if (client->first_dcid_worker >= 0)
+        dcid.data[0] = (uint8_t)client->first_dcid_worker;
     s.token = client->token;
     s.tokenlen = client->token != NULL ? client->token_length : 0;
-    if (ngtcp2_conn_client_new(&conn->ng, &dcid, &scid, &path, NGTCP2_PROTO_VER_V1, &callbacks, &s, &params, NULL, conn) != 0) {
+    if (ngtcp2_conn_client_new(&conn->ng, &dcid, &scid, &path, NGTCP2_PROTO_VER_V1, &callbacks, &s, &params, NULL,
+                               conn) != 0) {
         conn_free(conn);
         return -ENOMEM;
     }
@@ -131,7 +139,8 @@ int conn_client_new(const struct conn_settings *settings, const struct conn_clie
     return 0;
 }
 
-int conn_server_new(const struct conn_settings *settings, const struct conn_server_settings *server, uint64_t now, struct conn **out) {
+int conn_server_new(const struct conn_settings *settings, const struct conn_server_settings *server, uint64_t now,
+                    struct conn **out) {
     ngtcp2_callbacks callbacks;
     ngtcp2_settings s;
     ngtcp2_transport_params params;
@@ -140,8 +149,10 @@ int conn_server_new(const struct conn_settings *settings, const struct conn_serv
     struct conn *conn = NULL;
     int rv = server->version == NGTCP2_PROTO_VER_V1 ? fill_settings(settings, now, &s) : -EINVAL;
 
-    if (rv == 0) rv = conn_new(settings, true, NULL, now, &conn);
-    if (rv != 0) return rv;
+    if (rv == 0)
+        rv = conn_new(settings, true, NULL, now, &conn);
+    if (rv != 0)
+        return rv;
     conn_set_callbacks(conn, &callbacks);
     fill_transport_params(settings, &params);
     conn_path_to(&path, &settings->path);
@@ -153,13 +164,15 @@ int conn_server_new(const struct conn_settings *settings, const struct conn_serv
         ngtcp2_cid_init(&params.retry_scid, server->initial_dcid.bytes, server->initial_dcid.length);
         params.retry_scid_present = 1;
     }
-    params.stateless_reset_token_present = crypt_stateless_reset_token(settings->reset_key, &scid, params.stateless_reset_token) == 0;
+    params.stateless_reset_token_present =
+        crypt_stateless_reset_token(settings->reset_key, &scid, params.stateless_reset_token) == 0;
     if (server->token_valid) {
         s.token = server->token;
         s.tokenlen = server->token_length;
         s.token_type = server->retried ? NGTCP2_TOKEN_TYPE_RETRY : NGTCP2_TOKEN_TYPE_NEW_TOKEN;
     }
-    if (ngtcp2_conn_server_new(&conn->ng, &dcid, &scid, &path, NGTCP2_PROTO_VER_V1, &callbacks, &s, &params, NULL, conn) != 0) {
+    if (ngtcp2_conn_server_new(&conn->ng, &dcid, &scid, &path, NGTCP2_PROTO_VER_V1, &callbacks, &s, &params, NULL,
+                               conn) != 0) {
         conn_free(conn);
         return -ENOMEM;
     }
@@ -170,9 +183,11 @@ int conn_server_new(const struct conn_settings *settings, const struct conn_serv
 }
 
 void conn_free(struct conn *conn) {
-    if (conn == NULL) return;
+    if (conn == NULL)
+        return;
     for (size_t i = 0; i < CONN_CIDS; i++)
-        if (conn->cids[i].length != 0) CONN_TELL(conn, on_cid, &conn->cids[i], false);
+        if (conn->cids[i].length != 0)
+            CONN_TELL(conn, on_cid, &conn->cids[i], false);
     ngtcp2_conn_del(conn->ng);
     tls_session_free(conn->tls);
     tls_context_unref(conn->tls_context);
@@ -184,8 +199,10 @@ int64_t conn_open_stream(struct conn *conn, bool bidirectional) {
     int64_t stream_id;
     int rv;
 
-    if (!conn->ready || conn->state != CONN_LIVE) return -ENOTCONN;
-    rv = bidirectional ? ngtcp2_conn_open_bidi_stream(conn->ng, &stream_id, NULL) : ngtcp2_conn_open_uni_stream(conn->ng, &stream_id, NULL);
+    if (!conn->ready || conn->state != CONN_LIVE)
+        return -ENOTCONN;
+    rv = bidirectional ? ngtcp2_conn_open_bidi_stream(conn->ng, &stream_id, NULL)
+                       : ngtcp2_conn_open_uni_stream(conn->ng, &stream_id, NULL);
     return rv == 0 ? stream_id : -EAGAIN;
 }
 
@@ -215,8 +232,10 @@ bool conn_is_ready(const struct conn *conn) {
 }
 
 int conn_submit_token(struct conn *conn, const uint8_t *token, size_t length) {
-    if (!conn->server || !conn->ready || conn->state != CONN_LIVE || length == 0) return -ENOTCONN;
-    if (ngtcp2_conn_submit_new_token(conn->ng, token, length) != 0) return -ENOMEM;
+    if (!conn->server || !conn->ready || conn->state != CONN_LIVE || length == 0)
+        return -ENOTCONN;
+    if (ngtcp2_conn_submit_new_token(conn->ng, token, length) != 0)
+        return -ENOMEM;
     conn->write_wanted = true;
     return 0;
 }
@@ -224,16 +243,21 @@ int conn_submit_token(struct conn *conn, const uint8_t *token, size_t length) {
 int conn_migrate(struct conn *conn, const struct conn_path *path, uint64_t now) {
     ngtcp2_path to;
 
-    if (conn->server || conn->state != CONN_LIVE) return -EINVAL;
-    if (now > conn->now) conn->now = now;
+    if (conn->server || conn->state != CONN_LIVE)
+        return -EINVAL;
+    if (now > conn->now)
+        conn->now = now;
     conn_path_to(&to, path);
-    if (ngtcp2_conn_initiate_migration(conn->ng, &to, conn->now) != 0) return -EINVAL;
+    if (ngtcp2_conn_initiate_migration(conn->ng, &to, conn->now) != 0)
+        return -EINVAL;
     conn->write_wanted = true;
     return 0;
 }
 
-int conn_export(struct conn *conn, const char *label, const uint8_t *context, size_t context_length, uint8_t *out, size_t length) {
-    if (!conn->ready) return -ENOTCONN;
+int conn_export(struct conn *conn, const char *label, const uint8_t *context, size_t context_length, uint8_t *out,
+                size_t length) {
+    if (!conn->ready)
+        return -ENOTCONN;
     return tls_session_export(conn->tls, label, context, context_length, out, length);
 }
 

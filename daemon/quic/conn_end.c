@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* conn_end: how a connection ends, and what is said about it.
  *
- * How it works: an error of ngtcp2 becomes a state (conn_internal.h), the answer that conn_read() documents, and a conn_error in words. In FAILED one
- * CONNECTION_CLOSE is written and kept; in CLOSING it is written again when the number of packets received since reaches a power of two; both
- * periods last three probe time-outs.
+ * How it works: an error of ngtcp2 becomes a state (conn_internal.h), the answer that conn_read() documents, and a
+ * conn_error in words. In FAILED one CONNECTION_CLOSE is written and kept; in CLOSING it is written again when the
+ * number of packets received since reaches a power of two; both periods last three probe time-outs.
  *
  * What it leaves out: dropping packets of freed connections (the hall's, with a stateless reset).
  *
- * Invariants: error and ccerr are set once, by whatever ended the connection first; reasons of the peer are reduced to printable ASCII.
+ * Invariants: error and ccerr are set once, by whatever ended the connection first; reasons of the peer are reduced to
+ * printable ASCII.
  *
  * Standards: RFC 9000 section 10, 20; RFC 9001 section 4.8. */
 #include "quic/conn_internal.h"
@@ -17,24 +18,45 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CLOSE_PTOS 3u              /**< closing and draining last this many probe time-outs (RFC 9000 section 10.2) */
-#define TLS_ALERT_FIRST 0x100u     /**< transport error codes from here on are TLS alerts */
-#define TLS_ALERT_LAST 0x1ffu      /**< the last of them */
+#define CLOSE_PTOS 3u          /**< closing and draining last this many probe time-outs (RFC 9000 section 10.2) */
+#define TLS_ALERT_FIRST 0x100u /**< transport error codes from here on are TLS alerts */
+#define TLS_ALERT_LAST 0x1ffu  /**< the last of them */
 
 static const char *const transport_errors[] = {
-    "no error", "internal error", "connection refused", "flow-control error", "stream-limit error", "stream-state error", "final-size error",
-    "frame-encoding error", "transport-parameter error", "connection-ID-limit error", "protocol violation", "invalid token", "application error",
-    "crypto buffer exceeded", "key-update error", "AEAD limit reached", "no viable path", "version-negotiation error",
+    "no error",
+    "internal error",
+    "connection refused",
+    "flow-control error",
+    "stream-limit error",
+    "stream-state error",
+    "final-size error",
+    "frame-encoding error",
+    "transport-parameter error",
+    "connection-ID-limit error",
+    "protocol violation",
+    "invalid token",
+    "application error",
+    "crypto buffer exceeded",
+    "key-update error",
+    "AEAD limit reached",
+    "no viable path",
+    "version-negotiation error",
 };
 
 static const struct {
     uint8_t alert;    /**< RFC 8446 section 6 */
     const char *name; /**< in words */
 } tls_alerts[] = {
-    {10, "unexpected message"}, {20, "bad record MAC"}, {40, "handshake failure"}, {42, "bad certificate"}, {43, "unsupported certificate"},
-    {44, "certificate revoked"}, {45, "certificate expired"}, {46, "certificate unknown"}, {47, "illegal parameter"}, {48, "unknown CA"},
-    {49, "access denied"}, {50, "decode error"}, {51, "decrypt error"}, {70, "protocol version"}, {80, "internal error"}, {109, "missing extension"},
-    {110, "unsupported extension"}, {112, "unrecognized name"}, {116, "certificate required"}, {120, "no application protocol"},
+    {10, "unexpected message"},      {20, "bad record MAC"},
+    {40, "handshake failure"},       {42, "bad certificate"},
+    {43, "unsupported certificate"}, {44, "certificate revoked"},
+    {45, "certificate expired"},     {46, "certificate unknown"},
+    {47, "illegal parameter"},       {48, "unknown CA"},
+    {49, "access denied"},           {50, "decode error"},
+    {51, "decrypt error"},           {70, "protocol version"},
+    {80, "internal error"},          {109, "missing extension"},
+    {110, "unsupported extension"},  {112, "unrecognized name"},
+    {116, "certificate required"},   {120, "no application protocol"},
 };
 
 /** Put an error code into words, when nobody gave a reason. */
@@ -45,8 +67,10 @@ static void describe(struct conn_error *error) {
         const char *name = "unknown";
 
         for (size_t i = 0; i < sizeof tls_alerts / sizeof *tls_alerts; i++)
-            if (tls_alerts[i].alert == error->code - TLS_ALERT_FIRST) name = tls_alerts[i].name;
-        snprintf(error->reason, sizeof error->reason, "TLS alert %u (%s)", (unsigned)(error->code - TLS_ALERT_FIRST), name);
+            if (tls_alerts[i].alert == error->code - TLS_ALERT_FIRST)
+                name = tls_alerts[i].name;
+        snprintf(error->reason, sizeof error->reason, "TLS alert %u (%s)", (unsigned)(error->code - TLS_ALERT_FIRST),
+                 name);
     } else if (error->code < sizeof transport_errors / sizeof *transport_errors) {
         snprintf(error->reason, sizeof error->reason, "%s", transport_errors[error->code]);
     } else {
@@ -58,8 +82,10 @@ static void describe(struct conn_error *error) {
 static void set_reason(struct conn_error *error, const void *reason, size_t length) {
     const uint8_t *from = reason;
 
-    if (length >= sizeof error->reason) length = sizeof error->reason - 1;
-    for (size_t i = 0; i < length; i++) error->reason[i] = from[i] >= 0x20 && from[i] < 0x7f ? (char)from[i] : '?';
+    if (length >= sizeof error->reason)
+        length = sizeof error->reason - 1;
+    for (size_t i = 0; i < length; i++)
+        error->reason[i] = from[i] >= 0x20 && from[i] < 0x7f ? (char)from[i] : '?';
     error->reason[length] = '\0';
 }
 
@@ -71,9 +97,12 @@ static void wait_out(struct conn *conn, enum conn_state state) {
 
 int conn_end_status(const struct conn *conn) {
     switch (conn->state) {
-    case CONN_LIVE: return 0;
-    case CONN_FAILED: return -ECONNABORTED;
-    default: return -ENOTCONN;
+    case CONN_LIVE:
+        return 0;
+    case CONN_FAILED:
+        return -ECONNABORTED;
+    default:
+        return -ENOTCONN;
     }
 }
 
@@ -123,9 +152,11 @@ static int end_by_us(struct conn *conn, int library_error) {
     else
         describe(error);
     if (error->application)
-        ngtcp2_ccerr_set_application_error(&conn->ccerr, error->code, (const uint8_t *)error->reason, strlen(error->reason));
+        ngtcp2_ccerr_set_application_error(&conn->ccerr, error->code, (const uint8_t *)error->reason,
+                                           strlen(error->reason));
     else
-        ngtcp2_ccerr_set_transport_error(&conn->ccerr, error->code, (const uint8_t *)error->reason, strlen(error->reason));
+        ngtcp2_ccerr_set_transport_error(&conn->ccerr, error->code, (const uint8_t *)error->reason,
+                                         strlen(error->reason));
     conn->state = CONN_FAILED;
     return -ECONNABORTED;
 }
@@ -133,32 +164,47 @@ static int end_by_us(struct conn *conn, int library_error) {
 int conn_fail(struct conn *conn, int library_error) {
     static const char no_version[] = "the server does not speak QUIC version 1";
 
-    if (conn->state != CONN_LIVE) return conn_end_status(conn);
+    if (conn->state != CONN_LIVE)
+        return conn_end_status(conn);
     switch (library_error) {
-    case NGTCP2_ERR_DRAINING: return end_by_peer(conn);
-    case NGTCP2_ERR_IDLE_CLOSE: return end_by_silence(conn, conn->ready ? "nothing heard from the peer for the idle time-out" : "no answer to the handshake");
-    case NGTCP2_ERR_HANDSHAKE_TIMEOUT: return end_by_silence(conn, conn->packets_received == 0 ? "no answer to the handshake" : "the handshake took too long");
+    case NGTCP2_ERR_DRAINING:
+        return end_by_peer(conn);
+    case NGTCP2_ERR_IDLE_CLOSE:
+        return end_by_silence(conn, conn->ready ? "nothing heard from the peer for the idle time-out"
+                                                : "no answer to the handshake");
+    case NGTCP2_ERR_HANDSHAKE_TIMEOUT:
+        return end_by_silence(conn, conn->packets_received == 0 ? "no answer to the handshake"
+                                                                : "the handshake took too long");
     case NGTCP2_ERR_RECV_VERSION_NEGOTIATION:
         conn->state = CONN_DEAD;
         conn->error.remote = true;
         conn->error.code = NGTCP2_VERSION_NEGOTIATION_ERROR;
         set_reason(&conn->error, no_version, sizeof no_version - 1);
         return -ENOTCONN;
-    case NGTCP2_ERR_RETRY: conn->state = CONN_DEAD; return -EAGAIN;
-    case NGTCP2_ERR_DROP_CONN: conn->state = CONN_DEAD; return -ESHUTDOWN;
-    default: return end_by_us(conn, library_error);
+    case NGTCP2_ERR_RETRY:
+        conn->state = CONN_DEAD;
+        return -EAGAIN;
+    case NGTCP2_ERR_DROP_CONN:
+        conn->state = CONN_DEAD;
+        return -ESHUTDOWN;
+    default:
+        return end_by_us(conn, library_error);
     }
 }
 
 void conn_close(struct conn *conn, uint64_t application_code, const char *reason, uint64_t now) {
     struct conn_error *error = &conn->error;
 
-    if (conn->state != CONN_LIVE) return;
-    if (now > conn->now) conn->now = now;
+    if (conn->state != CONN_LIVE)
+        return;
+    if (now > conn->now)
+        conn->now = now;
     error->application = true;
     error->code = application_code;
-    if (reason != NULL) set_reason(error, reason, strlen(reason));
-    ngtcp2_ccerr_set_application_error(&conn->ccerr, application_code, (const uint8_t *)error->reason, strlen(error->reason));
+    if (reason != NULL)
+        set_reason(error, reason, strlen(reason));
+    ngtcp2_ccerr_set_application_error(&conn->ccerr, application_code, (const uint8_t *)error->reason,
+                                       strlen(error->reason));
     conn->state = CONN_FAILED;
 }
 
@@ -169,13 +215,15 @@ ssize_t conn_write_close(struct conn *conn, uint8_t *out, size_t size, struct co
 
     memset(packet, 0, sizeof *packet);
     if (conn->state == CONN_CLOSING) {
-        if (!conn->close_again || conn->close_packet == NULL || size < conn->close_length) return 0;
+        if (!conn->close_again || conn->close_packet == NULL || size < conn->close_length)
+            return 0;
         conn->close_again = false;
         memcpy(out, conn->close_packet, conn->close_length);
         conn_path_from(&packet->path, ngtcp2_conn_get_path(conn->ng));
         return (ssize_t)conn->close_length;
     }
-    if (conn->state != CONN_FAILED) return -ENOTCONN;
+    if (conn->state != CONN_FAILED)
+        return -ENOTCONN;
     ngtcp2_path_storage_zero(&path);
     n = ngtcp2_conn_write_connection_close(conn->ng, &path.path, &info, out, size, &conn->ccerr, conn->now);
     if (n <= 0) {

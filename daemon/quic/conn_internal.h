@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* conn_internal: what the files of conn share: conn.c (making, freeing, small calls), conn_io.c (packets and timers), conn_callbacks.c (what ngtcp2 tells),
- * conn_end.c (errors and closing), conn_mtu.c (the path's largest payload), conn_first.c (packets without a connection). Internal to quic/. */
+/* conn_internal: what the files of conn share: conn.c (making, freeing, small calls), conn_io.c (packets and timers),
+ * conn_callbacks.c (what ngtcp2 tells), conn_end.c (errors and closing), conn_mtu.c (the path's largest payload),
+ * conn_first.c (packets without a connection). Internal to quic/. */
 #ifndef MPVPN_QUIC_CONN_INTERNAL_H
 #define MPVPN_QUIC_CONN_INTERNAL_H
 
@@ -10,15 +11,19 @@
 #include "quic/pacer.h"
 #include "quic/tls_session.h"
 
-#define CONN_ACK_THRESHOLD 8u    /**< ack-eliciting packets that are acknowledged at once */
-#define CONN_CIDS 32u            /**< our connection IDs that can be in use at once: ngtcp2 issues 8, retired ones linger for 3 PTO */
-#define CONN_MTU_SIZES 6u        /**< packet sizes that the MTU watch tells apart */
-#define CONN_MTU_IDS 2048u       /**< slots for datagrams on the way, a power of two */
-#define CONN_LOST_IDS 256u       /**< slots for the ids of datagrams declared lost, a power of two */
-#define CONN_KEY_PACKETS (1u << 22) /**< packets after which keys are updated: half of what RFC 9001 section 6.6 allows, where ngtcp2 gives up */
+#define CONN_ACK_THRESHOLD 8u /**< ack-eliciting packets that are acknowledged at once */
+#define CONN_CIDS                                                                                                      \
+    32u /**< our connection IDs that can be in use at once: ngtcp2 issues 8, retired ones linger for 3 PTO */
+#define CONN_MTU_SIZES 6u  /**< packet sizes that the MTU watch tells apart */
+#define CONN_MTU_IDS 2048u /**< slots for datagrams on the way, a power of two */
+#define CONN_LOST_IDS 256u /**< slots for the ids of datagrams declared lost, a power of two */
+#define CONN_KEY_PACKETS                                                                                               \
+    (1u << 22) /**< packets after which keys are updated: half of what RFC 9001 section 6.6 allows, where ngtcp2 gives \
+                  up */
 #define CONN_RATE_WINDOW (100 * NS_PER_MS) /**< the delivery rate is measured over at least this long */
 
-/** Life of a connection. What may be called: everything in LIVE; from FAILED on only conn_write, conn_read, timers, and what only looks. */
+/** Life of a connection. What may be called: everything in LIVE; from FAILED on only conn_write, conn_read, timers, and
+ * what only looks. */
 enum conn_state {
     CONN_LIVE,     /**< handshake or open */
     CONN_FAILED,   /**< over; CONNECTION_CLOSE is still to be written */
@@ -29,85 +34,86 @@ enum conn_state {
 
 /** Acknowledged bytes over time. */
 struct conn_rate {
-    uint64_t since;     /**< ns: start of the window */
-    uint64_t bytes;     /**< acknowledged in it */
-    uint64_t bps;       /**< of the last whole window, bits per second */
-    bool idle;          /**< nothing was on the way: the window starts anew with the next packet */
+    uint64_t since; /**< ns: start of the window */
+    uint64_t bytes; /**< acknowledged in it */
+    uint64_t bps;   /**< of the last whole window, bits per second */
+    bool idle;      /**< nothing was on the way: the window starts anew with the next packet */
 };
 
 /** Datagrams of one size that were lost one after the other. */
 struct conn_mtu_row {
-    unsigned lost;           /**< how many; 0: the last one was acknowledged */
-    uint64_t since;          /**< ns: when the first was declared lost */
-    uint64_t round_trips;    /**< round trips measured by then */
+    unsigned lost;        /**< how many; 0: the last one was acknowledged */
+    uint64_t since;       /**< ns: when the first was declared lost */
+    uint64_t round_trips; /**< round trips measured by then */
 };
 
 /** Watch over the path's largest payload (conn_mtu.c). */
 struct conn_mtu_watch {
-    size_t limit;            /**< bytes: at most this, whatever ngtcp2 found; SIZE_MAX: none */
-    uint64_t raise_at;       /**< ns: when to try more */
-    uint64_t pause;          /**< ns: how long a limit holds before that */
-    bool raised;             /**< the limit is a try, not proved yet */
-    uint8_t largest_acked;   /**< largest size acknowledged since a row began */
-    uint64_t round_trips;    /**< measured */
+    size_t limit;                             /**< bytes: at most this, whatever ngtcp2 found; SIZE_MAX: none */
+    uint64_t raise_at;                        /**< ns: when to try more */
+    uint64_t pause;                           /**< ns: how long a limit holds before that */
+    bool raised;                              /**< the limit is a try, not proved yet */
+    uint8_t largest_acked;                    /**< largest size acknowledged since a row began */
+    uint64_t round_trips;                     /**< measured */
     struct conn_mtu_row rows[CONN_MTU_SIZES]; /**< per size */
-    uint8_t size[CONN_MTU_IDS]; /**< size of a datagram's packet, by the low bits of its id */
+    uint8_t size[CONN_MTU_IDS];               /**< size of a datagram's packet, by the low bits of its id */
 };
 
 /** One connection. */
 struct conn {
-    ngtcp2_conn *ng;                /**< owned */
-    struct tls_session *tls;        /**< owned */
+    ngtcp2_conn *ng;                 /**< owned */
+    struct tls_session *tls;         /**< owned */
     struct tls_context *tls_context; /**< a reference */
-    const struct conn_hooks *hooks; /**< the owner's, borrowed */
-    void *context;                  /**< for the hooks */
-    ngtcp2_update_key update_key;   /**< crypt's callback, wrapped to count */
-    uint64_t now;                   /**< ns: latest time ngtcp2 was told; never goes back */
-    enum conn_state state;          /**< where in its life */
-    bool server;                    /**< which end */
-    bool ready;                     /**< TLS handshake complete */
-    bool confirmed;                 /**< handshake confirmed */
-    bool starved;                   /**< could have sent at the last event and was given nothing: to be marked before the next datagram */
-    bool write_wanted;              /**< ngtcp2's writer is known to have something to say */
-    bool ping;                      /**< a PING is wanted */
-    bool stream_waits;              /**< stream data are left over */
-    bool datagram_turn;             /**< of stream data and datagrams that both wait, a datagram goes next */
-    uint8_t worker;                 /**< first byte of our connection IDs */
-    uint8_t reset_key[32];          /**< for stateless-reset tokens */
-    uint64_t look_again;            /**< ns: call ngtcp2's writer then, if no packet was written before */
-    uint64_t keepalive;             /**< ns between PINGs; 0: none */
-    unsigned datagrams_unacked;     /**< DATAGRAM frames and stream frames received since the last packet was written */
-    struct pacer pacer;             /**< pacing */
-    size_t mtu;                     /**< UDP payload the path carries, as last told */
+    const struct conn_hooks *hooks;  /**< the owner's, borrowed */
+    void *context;                   /**< for the hooks */
+    ngtcp2_update_key update_key;    /**< crypt's callback, wrapped to count */
+    uint64_t now;                    /**< ns: latest time ngtcp2 was told; never goes back */
+    enum conn_state state;           /**< where in its life */
+    bool server;                     /**< which end */
+    bool ready;                      /**< TLS handshake complete */
+    bool confirmed;                  /**< handshake confirmed */
+    bool starved; /**< could have sent at the last event and was given nothing: to be marked before the next datagram */
+    bool write_wanted;          /**< ngtcp2's writer is known to have something to say */
+    bool ping;                  /**< a PING is wanted */
+    bool stream_waits;          /**< stream data are left over */
+    bool datagram_turn;         /**< of stream data and datagrams that both wait, a datagram goes next */
+    uint8_t worker;             /**< first byte of our connection IDs */
+    uint8_t reset_key[32];      /**< for stateless-reset tokens */
+    uint64_t look_again;        /**< ns: call ngtcp2's writer then, if no packet was written before */
+    uint64_t keepalive;         /**< ns between PINGs; 0: none */
+    unsigned datagrams_unacked; /**< DATAGRAM frames and stream frames received since the last packet was written */
+    struct pacer pacer;         /**< pacing */
+    size_t mtu;                 /**< UDP payload the path carries, as last told */
     struct conn_mtu_watch mtu_watch; /**< whether it still does */
 
-    ngtcp2_ccerr ccerr;             /**< what CONNECTION_CLOSE says */
-    struct conn_error error;        /**< why it ended */
-    uint64_t hook_error;            /**< HTTP/3 error code that a hook returned; 0: none */
-    uint64_t close_deadline;        /**< ns: end of the closing or draining period */
-    uint64_t close_received;        /**< packets received while closing */
-    bool close_again;               /**< write the CONNECTION_CLOSE packet once more */
-    uint8_t *close_packet;          /**< it, owned; NULL: none was kept */
-    size_t close_length;            /**< bytes of it */
+    ngtcp2_ccerr ccerr;      /**< what CONNECTION_CLOSE says */
+    struct conn_error error; /**< why it ended */
+    uint64_t hook_error;     /**< HTTP/3 error code that a hook returned; 0: none */
+    uint64_t close_deadline; /**< ns: end of the closing or draining period */
+    uint64_t close_received; /**< packets received while closing */
+    bool close_again;        /**< write the CONNECTION_CLOSE packet once more */
+    uint8_t *close_packet;   /**< it, owned; NULL: none was kept */
+    size_t close_length;     /**< bytes of it */
 
-    struct conn_cid cids[CONN_CIDS]; /**< ours in use; length 0: free slot */
-    struct conn_rate rate;          /**< delivery rate */
+    struct conn_cid cids[CONN_CIDS];  /**< ours in use; length 0: free slot */
+    struct conn_rate rate;            /**< delivery rate */
     uint64_t lost_ids[CONN_LOST_IDS]; /**< id + 1 of a datagram declared lost, by its low bits; 0: none */
-    uint64_t bytes_sent;            /**< UDP payload */
-    uint64_t bytes_received;        /**< UDP payload */
-    uint64_t packets_sent;          /**< written */
-    uint64_t packets_received;      /**< read */
-    uint64_t datagrams_lost;        /**< declared lost */
-    uint64_t datagrams_spurious;    /**< acknowledged after all */
-    uint64_t key_packets;           /**< packets written since the last key update */
-    uint64_t key_packets_max;       /**< update after this many */
-    uint64_t keys_made;             /**< keys of later phases made; ngtcp2 always has the next one ready */
+    uint64_t bytes_sent;              /**< UDP payload */
+    uint64_t bytes_received;          /**< UDP payload */
+    uint64_t packets_sent;            /**< written */
+    uint64_t packets_received;        /**< read */
+    uint64_t datagrams_lost;          /**< declared lost */
+    uint64_t datagrams_spurious;      /**< acknowledged after all */
+    uint64_t key_packets;             /**< packets written since the last key update */
+    uint64_t key_packets_max;         /**< update after this many */
+    uint64_t keys_made;               /**< keys of later phases made; ngtcp2 always has the next one ready */
 };
 
 /** Call a hook that the owner set. */
-#define CONN_TELL(conn, hook, ...)                                                               \
-    do {                                                                                         \
-        if ((conn)->hooks->hook != NULL) (conn)->hooks->hook((conn)->context, ##__VA_ARGS__);    \
+#define CONN_TELL(conn, hook, ...)                                                                                     \
+    do {                                                                                                               \
+        if ((conn)->hooks->hook != NULL)                                                                               \
+            (conn)->hooks->hook((conn)->context, ##__VA_ARGS__);                                                       \
     } while (0)
 
 /* conn_callbacks.c */

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* conn_io: packets and time into a connection, packets out of it.
  *
- * How it works: pacing is our own (pacer.c) at 1.25 windows a smoothed round trip, and ngtcp2's is never engaged. Measured in virtual time, BBR's window with this
- * pace fills 93–97 % of links with and without loss and jitter, with a queue of up to one bandwidth-delay product; with ngtcp2's own pacing it
- * leaves 10–40 % of them unused.
+ * How it works: pacing is our own (pacer.c) at 1.25 windows a smoothed round trip, and ngtcp2's is never engaged.
+ * Measured in virtual time, BBR's window with this pace fills 93–97 % of links with and without loss and jitter, with a
+ * queue of up to one bandwidth-delay product; with ngtcp2's own pacing it leaves 10–40 % of them unused.
  *
- * ngtcp2 marks a connection application-limited when its writer is called with nothing to say while the window is open, and BBR then distrusts its
- * measurements. Therefore, while datagrams keep coming, its plain writer is called only when something is known to come of it (write_wanted, stream
- * data); other frames ride along with datagrams, or go a millisecond later (look_again). And to mark a real pause it is called once before the
- * first datagram after the connection could have sent and was given nothing (starved).
+ * ngtcp2 marks a connection application-limited when its writer is called with nothing to say while the window is open,
+ * and BBR then distrusts its measurements. Therefore, while datagrams keep coming, its plain writer is called only when
+ * something is known to come of it (write_wanted, stream data); other frames ride along with datagrams, or go a
+ * millisecond later (look_again). And to mark a real pause it is called once before the first datagram after the
+ * connection could have sent and was given nothing (starved).
  *
  * What it leaves out: batching (the owner's), and which leg a datagram goes to.
  *
@@ -21,16 +22,16 @@
 #include <errno.h>
 #include <string.h>
 
-#define STREAM_TRIES 64u      /**< streams offered for one packet before it is closed */
-#define VECTORS 16u           /**< pieces of stream data taken at a time */
-#define FULL_PACKET 1200u     /**< bytes: after a packet this long there may be another one */
-#define LOOK_AGAIN NS_PER_MS  /**< ns: what ngtcp2 may have to say waits no longer for a datagram to go with */
-#define PACE_PERCENT 125u     /**< of a window go out in a smoothed round trip (RFC 9002 section 7.7) */
+#define STREAM_TRIES 64u       /**< streams offered for one packet before it is closed */
+#define VECTORS 16u            /**< pieces of stream data taken at a time */
+#define FULL_PACKET 1200u      /**< bytes: after a packet this long there may be another one */
+#define LOOK_AGAIN NS_PER_MS   /**< ns: what ngtcp2 may have to say waits no longer for a datagram to go with */
+#define PACE_PERCENT 125u      /**< of a window go out in a smoothed round trip (RFC 9002 section 7.7) */
 #define REFUSAL_WAIT NS_PER_MS /**< ns: pause after ngtcp2 refused a datagram that should have gone */
-#define KEY_RETRY 16u         /**< a refused key update is tried again after this part of the packets between two */
-#define SHORT_HEADER 5u       /**< bytes of a short header without the connection ID: flags and the longest packet number */
-#define FRAME_HEADER 3u       /**< bytes of a DATAGRAM frame's type and length */
-#define SEAL 16u              /**< bytes of the AEAD tag */
+#define KEY_RETRY 16u          /**< a refused key update is tried again after this part of the packets between two */
+#define SHORT_HEADER 5u /**< bytes of a short header without the connection ID: flags and the longest packet number */
+#define FRAME_HEADER 3u /**< bytes of a DATAGRAM frame's type and length */
+#define SEAL 16u        /**< bytes of the AEAD tag */
 
 void conn_path_from(struct conn_path *out, const ngtcp2_path *path) {
     assert(path->local.addrlen <= sizeof out->local && path->remote.addrlen <= sizeof out->remote);
@@ -55,13 +56,16 @@ static bool is_open(const struct conn *conn) {
 
 /** Time goes on. */
 static void advance(struct conn *conn, uint64_t now) {
-    if (now <= conn->now) return;
-    if (conn->state == CONN_LIVE && conn->confirmed && is_open(conn)) conn->starved = true;
+    if (now <= conn->now)
+        return;
+    if (conn->state == CONN_LIVE && conn->confirmed && is_open(conn))
+        conn->starved = true;
     conn->now = now;
 }
 
 /** Count what an arriving packet acknowledged: what left the window, less what was lost. */
-static void count_delivered(struct conn *conn, const ngtcp2_conn_info *info, uint64_t in_flight_before, uint64_t lost_before) {
+static void count_delivered(struct conn *conn, const ngtcp2_conn_info *info, uint64_t in_flight_before,
+                            uint64_t lost_before) {
     struct conn_rate *rate = &conn->rate;
     uint64_t lost = (conn->datagrams_lost - lost_before) * conn->mtu, gone, window;
 
@@ -69,13 +73,15 @@ static void count_delivered(struct conn *conn, const ngtcp2_conn_info *info, uin
     rate->bytes += gone > lost ? gone - lost : 0;
     rate->idle = info->bytes_in_flight == 0;
     window = info->smoothed_rtt > CONN_RATE_WINDOW ? info->smoothed_rtt : CONN_RATE_WINDOW;
-    if (conn->now - rate->since < window) return;
+    if (conn->now - rate->since < window)
+        return;
     rate->bps = rate->bytes * 8 * 1000 / ((conn->now - rate->since) / NS_PER_MS);
     rate->since = conn->now;
     rate->bytes = 0;
 }
 
-int conn_read(struct conn *conn, const struct conn_path *path, uint8_t ecn, uint8_t *data, size_t length, uint64_t now) {
+int conn_read(struct conn *conn, const struct conn_path *path, uint8_t ecn, uint8_t *data, size_t length,
+              uint64_t now) {
     ngtcp2_pkt_info info = {.ecn = ecn & NGTCP2_ECN_MASK};
     ngtcp2_conn_info before, after;
     ngtcp2_path from;
@@ -89,15 +95,20 @@ int conn_read(struct conn *conn, const struct conn_path *path, uint8_t ecn, uint
     conn->bytes_received += length;
     if (conn->state == CONN_CLOSING) {
         conn->close_received++;
-        if ((conn->close_received & (conn->close_received - 1)) == 0) conn->close_again = true;
+        if ((conn->close_received & (conn->close_received - 1)) == 0)
+            conn->close_again = true;
     }
-    if (conn->state != CONN_LIVE) return conn_end_status(conn);
+    if (conn->state != CONN_LIVE)
+        return conn_end_status(conn);
     conn_path_to(&from, path);
     ngtcp2_conn_get_conn_info(conn->ng, &before);
     rv = ngtcp2_conn_read_pkt(conn->ng, &from, &info, data, length, conn->now);
-    if (rv != 0) return conn_fail(conn, rv);
+    if (rv != 0)
+        return conn_fail(conn, rv);
     /* An acknowledgement is small; whatever is not and brought no datagram may want an answer (a path challenge). */
-    if (!confirmed || conn->datagrams_unacked >= CONN_ACK_THRESHOLD || (length >= FULL_PACKET && conn->datagrams_unacked == unacked)) conn->write_wanted = true;
+    if (!confirmed || conn->datagrams_unacked >= CONN_ACK_THRESHOLD ||
+        (length >= FULL_PACKET && conn->datagrams_unacked == unacked))
+        conn->write_wanted = true;
     ngtcp2_conn_get_conn_info(conn->ng, &after);
     count_delivered(conn, &after, before.bytes_in_flight, lost);
     if (after.cwnd != before.cwnd || after.smoothed_rtt != before.smoothed_rtt)
@@ -112,18 +123,22 @@ int conn_on_timer(struct conn *conn, uint64_t now) {
 
     advance(conn, now);
     if (conn->state == CONN_CLOSING || conn->state == CONN_DRAINING) {
-        if (conn->now >= conn->close_deadline) conn->state = CONN_DEAD;
+        if (conn->now >= conn->close_deadline)
+            conn->state = CONN_DEAD;
         return -ENOTCONN;
     }
-    if (conn->state != CONN_LIVE) return conn_end_status(conn);
+    if (conn->state != CONN_LIVE)
+        return conn_end_status(conn);
     if (conn->look_again <= conn->now) {
         conn->look_again = TIME_NEVER;
         conn->write_wanted = true;
     }
     conn_mtu_raise(conn);
-    if (ngtcp2_conn_get_expiry(conn->ng) > conn->now) return 0;
+    if (ngtcp2_conn_get_expiry(conn->ng) > conn->now)
+        return 0;
     rv = ngtcp2_conn_handle_expiry(conn->ng, conn->now);
-    if (rv != 0) return conn_fail(conn, rv);
+    if (rv != 0)
+        return conn_fail(conn, rv);
     conn->write_wanted = true;
     conn_check_mtu(conn);
     conn_mtu_watch(conn, false);
@@ -134,21 +149,29 @@ uint64_t conn_deadline(const struct conn *conn, bool datagrams_waiting) {
     uint64_t deadline;
 
     switch (conn->state) {
-    case CONN_FAILED: return conn->now;
+    case CONN_FAILED:
+        return conn->now;
     case CONN_CLOSING:
-    case CONN_DRAINING: return conn->close_deadline;
-    case CONN_DEAD: return conn->now;
-    default: break;
+    case CONN_DRAINING:
+        return conn->close_deadline;
+    case CONN_DEAD:
+        return conn->now;
+    default:
+        break;
     }
     deadline = ngtcp2_conn_get_expiry(conn->ng);
-    if (conn->look_again < deadline) deadline = conn->look_again;
-    if (conn->mtu_watch.raise_at < deadline) deadline = conn->mtu_watch.raise_at;
-    if ((datagrams_waiting || conn->stream_waits) && conn->pacer.blocked_until > conn->now && conn->pacer.blocked_until < deadline) deadline = conn->pacer.blocked_until;
+    if (conn->look_again < deadline)
+        deadline = conn->look_again;
+    if (conn->mtu_watch.raise_at < deadline)
+        deadline = conn->mtu_watch.raise_at;
+    if ((datagrams_waiting || conn->stream_waits) && conn->pacer.blocked_until > conn->now &&
+        conn->pacer.blocked_until < deadline)
+        deadline = conn->pacer.blocked_until;
     return deadline;
 }
 
-/** Begin a key update. ngtcp2 refuses one that follows the last too soon, and ends a connection that it finds over the limit itself; so it is begun here, well before, and
- * tried again when refused. */
+/** Begin a key update. ngtcp2 refuses one that follows the last too soon, and ends a connection that it finds over the
+ * limit itself; so it is begun here, well before, and tried again when refused. */
 static void update_keys(struct conn *conn) {
     if (ngtcp2_conn_initiate_key_update(conn->ng, conn->now) == 0)
         conn->key_packets = 0;
@@ -157,7 +180,8 @@ static void update_keys(struct conn *conn) {
 }
 
 /** Account for a packet that ngtcp2 wrote. */
-static void on_written(struct conn *conn, size_t length, const ngtcp2_path *path, const ngtcp2_pkt_info *info, struct conn_packet *packet) {
+static void on_written(struct conn *conn, size_t length, const ngtcp2_path *path, const ngtcp2_pkt_info *info,
+                       struct conn_packet *packet) {
     conn_path_from(&packet->path, path);
     packet->ecn = (uint8_t)info->ecn;
     packet->probe = length > ngtcp2_conn_get_path_max_tx_udp_payload_size(conn->ng);
@@ -165,22 +189,28 @@ static void on_written(struct conn *conn, size_t length, const ngtcp2_path *path
     conn->bytes_sent += length;
     conn->datagrams_unacked = 0;
     conn->look_again = TIME_NEVER;
-    if (conn->rate.idle) conn->rate = (struct conn_rate){.since = conn->now, .bps = conn->rate.bps};
-    if (!conn->confirmed) return;
+    if (conn->rate.idle)
+        conn->rate = (struct conn_rate){.since = conn->now, .bps = conn->rate.bps};
+    if (!conn->confirmed)
+        return;
     pacer_on_sent(&conn->pacer, length, conn->now);
-    if (++conn->key_packets >= conn->key_packets_max) update_keys(conn);
+    if (++conn->key_packets >= conn->key_packets_max)
+        update_keys(conn);
 }
 
 /** Ask the owner for stream data. */
 static bool next_stream(struct conn *conn, int64_t *stream_id, bool *fin, struct iovec *vectors, size_t *count) {
-    if (conn->hooks->next_stream_data == NULL || ngtcp2_conn_get_max_data_left(conn->ng) == 0) return false;
+    if (conn->hooks->next_stream_data == NULL || ngtcp2_conn_get_max_data_left(conn->ng) == 0)
+        return false;
     *count = VECTORS;
     *fin = false;
     return conn->hooks->next_stream_data(conn->context, stream_id, fin, vectors, count);
 }
 
-/** Write one packet, with stream data (if they may go) as far as they fit. @return as ngtcp2_conn_writev_stream(), without its stream errors */
-static ngtcp2_ssize write_streams(struct conn *conn, bool streams, ngtcp2_path *path, ngtcp2_pkt_info *info, uint8_t *out, size_t size) {
+/** Write one packet, with stream data (if they may go) as far as they fit. @return as ngtcp2_conn_writev_stream(),
+ * without its stream errors */
+static ngtcp2_ssize write_streams(struct conn *conn, bool streams, ngtcp2_path *path, ngtcp2_pkt_info *info,
+                                  uint8_t *out, size_t size) {
     struct iovec vectors[VECTORS];
     ngtcp2_vec pieces[VECTORS];
     ngtcp2_ssize n, taken;
@@ -188,25 +218,36 @@ static ngtcp2_ssize write_streams(struct conn *conn, bool streams, ngtcp2_path *
     for (unsigned tries = 0;; tries++) {
         int64_t stream_id = -1;
         size_t count = 0;
-        bool fin = false, offered = tries < STREAM_TRIES && streams && next_stream(conn, &stream_id, &fin, vectors, &count);
+        bool fin = false,
+             offered = tries < STREAM_TRIES && streams && next_stream(conn, &stream_id, &fin, vectors, &count);
         uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_NONE;
 
         if (offered) {
             flags = NGTCP2_WRITE_STREAM_FLAG_MORE | (fin ? NGTCP2_WRITE_STREAM_FLAG_FIN : 0);
-            for (size_t i = 0; i < count; i++) pieces[i] = (ngtcp2_vec){vectors[i].iov_base, vectors[i].iov_len};
+            for (size_t i = 0; i < count; i++)
+                pieces[i] = (ngtcp2_vec){vectors[i].iov_base, vectors[i].iov_len};
         }
-        n = ngtcp2_conn_writev_stream(conn->ng, path, info, out, size, &taken, flags, offered ? stream_id : -1, pieces, offered ? count : 0, conn->now);
-        if (offered && taken >= 0 && (n >= 0 || n == NGTCP2_ERR_WRITE_MORE)) CONN_TELL(conn, on_stream_written, stream_id, (size_t)taken);
-        if (streams) conn->stream_waits = offered && n >= 0;
+        n = ngtcp2_conn_writev_stream(conn->ng, path, info, out, size, &taken, flags, offered ? stream_id : -1, pieces,
+                                      offered ? count : 0, conn->now);
+        if (offered && taken >= 0 && (n >= 0 || n == NGTCP2_ERR_WRITE_MORE))
+            CONN_TELL(conn, on_stream_written, stream_id, (size_t)taken);
+        if (streams)
+            conn->stream_waits = offered && n >= 0;
         switch (n) {
-        case NGTCP2_ERR_WRITE_MORE: continue;
-        case NGTCP2_ERR_STREAM_DATA_BLOCKED: CONN_TELL(conn, on_stream_blocked, stream_id, false); continue;
+        case NGTCP2_ERR_WRITE_MORE:
+            continue;
+        case NGTCP2_ERR_STREAM_DATA_BLOCKED:
+            CONN_TELL(conn, on_stream_blocked, stream_id, false);
+            continue;
         case NGTCP2_ERR_STREAM_SHUT_WR:
             CONN_TELL(conn, on_stream_blocked, stream_id, true);
             CONN_TELL(conn, on_stream_stop_sending, stream_id, 0);
             continue;
-        case NGTCP2_ERR_STREAM_NOT_FOUND: CONN_TELL(conn, on_stream_blocked, stream_id, true); continue;
-        default: return n;
+        case NGTCP2_ERR_STREAM_NOT_FOUND:
+            CONN_TELL(conn, on_stream_blocked, stream_id, true);
+            continue;
+        default:
+            return n;
         }
     }
 }
@@ -224,15 +265,19 @@ static ssize_t write_plain(struct conn *conn, uint8_t *out, size_t size, struct 
         conn->now++;
         ngtcp2_conn_set_keep_alive_timeout(conn->ng, 1);
     }
-    if (size > conn->mtu_watch.limit) size = conn->mtu_watch.limit;
+    if (size > conn->mtu_watch.limit)
+        size = conn->mtu_watch.limit;
     n = write_streams(conn, !conn->confirmed || pacer_is_open(&conn->pacer, conn->now), &path.path, &info, out, size);
     if (ping) {
         ngtcp2_conn_set_keep_alive_timeout(conn->ng, conn->keepalive);
-        if (n > 0) conn->ping = false;
+        if (n > 0)
+            conn->ping = false;
     }
-    if (n < 0) return conn_fail(conn, (int)n);
+    if (n < 0)
+        return conn_fail(conn, (int)n);
     if (n > 0) {
-        if ((size_t)n < FULL_PACKET) conn->write_wanted = false;
+        if ((size_t)n < FULL_PACKET)
+            conn->write_wanted = false;
         on_written(conn, (size_t)n, &path.path, &info, packet);
     } else if (ngtcp2_conn_get_cwnd_left(conn->ng) > 0) {
         conn->write_wanted = false;
@@ -242,29 +287,35 @@ static ssize_t write_plain(struct conn *conn, uint8_t *out, size_t size, struct 
     return n;
 }
 
-/** Whether to call ngtcp2's writer: not when it most likely has nothing to say while the owner's datagrams would go, since that marks the connection
- * application-limited. */
+/** Whether to call ngtcp2's writer: not when it most likely has nothing to say while the owner's datagrams would go,
+ * since that marks the connection application-limited. */
 static bool may_write_plain(struct conn *conn) {
     struct iovec vectors[VECTORS];
     int64_t stream_id;
     size_t count;
     bool fin;
 
-    if (!conn->confirmed || conn->write_wanted || conn->ping || conn->starved) return true;
-    if (ngtcp2_conn_get_cwnd_left(conn->ng) == 0) return true; /* that marks nothing, and acknowledgements need no window */
+    if (!conn->confirmed || conn->write_wanted || conn->ping || conn->starved)
+        return true;
+    if (ngtcp2_conn_get_cwnd_left(conn->ng) == 0)
+        return true; /* that marks nothing, and acknowledgements need no window */
     if (next_stream(conn, &stream_id, &fin, vectors, &count)) {
         conn->stream_waits = true;
-        if (pacer_is_open(&conn->pacer, conn->now)) return true;
+        if (pacer_is_open(&conn->pacer, conn->now))
+            return true;
     }
-    if (conn->look_again == TIME_NEVER) conn->look_again = conn->now + LOOK_AGAIN;
+    if (conn->look_again == TIME_NEVER)
+        conn->look_again = conn->now + LOOK_AGAIN;
     return false;
 }
 
 ssize_t conn_write(struct conn *conn, uint8_t *out, size_t size, struct conn_packet *packet, uint64_t now) {
     advance(conn, now);
     memset(packet, 0, sizeof *packet);
-    if (conn->state != CONN_LIVE) return conn_write_close(conn, out, size, packet);
-    if (!may_write_plain(conn)) return 0;
+    if (conn->state != CONN_LIVE)
+        return conn_write_close(conn, out, size, packet);
+    if (!may_write_plain(conn))
+        return 0;
     return write_plain(conn, out, size, packet);
 }
 
@@ -272,32 +323,38 @@ size_t conn_datagram_max(const struct conn *conn) {
     const ngtcp2_transport_params *peer;
     size_t overhead, packet_max, frame_max;
 
-    if (!conn->ready || conn->state != CONN_LIVE) return 0;
+    if (!conn->ready || conn->state != CONN_LIVE)
+        return 0;
     peer = ngtcp2_conn_get_remote_transport_params(conn->ng);
     overhead = SHORT_HEADER + ngtcp2_conn_get_dcid(conn->ng)->datalen + FRAME_HEADER + SEAL;
     packet_max = conn->mtu - overhead;
-    if (peer == NULL || peer->max_datagram_frame_size <= FRAME_HEADER) return 0;
-    frame_max = (size_t)(peer->max_datagram_frame_size < UINT16_MAX ? peer->max_datagram_frame_size : UINT16_MAX) - FRAME_HEADER;
+    if (peer == NULL || peer->max_datagram_frame_size <= FRAME_HEADER)
+        return 0;
+    frame_max = (size_t)(peer->max_datagram_frame_size < UINT16_MAX ? peer->max_datagram_frame_size : UINT16_MAX) -
+                FRAME_HEADER;
     return packet_max < frame_max ? packet_max : frame_max;
 }
 
 bool conn_can_send(const struct conn *conn, size_t length, uint64_t now) {
     uint64_t time = now > conn->now ? now : conn->now;
 
-    if (conn->state != CONN_LIVE || !conn->ready) return false;
-    if (!pacer_is_open(&conn->pacer, time) || ngtcp2_conn_get_cwnd_left(conn->ng) == 0) return false;
+    if (conn->state != CONN_LIVE || !conn->ready)
+        return false;
+    if (!pacer_is_open(&conn->pacer, time) || ngtcp2_conn_get_cwnd_left(conn->ng) == 0)
+        return false;
     return length <= conn_datagram_max(conn);
 }
 
-/** ngtcp2 let nothing out, though all that can be seen from here allowed it (an unvalidated path has used up its credit): look again when something is due. */
+/** ngtcp2 let nothing out, though all that can be seen from here allowed it (an unvalidated path has used up its
+ * credit): look again when something is due. */
 static void hold_after_refusal(struct conn *conn) {
     uint64_t latest = conn->now + REFUSAL_WAIT, expiry = ngtcp2_conn_get_expiry(conn->ng);
 
     pacer_hold(&conn->pacer, expiry > conn->now && expiry < latest ? expiry : latest);
 }
 
-ssize_t conn_write_datagram(struct conn *conn, const struct iovec *vectors, size_t count, uint64_t id, bool *accepted, uint8_t *out, size_t size,
-                            struct conn_packet *packet, uint64_t now) {
+ssize_t conn_write_datagram(struct conn *conn, const struct iovec *vectors, size_t count, uint64_t id, bool *accepted,
+                            uint8_t *out, size_t size, struct conn_packet *packet, uint64_t now) {
     ngtcp2_path_storage path;
     ngtcp2_pkt_info info = {0};
     ngtcp2_vec pieces[VECTORS];
@@ -307,20 +364,28 @@ ssize_t conn_write_datagram(struct conn *conn, const struct iovec *vectors, size
     advance(conn, now);
     *accepted = false;
     memset(packet, 0, sizeof *packet);
-    if (conn->state != CONN_LIVE) return conn_write_close(conn, out, size, packet);
-    if (!conn->ready) return 0;
+    if (conn->state != CONN_LIVE)
+        return conn_write_close(conn, out, size, packet);
+    if (!conn->ready)
+        return 0;
     if (conn->starved || (conn->stream_waits && !conn->datagram_turn)) {
         conn->starved = false;
         conn->datagram_turn = true;
         n = write_plain(conn, out, size, packet);
-        if (n != 0) return n;
+        if (n != 0)
+            return n;
     }
-    if (count > VECTORS) return -EINVAL;
-    for (size_t i = 0; i < count; i++) pieces[i] = (ngtcp2_vec){vectors[i].iov_base, vectors[i].iov_len};
+    if (count > VECTORS)
+        return -EINVAL;
+    for (size_t i = 0; i < count; i++)
+        pieces[i] = (ngtcp2_vec){vectors[i].iov_base, vectors[i].iov_len};
     ngtcp2_path_storage_zero(&path);
-    if (size > conn->mtu_watch.limit) size = conn->mtu_watch.limit;
-    n = ngtcp2_conn_writev_datagram(conn->ng, &path.path, &info, out, size, &taken, NGTCP2_WRITE_DATAGRAM_FLAG_NONE, id, pieces, count, conn->now);
-    if (n < 0) return conn_fail(conn, (int)n);
+    if (size > conn->mtu_watch.limit)
+        size = conn->mtu_watch.limit;
+    n = ngtcp2_conn_writev_datagram(conn->ng, &path.path, &info, out, size, &taken, NGTCP2_WRITE_DATAGRAM_FLAG_NONE, id,
+                                    pieces, count, conn->now);
+    if (n < 0)
+        return conn_fail(conn, (int)n);
     if (n == 0) {
         hold_after_refusal(conn);
         return 0;
@@ -330,7 +395,8 @@ ssize_t conn_write_datagram(struct conn *conn, const struct iovec *vectors, size
         conn->datagram_turn = false;
         conn_mtu_on_sent(conn, id, (size_t)n);
     }
-    if ((size_t)n < FULL_PACKET || *accepted) conn->write_wanted = false;
+    if ((size_t)n < FULL_PACKET || *accepted)
+        conn->write_wanted = false;
     on_written(conn, (size_t)n, &path.path, &info, packet);
     return n;
 }

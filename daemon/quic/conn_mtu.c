@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* conn_mtu: the largest payload the path carries, after ngtcp2 has found it.
  *
- * How it works: ngtcp2 probes once, after the handshake, and never looks back. A path that narrows later swallows full packets while small ones pass, so for each
- * of a few sizes the datagrams lost in a row are counted; an acknowledgement of that size or a larger one ends the row. When a row is long
- * enough, lasts longer than congestion would explain, and round trips were measured meanwhile (the path is not dead), the limit falls to the
- * largest size that was acknowledged since. Later the limit is raised step by step; the datagrams that then go are the probes, and the first acknowledgement of
- * that size proves the step. A failed step is tried again after twice the time.
+ * How it works: ngtcp2 probes once, after the handshake, and never looks back. A path that narrows later swallows full
+ * packets while small ones pass, so for each of a few sizes the datagrams lost in a row are counted; an acknowledgement
+ * of that size or a larger one ends the row. When a row is long enough, lasts longer than congestion would explain, and
+ * round trips were measured meanwhile (the path is not dead), the limit falls to the largest size that was acknowledged
+ * since. Later the limit is raised step by step; the datagrams that then go are the probes, and the first
+ * acknowledgement of that size proves the step. A failed step is tried again after twice the time.
  *
  * What it leaves out: a path that grows wider than ngtcp2 found it at the start (another path, another connection).
  *
@@ -16,11 +17,11 @@
 
 #include <string.h>
 
-#define LOST_IN_A_ROW 5u                    /**< datagrams of a size lost in a row before the path is suspected */
-#define ROW_PTOS 2u                         /**< probe time-outs that the row lasts at least */
-#define RAISE_FIRST (10 * NS_PER_SEC)       /**< ns: first step up after a fall */
-#define RAISE_NEXT NS_PER_SEC               /**< ns: from a step that held to the next one */
-#define RAISE_LONGEST (600 * NS_PER_SEC)    /**< ns: longest pause after a step that failed */
+#define LOST_IN_A_ROW 5u                 /**< datagrams of a size lost in a row before the path is suspected */
+#define ROW_PTOS 2u                      /**< probe time-outs that the row lasts at least */
+#define RAISE_FIRST (10 * NS_PER_SEC)    /**< ns: first step up after a fall */
+#define RAISE_NEXT NS_PER_SEC            /**< ns: from a step that held to the next one */
+#define RAISE_LONGEST (600 * NS_PER_SEC) /**< ns: longest pause after a step that failed */
 
 static const uint16_t sizes[CONN_MTU_SIZES] = {1200, 1232, 1344, 1406, 1452, 1472};
 
@@ -28,7 +29,8 @@ static const uint16_t sizes[CONN_MTU_SIZES] = {1200, 1232, 1344, 1406, 1452, 147
 static unsigned size_of(size_t length) {
     unsigned i = 0;
 
-    while (i + 1 < CONN_MTU_SIZES && sizes[i] < length) i++;
+    while (i + 1 < CONN_MTU_SIZES && sizes[i] < length)
+        i++;
     return i;
 }
 
@@ -43,7 +45,8 @@ void conn_check_mtu(struct conn *conn) {
     size_t found = ngtcp2_conn_get_path_max_tx_udp_payload_size(conn->ng);
     size_t mtu = found < conn->mtu_watch.limit ? found : conn->mtu_watch.limit;
 
-    if (mtu == conn->mtu) return;
+    if (mtu == conn->mtu)
+        return;
     conn->mtu = mtu;
     conn->write_wanted = true; /* the next probe */
     CONN_TELL(conn, on_mtu, mtu);
@@ -53,8 +56,10 @@ void conn_limit_mtu(struct conn *conn, size_t udp_payload_bytes) {
     struct conn_mtu_watch *watch = &conn->mtu_watch;
     unsigned i = CONN_MTU_SIZES - 1;
 
-    if (udp_payload_bytes >= conn->mtu || conn->state != CONN_LIVE) return;
-    while (i > 0 && sizes[i] > udp_payload_bytes) i--;
+    if (udp_payload_bytes >= conn->mtu || conn->state != CONN_LIVE)
+        return;
+    while (i > 0 && sizes[i] > udp_payload_bytes)
+        i--;
     watch->limit = sizes[i];
     watch->raise_at = conn->now + watch->pause;
     watch->raised = false;
@@ -70,9 +75,12 @@ void conn_mtu_on_acked(struct conn *conn, uint64_t id) {
     struct conn_mtu_watch *watch = &conn->mtu_watch;
     unsigned size = watch->size[id % CONN_MTU_IDS];
 
-    for (unsigned i = 0; i <= size; i++) watch->rows[i].lost = 0;
-    if (size > watch->largest_acked) watch->largest_acked = (uint8_t)size;
-    if (!watch->raised || sizes[size] < watch->limit) return;
+    for (unsigned i = 0; i <= size; i++)
+        watch->rows[i].lost = 0;
+    if (size > watch->largest_acked)
+        watch->largest_acked = (uint8_t)size;
+    if (!watch->raised || sizes[size] < watch->limit)
+        return;
     watch->raised = false;
     watch->raise_at = conn->now + RAISE_NEXT;
 }
@@ -81,8 +89,10 @@ void conn_mtu_on_lost(struct conn *conn, uint64_t id) {
     struct conn_mtu_watch *watch = &conn->mtu_watch;
     unsigned size = watch->size[id % CONN_MTU_IDS];
 
-    if (size == 0) return;
-    if (watch->rows[size].lost++ != 0) return;
+    if (size == 0)
+        return;
+    if (watch->rows[size].lost++ != 0)
+        return;
     watch->rows[size].since = conn->now;
     watch->rows[size].round_trips = watch->round_trips;
     watch->largest_acked = 0;
@@ -103,12 +113,15 @@ static void fall(struct conn *conn, unsigned size) {
 void conn_mtu_watch(struct conn *conn, bool round_trip_measured) {
     struct conn_mtu_watch *watch = &conn->mtu_watch;
 
-    if (round_trip_measured) watch->round_trips++;
+    if (round_trip_measured)
+        watch->round_trips++;
     for (unsigned i = 1; i < CONN_MTU_SIZES; i++) {
         const struct conn_mtu_row *row = &watch->rows[i];
 
-        if (row->lost < LOST_IN_A_ROW || watch->round_trips == row->round_trips) continue;
-        if (conn->now - row->since < ROW_PTOS * ngtcp2_conn_get_pto(conn->ng)) continue;
+        if (row->lost < LOST_IN_A_ROW || watch->round_trips == row->round_trips)
+            continue;
+        if (conn->now - row->since < ROW_PTOS * ngtcp2_conn_get_pto(conn->ng))
+            continue;
         fall(conn, i);
         return;
     }
@@ -118,7 +131,8 @@ void conn_mtu_raise(struct conn *conn) {
     struct conn_mtu_watch *watch = &conn->mtu_watch;
     size_t found = ngtcp2_conn_get_path_max_tx_udp_payload_size(conn->ng);
 
-    if (watch->raise_at > conn->now) return;
+    if (watch->raise_at > conn->now)
+        return;
     watch->raise_at = TIME_NEVER;
     if (watch->limit >= found) {
         watch->limit = SIZE_MAX;

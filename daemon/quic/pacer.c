@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* pacer: when the next burst of a connection may go.
  *
- * How it works: packets of one burst go back to back, up to a quantum of bytes; then nothing goes until the burst, counted from its first packet, is over at the
- * pacing rate. A burst that is over before the next packet comes leaves nothing behind: idle time is never saved up.
+ * How it works: packets of one burst go back to back, up to a quantum of bytes; then nothing goes until the burst,
+ * counted from its first packet, is over at the pacing rate. A burst that is over before the next packet comes leaves
+ * nothing behind: idle time is never saved up.
  *
  * What it leaves out: choosing the rate (the congestion controller's), and timers (the owner's).
  *
@@ -18,14 +19,18 @@ void pacer_init(struct pacer *pacer, size_t packet_bytes) {
 void pacer_set_rate(struct pacer *pacer, uint64_t bytes, uint64_t ns, size_t packet_bytes) {
     size_t quantum = PACER_BURST_MAX;
 
-    if (bytes == 0) return;
-    if (ns > UINT64_MAX >> PACER_SHIFT) ns = UINT64_MAX >> PACER_SHIFT;
+    if (bytes == 0)
+        return;
+    if (ns > UINT64_MAX >> PACER_SHIFT)
+        ns = UINT64_MAX >> PACER_SHIFT;
     pacer->interval = (ns << PACER_SHIFT) / bytes;
     if (pacer->interval > 0) {
         uint64_t in_burst = (PACER_BURST << PACER_SHIFT) / pacer->interval;
-        if (in_burst < quantum) quantum = (size_t)in_burst;
+        if (in_burst < quantum)
+            quantum = (size_t)in_burst;
     }
-    if (quantum < PACER_BURST_PACKETS * packet_bytes) quantum = PACER_BURST_PACKETS * packet_bytes;
+    if (quantum < PACER_BURST_PACKETS * packet_bytes)
+        quantum = PACER_BURST_PACKETS * packet_bytes;
     pacer->quantum = quantum;
 }
 
@@ -39,13 +44,15 @@ void pacer_on_sent(struct pacer *pacer, size_t bytes, uint64_t now) {
         pacer->burst = 0;
     }
     pacer->burst += bytes;
-    if (pacer->burst < pacer->quantum) return;
+    if (pacer->burst < pacer->quantum)
+        return;
     pacer_hold(pacer, pacer->start + pacer_time(pacer, pacer->burst));
     pacer->burst = 0;
 }
 
 void pacer_hold(struct pacer *pacer, uint64_t until) {
-    if (until > pacer->blocked_until) pacer->blocked_until = until;
+    if (until > pacer->blocked_until)
+        pacer->blocked_until = until;
 }
 
 bool pacer_is_open(const struct pacer *pacer, uint64_t now) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* pacer: when the next burst of a connection may go. Internal to quic/. Pure arithmetic in fixed point: bytes and times in, a time out. */
+/* pacer: when the next burst of a connection may go. Internal to quic/. Pure arithmetic in fixed point: bytes and times
+ * in, a time out. */
 #ifndef MPVPN_QUIC_PACER_H
 #define MPVPN_QUIC_PACER_H
 
@@ -7,10 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PACER_SHIFT 16               /**< fraction bits of an interval */
-#define PACER_BURST 1000000ull       /**< ns: a burst is this long at the pacing rate … */
-#define PACER_BURST_PACKETS 2u       /**< … but never less than this many full packets */
-#define PACER_BURST_MAX 65507u       /**< bytes: nor more than one GSO batch holds */
+#define PACER_SHIFT 16         /**< fraction bits of an interval */
+#define PACER_BURST 1000000ull /**< ns: a burst is this long at the pacing rate … */
+#define PACER_BURST_PACKETS 2u /**< … but never less than this many full packets */
+#define PACER_BURST_MAX 65507u /**< bytes: nor more than one GSO batch holds */
 
 /** State of a pacer; embedded by value, written by pacer.c alone. */
 struct pacer {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* link: one direction of a network path in virtual time.
  *
- * How it works: a packet leaves the transmitter when that is idle, takes its time on the wire, then the delay; packets arrive in the order they were sent.
- * What it leaves out: reordering, ECN marking, cross traffic. */
+ * How it works: a packet leaves the transmitter when that is idle, takes its time on the wire, then the delay; packets
+ * arrive in the order they were sent. What it leaves out: reordering, ECN marking, cross traffic. */
 #include "tests/sim/link.h"
 
 #include <assert.h>
@@ -35,7 +35,8 @@ double link_random(struct link *link) {
     return (double)(link->random * 0x2545f4914f6cdd1dull >> 11) / (double)(1ull << 53);
 }
 
-void link_send(struct link *link, const struct conn_path *path, uint8_t ecn, const uint8_t *data, size_t length, uint64_t now) {
+void link_send(struct link *link, const struct conn_path *path, uint8_t ecn, const uint8_t *data, size_t length,
+               uint64_t now) {
     const struct link_settings *s = &link->settings;
     struct link_packet *packet;
     uint64_t start = now > link->free_at ? now : link->free_at, at;
@@ -50,10 +51,13 @@ void link_send(struct link *link, const struct conn_path *path, uint8_t ecn, con
         link->dropped++;
         return;
     }
-    if (s->rate_bps != 0) link->free_at = start + length * 8 * NS_PER_SEC / s->rate_bps;
-    else link->free_at = start;
+    if (s->rate_bps != 0)
+        link->free_at = start + length * 8 * NS_PER_SEC / s->rate_bps;
+    else
+        link->free_at = start;
     link->waited += start - now;
-    if (start - now > link->waited_max) link->waited_max = start - now;
+    if (start - now > link->waited_max)
+        link->waited_max = start - now;
     if (s->loss > 0 && link_random(link) < s->loss) {
         link->lost++;
         return;
@@ -62,7 +66,8 @@ void link_send(struct link *link, const struct conn_path *path, uint8_t ecn, con
     if (link->count > 0) {
         uint64_t before = link->packets[(link->head + link->count - 1) % link->size].at;
 
-        if (at < before) at = before;
+        if (at < before)
+            at = before;
     }
     packet = &link->packets[(link->head + link->count++) % link->size];
     packet->at = at;
@@ -79,7 +84,8 @@ uint64_t link_next(const struct link *link) {
 struct link_packet *link_receive(struct link *link, uint64_t now) {
     struct link_packet *packet = &link->packets[link->head];
 
-    if (link->count == 0 || packet->at > now) return NULL;
+    if (link->count == 0 || packet->at > now)
+        return NULL;
     link->head = (link->head + 1) % link->size;
     link->count--;
     return packet;

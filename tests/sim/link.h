@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* link: one direction of a network path in virtual time: a rate, a queue, a delay with jitter, random loss, a largest payload. Seeded: the same calls give the same result. */
+/* link: one direction of a network path in virtual time: a rate, a queue, a delay with jitter, random loss, a largest
+ * payload. Seeded: the same calls give the same result. */
 #ifndef MPVPN_SIM_LINK_H
 #define MPVPN_SIM_LINK_H
 
@@ -38,14 +39,16 @@ struct link {
     size_t size, head, count;      /**< of the ring */
     uint64_t free_at;              /**< ns: when the transmitter is idle again */
     uint64_t random;               /**< state of the generator */
-    uint64_t sent, lost, dropped, too_big; /**< packets: taken, lost by chance, dropped by the queue, larger than payload_max */
-    uint64_t waited, waited_max;   /**< ns: spent in queues by all packets together, and most by one */
+    uint64_t sent, lost, dropped,
+        too_big;                 /**< packets: taken, lost by chance, dropped by the queue, larger than payload_max */
+    uint64_t waited, waited_max; /**< ns: spent in queues by all packets together, and most by one */
 };
 
 void link_init(struct link *link, const struct link_settings *settings);
 void link_fini(struct link *link);
 /** A packet goes in. @param path as its receiver will see it */
-void link_send(struct link *link, const struct conn_path *path, uint8_t ecn, const uint8_t *data, size_t length, uint64_t now);
+void link_send(struct link *link, const struct conn_path *path, uint8_t ecn, const uint8_t *data, size_t length,
+               uint64_t now);
 /** @return when the next packet arrives, ns; TIME_NEVER: none */
 uint64_t link_next(const struct link *link);
 /** Take the next packet that has arrived by now. @return it, valid until the next call; NULL: none */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* pair: a client and a server connection in virtual time.
  *
- * How it works: time jumps to the next arrival or deadline; everything due is read, timers run, then both ends write what they may. The server's side answers first
- * packets as the hall does: Retry, version negotiation, stateless reset, or a new connection. */
+ * How it works: time jumps to the next arrival or deadline; everything due is read, timers run, then both ends write
+ * what they may. The server's side answers first packets as the hall does: Retry, version negotiation, stateless reset,
+ * or a new connection. */
 #include "tests/sim/pair.h"
 
 #include <assert.h>
@@ -10,12 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WALL 1000000u       /**< wall-clock seconds of the test's world at its start */
-#define PATTERN_PERIOD 4093u  /**< bytes after which stream data repeat */
-#define PATTERN_LENGTH 65536u /**< bytes offered at a time */
+#define WALL 1000000u          /**< wall-clock seconds of the test's world at its start */
+#define PATTERN_PERIOD 4093u   /**< bytes after which stream data repeat */
+#define PATTERN_LENGTH 65536u  /**< bytes offered at a time */
 #define MAX_IDLE_TURNS 100000u /**< turns in a row without time going on: a livelock */
 
-/* Stream data must stay where they are until they are acknowledged: so all streams send the same bytes, which repeat. */
+/* Stream data must stay where they are until they are acknowledged: so all streams send the same bytes, which repeat.
+ */
 static uint8_t pattern[PATTERN_LENGTH + PATTERN_PERIOD];
 
 static uint8_t pair_byte(uint64_t offset) {
@@ -36,17 +38,20 @@ static uint64_t on_stream_data(void *context, int64_t id, bool fin, const uint8_
 
     assert((size_t)id < sizeof end->in / sizeof *end->in);
     for (size_t i = 0; i < length; i++)
-        if (data[i] != pair_byte(end->in[id] + i)) end->stream_errors++;
+        if (data[i] != pair_byte(end->in[id] + i))
+            end->stream_errors++;
     end->in[id] += length;
     end->stream_bytes_in += length;
-    if (fin) end->fins++;
+    if (fin)
+        end->fins++;
     conn_consumed(end->conn, id, length);
     return end->stop_with;
 }
 
 static struct pair_stream *find(struct pair_end *end, int64_t id) {
     for (size_t i = 0; i < end->stream_count; i++)
-        if (end->streams[i].id == id) return &end->streams[i];
+        if (end->streams[i].id == id)
+            return &end->streams[i];
     return NULL;
 }
 
@@ -78,7 +83,8 @@ static void on_stream_stop_sending(void *context, int64_t id, uint64_t code) {
 static void on_stream_writable(void *context, int64_t id) {
     struct pair_stream *stream = find(context, id);
 
-    if (stream != NULL) stream->blocked = false;
+    if (stream != NULL)
+        stream->blocked = false;
 }
 
 static bool next_stream_data(void *context, int64_t *id, bool *fin, struct iovec *vectors, size_t *count) {
@@ -88,8 +94,10 @@ static bool next_stream_data(void *context, int64_t *id, bool *fin, struct iovec
         struct pair_stream *s = &end->streams[i];
         uint64_t left = s->length - s->offset;
 
-        if (s->blocked || s->shut || (left == 0 && (!s->fin || s->fin_sent))) continue;
-        if (left > PATTERN_LENGTH) left = PATTERN_LENGTH;
+        if (s->blocked || s->shut || (left == 0 && (!s->fin || s->fin_sent)))
+            continue;
+        if (left > PATTERN_LENGTH)
+            left = PATTERN_LENGTH;
         vectors[0] = (struct iovec){pattern + s->offset % PATTERN_PERIOD, left};
         *count = left > 0;
         *id = s->id;
@@ -103,7 +111,8 @@ static void on_stream_written(void *context, int64_t id, size_t length) {
     struct pair_stream *stream = find(context, id);
 
     stream->offset += length;
-    if (stream->offset == stream->length && stream->fin) stream->fin_sent = true;
+    if (stream->offset == stream->length && stream->fin)
+        stream->fin_sent = true;
 }
 
 static void on_stream_blocked(void *context, int64_t id, bool shut) {
@@ -137,11 +146,13 @@ static void on_cid(void *context, const struct conn_cid *cid, bool in_use) {
 
     if (in_use) {
         end->cids++;
-        if (end == &pair->server) assert(cidtable_add(pair->table, cid, end) == 0);
+        if (end == &pair->server)
+            assert(cidtable_add(pair->table, cid, end) == 0);
     } else {
         end->cids--;
         end->cids_retired++;
-        if (end == &pair->server) cidtable_remove(pair->table, cid);
+        if (end == &pair->server)
+            cidtable_remove(pair->table, cid);
     }
 }
 
@@ -186,7 +197,8 @@ static const struct conn_hooks hooks = {
 
 /** Keep what an error says. */
 static void note(struct pair_end *end, int status) {
-    if (status >= 0 || end->status != 0) return;
+    if (status >= 0 || end->status != 0)
+        return;
     end->status = status;
     end->error = *conn_error(end->conn);
     strncpy(end->tls_reason, conn_tls_reason(end->conn), sizeof end->tls_reason - 1);
@@ -214,14 +226,19 @@ static uint64_t wall(const struct pair *pair) {
 /** The server's hall: a first packet. */
 static void accept_first(struct pair *pair, const struct conn_first_packet *first, const struct link_packet *packet) {
     struct conn_settings settings;
-    struct conn_server_settings server = {.peer_cid = first->scid, .initial_dcid = first->dcid, .original_dcid = first->dcid, .version = first->version,
-                                          .token = first->token, .token_length = first->token_length};
+    struct conn_server_settings server = {.peer_cid = first->scid,
+                                          .initial_dcid = first->dcid,
+                                          .original_dcid = first->dcid,
+                                          .version = first->version,
+                                          .token = first->token,
+                                          .token_length = first->token_length};
     struct conn_cid original;
     enum token_kind kind = TOKEN_INVALID;
     uint8_t out[LINK_PACKET_MAX];
 
     if (first->token_length > 0)
-        kind = token_check(pair->token_key, first->token, first->token_length, &packet->path.remote, &first->dcid, wall(pair), &original);
+        kind = token_check(pair->token_key, first->token, first->token_length, &packet->path.remote, &first->dcid,
+                           wall(pair), &original);
     if (pair->settings.retry && kind == TOKEN_INVALID) {
         size_t n = token_write_retry(pair->token_key, first, &packet->path.remote, 5, wall(pair), out, sizeof out);
 
@@ -252,14 +269,18 @@ static void server_read(struct pair *pair, struct link_packet *packet) {
         return;
     }
     if (pair->server.conn != NULL && !pair->server_gone && cidtable_find(pair->table, &dcid) == &pair->server) {
-        note(&pair->server, conn_read(pair->server.conn, &packet->path, packet->ecn, packet->data, packet->length, pair->now));
+        note(&pair->server,
+             conn_read(pair->server.conn, &packet->path, packet->ecn, packet->data, packet->length, pair->now));
         return;
     }
     switch (conn_peek_first(packet->data, packet->length, &first)) {
     case CONN_FIRST_ACCEPT:
-        if (pair->server.conn != NULL) break;
+        if (pair->server.conn != NULL)
+            break;
         accept_first(pair, &first, packet);
-        if (pair->server.conn != NULL) note(&pair->server, conn_read(pair->server.conn, &packet->path, packet->ecn, packet->data, packet->length, pair->now));
+        if (pair->server.conn != NULL)
+            note(&pair->server,
+                 conn_read(pair->server.conn, &packet->path, packet->ecn, packet->data, packet->length, pair->now));
         break;
     case CONN_FIRST_VERSION:
         n = conn_write_version_negotiation(&first, out, sizeof out);
@@ -269,24 +290,32 @@ static void server_read(struct pair *pair, struct link_packet *packet) {
         n = conn_write_stateless_reset(pair->reset_key, &first.dcid, packet->length, out, sizeof out);
         assert(n < packet->length);
         pair->shorts++;
-        if (n > 0) pair->resets++;
+        if (n > 0)
+            pair->resets++;
         break;
-    case CONN_FIRST_JUNK: pair->junk++; break;
+    case CONN_FIRST_JUNK:
+        pair->junk++;
+        break;
     }
-    if (n > 0) link_send(&pair->down, &pair->client.path, 0, out, n, pair->now);
+    if (n > 0)
+        link_send(&pair->down, &pair->client.path, 0, out, n, pair->now);
 }
 
 /** The path of a packet as the other end sees it. */
 static void send_packet(struct pair_end *end, const struct conn_packet *packet, const uint8_t *out, size_t n) {
     struct conn_path seen = {.local = packet->path.remote, .remote = packet->path.local};
 
-    if (end == &end->pair->client && end->pair->rebound.sa.sa_family != 0) seen.remote = end->pair->rebound;
+    if (end == &end->pair->client && end->pair->rebound.sa.sa_family != 0)
+        seen.remote = end->pair->rebound;
     if (end == &end->pair->server) {
         end->pair->last_to_client = seen;
-        if (end->pair->rebound.sa.sa_family != 0) seen.local = end->pair->client.path.local;
+        if (end->pair->rebound.sa.sa_family != 0)
+            seen.local = end->pair->client.path.local;
     }
-    if (packet->probe) end->probes++;
-    if (packet->ecn != 0) end->ecn_marked++;
+    if (packet->probe)
+        end->probes++;
+    if (packet->ecn != 0)
+        end->ecn_marked++;
     link_send(end->out, &seen, packet->ecn, out, n, end->pair->now);
 }
 
@@ -295,9 +324,11 @@ static void write_plain(struct pair_end *end) {
     struct conn_packet packet;
     ssize_t n;
 
-    while ((n = conn_write(end->conn, out, sizeof out, &packet, end->pair->now)) > 0) send_packet(end, &packet, out, (size_t)n);
+    while ((n = conn_write(end->conn, out, sizeof out, &packet, end->pair->now)) > 0)
+        send_packet(end, &packet, out, (size_t)n);
     note(end, (int)n);
-    if (n == -ECONNABORTED && (n = conn_write(end->conn, out, sizeof out, &packet, end->pair->now)) > 0) send_packet(end, &packet, out, (size_t)n);
+    if (n == -ECONNABORTED && (n = conn_write(end->conn, out, sizeof out, &packet, end->pair->now)) > 0)
+        send_packet(end, &packet, out, (size_t)n);
 }
 
 static bool wants_to_send(const struct pair_end *end) {
@@ -315,25 +346,33 @@ static void write_datagrams(struct pair_end *end) {
         bool accepted;
         ssize_t n;
 
-        if (!conn_can_send(end->conn, length, end->pair->now)) break;
-        n = conn_write_datagram(end->conn, vectors, 2, end->datagrams_sent, &accepted, out, sizeof out, &packet, end->pair->now);
-        if (n == 0) end->refused++;
+        if (!conn_can_send(end->conn, length, end->pair->now))
+            break;
+        n = conn_write_datagram(end->conn, vectors, 2, end->datagrams_sent, &accepted, out, sizeof out, &packet,
+                                end->pair->now);
+        if (n == 0)
+            end->refused++;
         note(end, (int)n);
-        if (n <= 0) break;
+        if (n <= 0)
+            break;
         send_packet(end, &packet, out, (size_t)n);
         if (!accepted) {
             end->other_first++;
             continue;
         }
         end->datagrams_sent++;
-        if (end->datagrams_to_send > 0) end->datagrams_to_send--;
+        if (end->datagrams_to_send > 0)
+            end->datagrams_to_send--;
     }
 }
 
 static void pump(struct pair_end *end) {
-    if (end->conn == NULL || end->hold) return;
-    if (conn_deadline(end->conn, wants_to_send(end)) <= end->pair->now) note(end, conn_on_timer(end->conn, end->pair->now));
-    if (end->write_first) write_plain(end);
+    if (end->conn == NULL || end->hold)
+        return;
+    if (conn_deadline(end->conn, wants_to_send(end)) <= end->pair->now)
+        note(end, conn_on_timer(end->conn, end->pair->now));
+    if (end->write_first)
+        write_plain(end);
     write_datagrams(end);
     write_plain(end);
 }
@@ -341,11 +380,14 @@ static void pump(struct pair_end *end) {
 static void turn(struct pair *pair) {
     struct link_packet *packet;
 
-    while ((packet = link_receive(&pair->up, pair->now)) != NULL) server_read(pair, packet);
+    while ((packet = link_receive(&pair->up, pair->now)) != NULL)
+        server_read(pair, packet);
     while ((packet = link_receive(&pair->down, pair->now)) != NULL)
-        note(&pair->client, conn_read(pair->client.conn, &packet->path, packet->ecn, packet->data, packet->length, pair->now));
+        note(&pair->client,
+             conn_read(pair->client.conn, &packet->path, packet->ecn, packet->data, packet->length, pair->now));
     pump(&pair->client);
-    if (!pair->server_gone) pump(&pair->server);
+    if (!pair->server_gone)
+        pump(&pair->server);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b) {
@@ -353,7 +395,9 @@ static uint64_t earlier(uint64_t a, uint64_t b) {
 }
 
 static uint64_t end_deadline(const struct pair_end *end) {
-    if (end->conn == NULL || end->hold || (conn_is_closed(end->conn) && conn_deadline(end->conn, false) <= end->pair->now)) return TIME_NEVER;
+    if (end->conn == NULL || end->hold ||
+        (conn_is_closed(end->conn) && conn_deadline(end->conn, false) <= end->pair->now))
+        return TIME_NEVER;
     return conn_deadline(end->conn, wants_to_send(end));
 }
 
@@ -365,16 +409,19 @@ bool pair_run_until(struct pair *pair, bool (*condition)(struct pair *), uint64_
         uint64_t next;
 
         turn(pair);
-        if (condition != NULL && condition(pair)) return true;
+        if (condition != NULL && condition(pair))
+            return true;
         next = earlier(earlier(link_next(&pair->up), link_next(&pair->down)), end_deadline(&pair->client));
-        if (!pair->server_gone) next = earlier(next, end_deadline(&pair->server));
+        if (!pair->server_gone)
+            next = earlier(next, end_deadline(&pair->server));
         if (next > end || pair->now >= end) {
             pair->now = end;
             return false;
         }
         idle = next > pair->now ? 0 : idle + 1;
         assert(idle < MAX_IDLE_TURNS);
-        if (next > pair->now) pair->now = next;
+        if (next > pair->now)
+            pair->now = next;
     }
 }
 
@@ -394,8 +441,10 @@ bool pair_connect(struct pair *pair) {
 int64_t pair_send_stream(struct pair_end *end, int64_t id, bool bidirectional, uint64_t length, bool fin) {
     struct pair_stream *stream;
 
-    if (id < 0) id = conn_open_stream(end->conn, bidirectional);
-    if (id < 0) return id;
+    if (id < 0)
+        id = conn_open_stream(end->conn, bidirectional);
+    if (id < 0)
+        return id;
     stream = find(end, id);
     if (stream == NULL) {
         assert(end->stream_count < PAIR_STREAMS);
@@ -419,10 +468,14 @@ void pair_inject(struct pair *pair, struct pair_end *to, const uint8_t *data, si
 
 void pair_init(struct pair *pair, const struct pair_settings *settings) {
     struct conn_settings conn;
-    struct conn_client_settings client = {.server_name = settings->server_name != NULL ? settings->server_name : "test.example",
-                                          .token = settings->token, .token_length = settings->token_length, .first_dcid_worker = 5};
+    struct conn_client_settings client = {.server_name =
+                                              settings->server_name != NULL ? settings->server_name : "test.example",
+                                          .token = settings->token,
+                                          .token_length = settings->token_length,
+                                          .first_dcid_worker = 5};
 
-    for (size_t i = 0; i < sizeof pattern; i++) pattern[i] = pair_byte(i);
+    for (size_t i = 0; i < sizeof pattern; i++)
+        pattern[i] = pair_byte(i);
     memset(pair, 0, sizeof *pair);
     pair->settings = *settings;
     pair->now = NS_PER_SEC;

@@ -12,7 +12,8 @@ static const uint8_t key[16] = {1, 2, 3};
 static struct conn_cid make_cid(uint32_t n, uint8_t length) {
     struct conn_cid cid = {.length = length};
 
-    for (uint8_t i = 0; i < length; i++) cid.bytes[i] = (uint8_t)(n >> (8 * (i % 4)));
+    for (uint8_t i = 0; i < length; i++)
+        cid.bytes[i] = (uint8_t)(n >> (8 * (i % 4)));
     return cid;
 }
 

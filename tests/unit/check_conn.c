@@ -23,7 +23,8 @@ START_TEST(a_handshake_takes_one_round_trip) {
 END_TEST
 
 START_TEST(every_cipher_carries_datagrams) {
-    static const char *const ciphers[] = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"};
+    static const char *const ciphers[] = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384",
+                                          "TLS_CHACHA20_POLY1305_SHA256"};
 
     for (size_t i = 0; i < 3; i++) {
         struct pair_settings settings = fixture_links(100, 5, 0);
@@ -251,7 +252,8 @@ START_TEST(keepalive_and_pings_keep_a_connection_open) {
         before = pair.up.sent;
         conn_ping(pair.client.conn);
         pair_run(&pair, 100 * NS_PER_MS);
-        ck_assert_uint_ge(pair.up.sent, before + 1); /* and perhaps the answer to a PING that came with the acknowledgement */
+        ck_assert_uint_ge(pair.up.sent,
+                          before + 1); /* and perhaps the answer to a PING that came with the acknowledgement */
         ck_assert_uint_le(pair.up.sent, before + 2);
     }
     ck_assert_int_eq(pair.client.status, 0);
@@ -344,11 +346,16 @@ START_TEST(junk_of_every_size_is_harmless) {
     pair_run(&pair, 100 * NS_PER_MS);
     for (size_t length = 0; length <= 1472; length += length < 64 ? 1 : 11) {
         for (int kind = 0; kind < 6; kind++) {
-            for (size_t i = 0; i < length; i++) junk[i] = (uint8_t)(link_random(&pair.up) * 256);
-            if (kind == 1 && length > 0) junk[0] |= 0xc0;
-            if (kind == 2 && length > 0) junk[0] &= 0x7f;
-            if (kind >= 3 && length > 5) memcpy(junk, "\xc0\0\0\0\1", 5);
-            if (kind == 4 && length > 6) junk[5] = 12;
+            for (size_t i = 0; i < length; i++)
+                junk[i] = (uint8_t)(link_random(&pair.up) * 256);
+            if (kind == 1 && length > 0)
+                junk[0] |= 0xc0;
+            if (kind == 2 && length > 0)
+                junk[0] &= 0x7f;
+            if (kind >= 3 && length > 5)
+                memcpy(junk, "\xc0\0\0\0\1", 5);
+            if (kind == 4 && length > 6)
+                junk[5] = 12;
             if (kind == 5 && length > 20) {
                 /* an Initial for the server's own connection ID */
                 junk[5] = 12;
@@ -378,7 +385,8 @@ START_TEST(altered_and_replayed_packets_are_ignored) {
         size_t length;
 
         pair.client.datagrams_to_send = 1;
-        while (pair.up.count == 0) pair_run(&pair, 100 * NS_PER_US);
+        while (pair.up.count == 0)
+            pair_run(&pair, 100 * NS_PER_US);
         length = pair.up.packets[pair.up.head].length;
         memcpy(packet, pair.up.packets[pair.up.head].data, length);
         packet[(size_t)i * 7 % length] ^= (uint8_t)(1 << (i % 8));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Unit tests of quic/conn: what connections carry, and over which paths. Two of them in one process, in virtual time. */
+/* Unit tests of quic/conn: what connections carry, and over which paths. Two of them in one process, in virtual time.
+ */
 #include "quic/conn.h"
 
 #include <check.h>
@@ -49,7 +50,8 @@ START_TEST(streams_are_whole_under_loss) {
 END_TEST
 
 START_TEST(the_last_stream_data_come_soon_after_a_loss) {
-    /* What was lost is sent again as soon as it is known to be lost, and at the latest by the probe time-out: no frame waits for a datagram to go with. */
+    /* What was lost is sent again as soon as it is known to be lost, and at the latest by the probe time-out: no frame
+     * waits for a datagram to go with. */
     for (uint64_t seed = 1; seed <= 30; seed++) {
         struct pair_settings settings = fixture_links(50, 10, 0);
         struct pair pair;
@@ -73,7 +75,8 @@ START_TEST(the_peers_limit_of_streams_is_respected_and_renewed) {
     int opened = 0;
 
     fixture_connect(&pair, &settings);
-    while (conn_open_stream(pair.client.conn, true) >= 0) opened++;
+    while (conn_open_stream(pair.client.conn, true) >= 0)
+        opened++;
     ck_assert_int_eq(opened, 16);
     ck_assert_int_eq((int)conn_open_stream(pair.client.conn, true), -EAGAIN);
     conn_reset_stream(pair.client.conn, 0, 0x10c);
@@ -139,7 +142,8 @@ START_TEST(each_datagram_is_acknowledged_or_lost) {
     ck_assert_uint_eq(statistics.in_flight_bytes, 0);
     /* Acknowledged after all counts in both; a datagram in a packet reclaimed by a probe counts in none. */
     ck_assert_uint_le(pair.client.acked + pair.client.lost - statistics.datagrams_spurious, pair.client.datagrams_sent);
-    ck_assert_uint_ge(pair.client.acked + pair.client.lost - statistics.datagrams_spurious + 10, pair.client.datagrams_sent);
+    ck_assert_uint_ge(pair.client.acked + pair.client.lost - statistics.datagrams_spurious + 10,
+                      pair.client.datagrams_sent);
     ck_assert_uint_le(pair.client.acked, pair.server.datagrams_in);
     pair_fini(&pair);
 }
@@ -161,7 +165,8 @@ START_TEST(datagrams_declared_lost_too_early_are_counted) {
         pair_inject(&pair, &pair.server, early.data, early.length);
         conn_ping(pair.server.conn);
     }
-    for (size_t i = 0; i < 139; i++) pair.up.packets[(pair.up.head + i) % pair.up.size].at += 60 * NS_PER_MS;
+    for (size_t i = 0; i < 139; i++)
+        pair.up.packets[(pair.up.head + i) % pair.up.size].at += 60 * NS_PER_MS;
     for (size_t i = 139; i < pair.up.count; i++) {
         struct link_packet *packet = &pair.up.packets[(pair.up.head + i) % pair.up.size];
 
@@ -188,12 +193,16 @@ START_TEST(keys_are_updated_under_loss_and_nothing_breaks) {
         fixture_connect(&pair, &settings);
         pair.client.bulk = pair.server.bulk = true;
         pair_run(&pair, 5 * NS_PER_SEC);
-        ck_assert_msg(pair.client.status == 0, "client: %s (limit %llu)", pair.client.error.reason, (unsigned long long)limits[i]);
-        ck_assert_msg(pair.server.status == 0, "server: %s (limit %llu)", pair.server.error.reason, (unsigned long long)limits[i]);
+        ck_assert_msg(pair.client.status == 0, "client: %s (limit %llu)", pair.client.error.reason,
+                      (unsigned long long)limits[i]);
+        ck_assert_msg(pair.server.status == 0, "server: %s (limit %llu)", pair.server.error.reason,
+                      (unsigned long long)limits[i]);
         conn_statistics(pair.client.conn, &client);
         conn_statistics(pair.server.conn, &server);
         ck_assert_uint_ge(client.key_updates, 5);
-        ck_assert_uint_le(client.key_updates > server.key_updates ? client.key_updates - server.key_updates : server.key_updates - client.key_updates, 1);
+        ck_assert_uint_le(client.key_updates > server.key_updates ? client.key_updates - server.key_updates
+                                                                  : server.key_updates - client.key_updates,
+                          1);
         ck_assert_uint_ge(pair.server.datagrams_in, pair.client.datagrams_sent * 9 / 10);
         pair_fini(&pair);
     }
@@ -203,7 +212,8 @@ END_TEST
 START_TEST(the_path_mtu_is_found_up_to_an_ethernet_frame) {
     static const struct {
         size_t path, found;
-    } cases[] = {{1500, 1472}, {1472, 1472}, {1452, 1406}, {1406, 1406}, {1400, 1344}, {1344, 1344}, {1300, 1232}, {1232, 1232}, {1200, 1200}};
+    } cases[] = {{1500, 1472}, {1472, 1472}, {1452, 1406}, {1406, 1406}, {1400, 1344},
+                 {1344, 1344}, {1300, 1232}, {1232, 1232}, {1200, 1200}};
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct pair_settings settings = fixture_links(100, 10, 0);
@@ -227,9 +237,7 @@ START_TEST(the_path_mtu_is_found_up_to_an_ethernet_frame) {
 END_TEST
 
 START_TEST(a_path_that_narrows_while_running_is_followed_and_back) {
-    static const struct {
-        size_t path, found;
-    } cases[] = {{1400, 1344}, {1300, 1232}, {1200, 1200}, {1430, 1406}};
+    static const struct { size_t path, found; } cases[] = {{1400, 1344}, {1300, 1232}, {1200, 1200}, {1430, 1406}};
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct pair_settings settings = fixture_links(20, 10, 0);
@@ -249,7 +257,8 @@ START_TEST(a_path_that_narrows_while_running_is_followed_and_back) {
         pair_run(&pair, 28 * NS_PER_SEC);
         ck_assert_uint_ge(pair.server.datagram_bytes_in - before, 28 * 1500000);
         /* Unless a step up is just being tried. */
-        for (int j = 0; j < 50 && pair.client.mtu != cases[i].found; j++) pair_run(&pair, 100 * NS_PER_MS);
+        for (int j = 0; j < 50 && pair.client.mtu != cases[i].found; j++)
+            pair_run(&pair, 100 * NS_PER_MS);
         ck_assert_uint_eq(pair.client.mtu, cases[i].found);
         ck_assert_int_eq(pair.client.status, 0);
         pair.up.settings.payload_max = 0;
@@ -359,7 +368,8 @@ START_TEST(the_client_can_migrate) {
 END_TEST
 
 /** Goodput of datagrams from the client in Mbit/s, over some seconds after the first. */
-static double goodput(const struct pair_settings *settings, bool write_first, bool both, unsigned seconds, struct pair *pair) {
+static double goodput(const struct pair_settings *settings, bool write_first, bool both, unsigned seconds,
+                      struct pair *pair) {
     uint64_t before;
 
     fixture_connect(pair, settings);
@@ -465,12 +475,30 @@ START_TEST(packets_below_the_rate_arrive_without_waiting) {
         pair.client.payload = 100;
         pair.client.datagrams_to_send = 1;
         pair_run(&pair, 0);
-        if (pair.up.sent == sent) slowest++;
+        if (pair.up.sent == sent)
+            slowest++;
         pair_run(&pair, 5 * NS_PER_MS);
     }
     ck_assert_uint_eq(slowest, 0);
     ck_assert_uint_eq(pair.client.refused, 0);
     pair_fini(&pair);
+}
+END_TEST
+
+START_TEST(the_same_seeds_give_nearly_the_same_run) {
+    /* Keys, signatures and BBR's dice are random, the links are not. */
+    struct pair_settings settings = fixture_links(50, 20, 0.01);
+    uint64_t delivered[2];
+
+    for (int i = 0; i < 2; i++) {
+        struct pair pair;
+
+        goodput(&settings, false, false, 3, &pair);
+        delivered[i] = pair.server.datagrams_in;
+        pair_fini(&pair);
+    }
+    ck_assert_uint_ge(delivered[0] * 100, delivered[1] * 95);
+    ck_assert_uint_ge(delivered[1] * 100, delivered[0] * 95);
 }
 END_TEST
 
@@ -498,6 +526,7 @@ int main(void) {
         pauses_do_not_slow_a_connection_down,
         ecn_marks_are_carried,
         packets_below_the_rate_arrive_without_waiting,
+        the_same_seeds_give_nearly_the_same_run,
     };
 
     return fixture_run("conn_traffic", tests, sizeof tests / sizeof *tests);

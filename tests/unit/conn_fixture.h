@@ -19,11 +19,13 @@ static struct {
 } fixture;
 
 static inline struct tls_context *fixture_client(const uint8_t *pin, const char *ciphers) {
-    struct tls_client_settings settings = {.has_pin = pin != NULL, .ca_file = pin == NULL ? fixture.certificate : NULL, .ciphers = ciphers};
+    struct tls_client_settings settings = {
+        .has_pin = pin != NULL, .ca_file = pin == NULL ? fixture.certificate : NULL, .ciphers = ciphers};
     struct tls_context *context;
     char why[200] = "";
 
-    if (pin != NULL) memcpy(settings.pin, pin, sizeof settings.pin);
+    if (pin != NULL)
+        memcpy(settings.pin, pin, sizeof settings.pin);
     if (tls_client_context_new(&settings, &context, why, sizeof why) != 0) {
         fprintf(stderr, "client context: %s\n", why);
         exit(EXIT_FAILURE);
@@ -34,8 +36,10 @@ static inline struct tls_context *fixture_client(const uint8_t *pin, const char 
 static inline void fixture_init(void) {
     char why[200] = "";
 
-    snprintf(fixture.directory, sizeof fixture.directory, "%s/mpvpn-conn-XXXXXX", getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
-    if (mkdtemp(fixture.directory) == NULL) exit(EXIT_FAILURE);
+    snprintf(fixture.directory, sizeof fixture.directory, "%s/mpvpn-conn-XXXXXX",
+             getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
+    if (mkdtemp(fixture.directory) == NULL)
+        exit(EXIT_FAILURE);
     snprintf(fixture.certificate, sizeof fixture.certificate, "%s/cert.pem", fixture.directory);
     snprintf(fixture.key, sizeof fixture.key, "%s/key.pem", fixture.directory);
     if (tls_keygen(fixture.certificate, fixture.key, "test.example", why, sizeof why) != 0 ||
@@ -59,7 +63,8 @@ static inline void fixture_fini(void) {
 static inline struct pair_settings fixture_links(uint64_t mbit, uint64_t delay_ms, double loss) {
     struct pair_settings settings = {.client_tls = fixture.client, .server_tls = fixture.server};
 
-    settings.up = (struct link_settings){.rate_bps = mbit * 1000000, .delay = delay_ms * NS_PER_MS, .loss = loss, .seed = 11};
+    settings.up =
+        (struct link_settings){.rate_bps = mbit * 1000000, .delay = delay_ms * NS_PER_MS, .loss = loss, .seed = 11};
     settings.down = settings.up;
     settings.down.seed = 12;
     return settings;
@@ -68,7 +73,8 @@ static inline struct pair_settings fixture_links(uint64_t mbit, uint64_t delay_m
 /** A pair that is connected. */
 static inline void fixture_connect(struct pair *pair, const struct pair_settings *settings) {
     pair_init(pair, settings);
-    ck_assert_msg(pair_connect(pair), "client: %s %s, server: %s", pair->client.error.reason, pair->client.tls_reason, pair->server.error.reason);
+    ck_assert_msg(pair_connect(pair), "client: %s %s, server: %s", pair->client.error.reason, pair->client.tls_reason,
+                  pair->server.error.reason);
 }
 
 /** Run a suite made of one case. @return for main() */
@@ -80,7 +86,8 @@ static inline int fixture_run(const char *name, const TTest *const *tests, size_
 
     fixture_init();
     tcase_set_timeout(tc, 60);
-    for (size_t i = 0; i < count; i++) tcase_add_test(tc, tests[i]);
+    for (size_t i = 0; i < count; i++)
+        tcase_add_test(tc, tests[i]);
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
