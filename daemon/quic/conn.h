@@ -249,8 +249,8 @@ struct conn_first_packet {
 };
 /** Destination connection ID of any datagram, for the table look-up. @return 0; -EBADMSG: junk */
 int conn_peek_dcid(const uint8_t *data, size_t length, struct conn_cid *dcid);
-/** Classify a datagram that no connection owns: ACCEPT = a valid Initial of version 1 in ≥ 1200 bytes; VERSION = answer
- * with version negotiation; SHORT = 1-RTT packet: a stateless reset may be due; JUNK = drop. */
+/** Classify a datagram that no connection owns: ACCEPT = a valid Initial of version 1 in 1200 bytes or more; VERSION =
+ * answer with version negotiation; SHORT = 1-RTT packet: a stateless reset may be due; JUNK = drop. */
 enum conn_first conn_peek_first(const uint8_t *data, size_t length, struct conn_first_packet *out);
 /** Write a version-negotiation packet. @return bytes, or 0: not enough room */
 size_t conn_write_version_negotiation(const struct conn_first_packet *first, uint8_t *out, size_t size);

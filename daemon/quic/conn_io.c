@@ -2,8 +2,8 @@
 /* conn_io: packets and time into a connection, packets out of it.
  *
  * How it works: pacing is our own (pacer.c) at 1.25 windows a smoothed round trip, and ngtcp2's is never engaged.
- * Measured in virtual time, BBR's window with this pace fills 93–97 % of links with and without loss and jitter, with a
- * queue of up to one bandwidth-delay product; with ngtcp2's own pacing it leaves 10–40 % of them unused.
+ * Measured in virtual time, BBR's window with this pace fills 93 to 97 % of links with and without loss and jitter,
+ * with a queue of up to one bandwidth-delay product; with ngtcp2's own pacing it leaves 10–40 % of them unused.
  *
  * ngtcp2 marks a connection application-limited when its writer is called with nothing to say while the window is open,
  * and BBR then distrusts its measurements. Therefore, while datagrams keep coming, its plain writer is called only when
