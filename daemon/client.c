@@ -177,6 +177,7 @@ static void connect_to(struct client_path *path, const struct ip_addr *target) {
         if (error) snprintf(why, sizeof why, "connection could not be made: %s", strerror(-error));
     }
     set_state(path, PATH_CONNECTING);
+    path->ending[0] = '\0';
     if (error) {
         drop_carrier(path);
         return wait_and_retry(path, "%s", why);
@@ -308,9 +309,9 @@ static void on_refused(void *context, unsigned status, const char *reason) {
     struct carrier *carrier = context;
     struct client_path *path = carrier->owner;
     if (status)
-        snprintf(path->reason, sizeof path->reason, "the server refused: %u %s", status, reason);
+        snprintf(path->ending, sizeof path->ending, "the server refused: %u %s", status, reason);
     else
-        snprintf(path->reason, sizeof path->reason, "the server cannot tunnel IP: %s", reason);
+        snprintf(path->ending, sizeof path->ending, "the server cannot tunnel IP: %s", reason);
     carrier_close(carrier, H3_NO_ERROR, "refused");
 }
 
@@ -318,7 +319,7 @@ static void on_closed(void *context, uint64_t code, const char *reason) {
     struct carrier *carrier = context;
     struct client_path *path = carrier->owner;
     (void)code;
-    snprintf(path->reason, sizeof path->reason, "the server ended the tunnel: %s", reason);
+    snprintf(path->ending, sizeof path->ending, "the server ended the tunnel: %s", reason);
     carrier_close(carrier, H3_NO_ERROR, "the tunnel was ended");
 }
 
@@ -354,8 +355,8 @@ static void on_path(void *context, const struct conn_path *path) {
 static void explain_end(struct client_path *path, const struct conn *conn, char *out, size_t size) {
     const struct conn_error *error = conn_error(conn);
     const char *tls = conn_tls_reason(conn);
-    if (path->reason[0])
-        snprintf(out, size, "%s", path->reason);
+    if (path->ending[0])
+        snprintf(out, size, "%s", path->ending);
     else if (tls[0])
         snprintf(out, size, "the server is not trusted: %s", tls);
     else if (error->stateless_reset)
@@ -394,7 +395,7 @@ static void reconnect(struct client_path *path, const char *reason) {
     if (path->carrier) {
         log_notice("path %s: %s", path->device, reason);
         carrier_close(path->carrier, H3_NO_ERROR, reason);
-        snprintf(path->reason, sizeof path->reason, "%s", reason);
+        snprintf(path->ending, sizeof path->ending, "%s", reason);
         return;
     }
     path->failures = 0;

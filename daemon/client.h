@@ -28,7 +28,8 @@ struct client_path {
     uint16_t port;                  /**< its port */
     enum path_state state;          /**< what it is doing */
     uint64_t since;                 /**< ns, when it came to that state */
-    char reason[200];               /**< why it is down or waiting */
+    char reason[200];               /**< why it is down or waiting, or why the last attempt failed */
+    char ending[200];               /**< why the carrier is being closed, when it is we who close it; "" otherwise */
     struct ip_addr source;          /**< our outer address */
     struct ip_addr gateway;         /**< next hop; version 0: on-link */
     union sock_addr remote;         /**< the server's endpoint in use */

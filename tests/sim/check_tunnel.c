@@ -212,6 +212,21 @@ START_TEST(a_wrong_token_is_refused_and_said_on_both_sides) {
 }
 END_TEST
 
+START_TEST(each_failed_attempt_gives_its_own_reason) {
+    struct link_quality dead = good;
+    dead.dead = true;
+    begin(14, &good);
+    end_kill(&client);
+    end_start(&client, client_host, client_config("some-other-token-that-nobody-has-01234567"));
+    ck_assert(!comes_up(NS_PER_SEC / 4));
+    ck_assert_ptr_nonnull(strstr(client.client.path.reason, "401"));
+    world_quality(&dead);
+    ck_assert(!comes_up(60 * NS_PER_SEC));
+    ck_assert_msg(strstr(client.client.path.reason, "no answer") != NULL, "%s", client.client.path.reason);
+    finish();
+}
+END_TEST
+
 START_TEST(packets_from_addresses_that_are_not_the_sessions_are_dropped) {
     struct ip_addr own, foreign;
     begin(10, &good);
@@ -318,6 +333,7 @@ int main(void) {
     tcase_add_test(tcase, a_link_dead_for_a_minute_comes_back_by_itself);
     tcase_add_test(tcase, an_idle_tunnel_stays_up);
     tcase_add_test(tcase, a_wrong_token_is_refused_and_said_on_both_sides);
+    tcase_add_test(tcase, each_failed_attempt_gives_its_own_reason);
     tcase_add_test(tcase, packets_from_addresses_that_are_not_the_sessions_are_dropped);
     tcase_add_test(tcase, junk_of_every_size_harms_nobody);
     tcase_add_test(tcase, a_flood_of_first_packets_is_met_with_retry_and_an_honest_client_still_comes_in);
