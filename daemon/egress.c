@@ -75,7 +75,8 @@ static struct session *route(struct worker *worker, const struct superpacket *pa
         return NULL;
     }
     length = wire_length(packet, inner);
-    if (length > session_mtu(session) && inner->dont_fragment) {
+    /* Without a leg nobody knows the limit: a guess would be remembered by the sender's kernel for minutes. */
+    if (session->leg && length > session_mtu(session) && inner->dont_fragment) {
         worker_drop(worker, DROP_TOO_BIG);
         icmp_to_tun(worker, ICMP_TOO_BIG, packet, inner, (uint32_t)session_mtu(session));
         return NULL;

@@ -226,12 +226,20 @@ static void on_closed(void *context, uint64_t code, const char *reason) {
     carrier_close(carrier, H3_NO_ERROR, reason);
 }
 
+/* Complete or failed: once for each carrier, whichever comes first. */
+static void handshake_over(struct carrier *carrier) {
+    struct server *server = carrier->owner;
+    if (!carrier->handshaking) return;
+    carrier->handshaking = false;
+    server->handshaking--;
+}
+
 static void on_handshake(void *context) {
     struct carrier *carrier = context;
     struct server *server = carrier->owner;
     uint8_t token[TOKEN_MAX];
     size_t length = token_write(server->token_key, &carrier->path.remote, wall_seconds(), token);
-    server->handshaking--;
+    handshake_over(carrier);
     if (length) conn_submit_token(leg_conn(carrier->leg), token, length);
 }
 
@@ -261,7 +269,7 @@ static void on_end(struct carrier *carrier, uint64_t now) {
     } else if (!conn_is_ready(leg_conn(carrier->leg)) && log_limit_allows(&server->refusals, now)) {
         log_info("%s: handshake failed: %s %s", sock_addr_print(&carrier->path.remote, remote), conn_tls_reason(leg_conn(carrier->leg)), error->reason);
     }
-    if (!conn_is_ready(leg_conn(carrier->leg))) server->handshaking--;
+    handshake_over(carrier);
     server->connection_count--;
     carrier_free(carrier);
 }
@@ -319,6 +327,7 @@ static void accept_first(struct listener *listener, const struct udp_received *r
         carrier_free(carrier);
         return;
     }
+    carrier->handshaking = true;
     server->handshaking++;
     server->connection_count++;
     ingress_deliver(carrier, received, data, length);

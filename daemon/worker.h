@@ -44,6 +44,7 @@ struct carrier {
     struct carrier *prev, *next;       /**< worker's list of all */
     struct carrier *next_marked;       /**< worker's list of those to be served this turn */
     bool marked;                       /**< is on that list */
+    bool handshaking;                  /**< the role's: counts among the unfinished handshakes */
     bool starved;                      /**< packets wait for window: streams go first next time */
     bool closing;                      /**< carrier_close() was called: over once the last packet is written */
     int error;                         /**< what the leg returned when it was over; 0: alive */

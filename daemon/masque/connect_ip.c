@@ -51,7 +51,7 @@ struct connect_ip {
     bool extended_connect;                   /**< they allow extended CONNECT */
     enum state state;                        /**< see there */
     struct h3 *h3;                           /**< owned */
-    const char *uri_template;                /**< borrowed */
+    char *uri_template;                      /**< owned: the configuration that it comes from may be replaced */
     const struct connect_ip_hooks *hooks;    /**< borrowed */
     void *context;                           /**< handed to the hooks */
     int64_t stream_id;                       /**< the tunnel's request stream */
@@ -363,14 +363,14 @@ int connect_ip_new(bool server, struct conn *conn, const char *uri_template, con
     if (ip == NULL)
         return -ENOMEM;
     *ip = (struct connect_ip){.server = server,
-                              .uri_template = uri_template,
+                              .uri_template = strdup(uri_template),
                               .hooks = hooks,
                               .context = context,
                               .stream_id = -1,
                               .newest_stream = -1,
                               .contexts = 1};
     ip->decoder = capsule_decoder_new(&capsule_hooks, ip);
-    if (ip->decoder == NULL || h3_new(server, conn, &h3_hooks, ip, &ip->h3) != 0) {
+    if (ip->uri_template == NULL || ip->decoder == NULL || h3_new(server, conn, &h3_hooks, ip, &ip->h3) != 0) {
         connect_ip_free(ip);
         return -ENOMEM;
     }
@@ -385,6 +385,7 @@ void connect_ip_free(struct connect_ip *ip) {
     capsule_decoder_free(ip->decoder);
     request_free(ip->request);
     held_clear(&ip->held);
+    free(ip->uri_template);
     free(ip);
 }
 

@@ -63,7 +63,7 @@ struct connect_ip_hooks {
 
 struct connect_ip;
 
-/** @param uri_template its path part with {target} and {ipproto}; kept by the caller while the object lives */
+/** @param uri_template its path part with {target} and {ipproto}; copied */
 int connect_ip_new(bool server, struct conn *conn, const char *uri_template, const struct connect_ip_hooks *hooks,
                    void *context, struct connect_ip **out);
 void connect_ip_free(struct connect_ip *ip);

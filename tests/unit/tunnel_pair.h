@@ -130,8 +130,10 @@ static inline void setup(void) {
     memset(&client, 0, sizeof(client));
     memset(&server, 0, sizeof(server));
     fake_conn_init(&client.conn, &server.conn);
-    ck_assert_int_eq(connect_ip_new(false, &client.conn, CONNECT_IP_TEMPLATE, &hooks, &client, &client.ip), 0);
-    ck_assert_int_eq(connect_ip_new(true, &server.conn, CONNECT_IP_TEMPLATE, &hooks, &server, &server.ip), 0);
+    char template[] = CONNECT_IP_TEMPLATE;
+    ck_assert_int_eq(connect_ip_new(false, &client.conn, template, &hooks, &client, &client.ip), 0);
+    ck_assert_int_eq(connect_ip_new(true, &server.conn, template, &hooks, &server, &server.ip), 0);
+    memset(template, 'x', sizeof(template) - 1); /* a reload frees the configuration that it stood in */
     client.conn.h3 = connect_ip_h3(client.ip);
     server.conn.h3 = connect_ip_h3(server.ip);
 }
