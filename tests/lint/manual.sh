@@ -58,16 +58,27 @@ missing=$(awk -F'"' '
     done)
 clean 'mpvpnctl(8) names every parameter of every command' "$missing"
 
-same 'the statistics are those of mpvpnctl(8)' man/mpvpnctl.8 common/statistics.def \
-    "$(part man/mpvpnctl.8 '^\.Sh STATISTICS' '^\.Sh' | awk '
-        /^\.Va (queue|paths)/ { scope = toupper($2) } /^\.It Va/ { print (scope ? scope : "SESSION"), $3 }' | sed 's/^PATHS/PATH/')" \
-    "$(sed -n 's/^STATISTIC(\([A-Z]*\), "\([^"]*\)".*/\1 \2/p' common/statistics.def)"
+# told: lines "NAME TAB TEXT" with the text as both a vocabulary and a page may have it: neither capital at the front nor full stop
+told() { awk -F'\t' '{ text = $2; sub(/\.$/, "", text); print $1 ": " tolower(substr(text, 1, 1)) substr(text, 2) }'; }
 
-same 'the reasons of drops are those of mpvpnctl(8)' man/mpvpnctl.8 common/drop.def \
-    "$(part man/mpvpnctl.8 '^\.Va drops' '^\.El' | sed -n 's/^\.It Cm //p')" \
-    "$(sed -n 's/^DROP([A-Z_0-9]*, "\([^"]*\)".*/\1/p' common/drop.def)"
+# items MACRO: of a part of a page, each item of a list as "NAME TAB TEXT"; with SCOPE in front where the page has sub-lists
+items() {
+    awk -v macro="$1" '
+        name && /^\./ { print scope name "\t" text; name = text = "" }
+        /^\.Va (queue|paths)/ { scope = ($2 == "queue" ? "QUEUE" : "PATH") " " }
+        $1 == ".It" && $2 == macro { name = $3; for (i = 4; i <= NF; i++) if ($i != "Cm") name = name " " $i; next }
+        name { text = text (text ? " " : "") $0 }'
+}
 
-same 'the errors are those of mpvpnctl(8)' man/mpvpnctl.8 common/error.def \
-    "$(sed -n 's/^\.It Er \(-*[0-9]*\) Cm \([a-z_]*\).*/\1 \2/p' man/mpvpnctl.8)" \
-    "$(sed -n 's/^ERROR([A-Z_]*, \(-*[0-9]*\), "\([^"]*\)".*/\1 \2/p' common/error.def)"
+same 'the statistics, and what they mean, are those of mpvpnctl(8)' man/mpvpnctl.8 common/statistics.def \
+    "$(part man/mpvpnctl.8 '^\.Sh STATISTICS' '^\.Va drops' | items Va | told)" \
+    "$(sed -n 's/^STATISTIC(\([A-Z]*\), "\([^"]*\)", [A-Z]*, "\(.*\)")$/\1 \2\t\3/p' common/statistics.def | sed 's/^SESSION //' | told)"
+
+same 'the reasons of drops, and what they mean, are those of mpvpnctl(8)' man/mpvpnctl.8 common/drop.def \
+    "$(part man/mpvpnctl.8 '^\.Va drops' '^\.Sh' | items Cm | told)" \
+    "$(sed -n 's/^DROP([A-Z_0-9]*, "\([^"]*\)", "\(.*\)")$/\1\t\2/p' common/drop.def | told)"
+
+same 'the errors, and what they mean, are those of mpvpnctl(8)' man/mpvpnctl.8 common/error.def \
+    "$(part man/mpvpnctl.8 '^\.Sh PROTOCOL' '^\.Sh' | items Er | told)" \
+    "$(sed -n 's/^ERROR([A-Z_]*, \(-*[0-9]*\), "\([^"]*\)", "\(.*\)")$/\1 \2\t\3/p' common/error.def | told)"
 finish
