@@ -341,7 +341,7 @@ static void on_unowned(void *context, const struct udp_received *received, uint8
     size_t size;
     switch (conn_peek_first(data, length, &first)) {
     case CONN_FIRST_ACCEPT:
-        if (listener->server->connection_count >= listener->server->config->max_sessions + CONNECTIONS_EXTRA)
+        if (listener->server->stopping || listener->server->connection_count >= listener->server->config->max_sessions + CONNECTIONS_EXTRA)
             worker_drop(worker, DROP_NOT_ACCEPTING);
         else
             accept_first(listener, received, &first, data, length);
@@ -452,6 +452,7 @@ int server_start(struct server *server, struct worker *worker, struct netlink *n
 
 void server_close(struct server *server) {
     struct carrier *carrier;
+    server->stopping = true; /* whoever comes back at once would meet silence */
     DL_FOREACH(server->worker->carriers, carrier) carrier_close(carrier, H3_NO_ERROR, "the server is stopping");
 }
 

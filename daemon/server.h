@@ -30,6 +30,7 @@ struct server {
     size_t session_count;       /**< of them */
     size_t handshaking;         /**< connections whose handshake is not complete */
     size_t connection_count;    /**< connections, with and without a session */
+    bool stopping;              /**< server_close() was called: nobody new comes in */
     struct timer sweeper;       /**< closes connections that never ask for a tunnel */
     uint8_t reset_key[32];      /**< stateless-reset tokens; from the private key */
     uint8_t token_key[16];      /**< address-validation tokens; likewise */

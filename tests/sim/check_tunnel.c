@@ -176,6 +176,19 @@ START_TEST(a_restarted_server_gets_its_client_back_at_once) {
 }
 END_TEST
 
+START_TEST(a_stopping_server_takes_nobody_in_any_more) {
+    const uint64_t grace = 200 * MS;
+    begin(14, &good);
+    ck_assert(comes_up(NS_PER_SEC));
+    world_run(world_now() + 15 * NS_PER_SEC, NULL, NULL); /* long enough for the client to come back at once */
+    server_close(&server.server);
+    world_run(world_now() + grace, NULL, NULL);
+    ck_assert_uint_eq(server.server.session_count, 0);
+    ck_assert_uint_eq(client.client.connects, 1);
+    finish();
+}
+END_TEST
+
 START_TEST(a_link_dead_for_a_minute_comes_back_by_itself) {
     struct link_quality dead = good;
     dead.dead = true;
@@ -330,6 +343,7 @@ int main(void) {
     tcase_add_test(tcase, the_mtu_grows_to_what_a_wide_path_carries_and_the_server_answers_too_big_with_icmp);
     tcase_add_test(tcase, a_nat_rebinding_does_not_end_the_tunnel);
     tcase_add_test(tcase, a_restarted_server_gets_its_client_back_at_once);
+    tcase_add_test(tcase, a_stopping_server_takes_nobody_in_any_more);
     tcase_add_test(tcase, a_link_dead_for_a_minute_comes_back_by_itself);
     tcase_add_test(tcase, an_idle_tunnel_stays_up);
     tcase_add_test(tcase, a_wrong_token_is_refused_and_said_on_both_sides);
