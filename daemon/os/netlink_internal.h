@@ -48,6 +48,7 @@ struct netlink_change {
 struct netlink_journal {
     int fd;                         /**< the file; -1: none is kept */
     char *path;                     /**< its name */
+    bool locked;                    /**< it is ours alone */
     bool begun;                     /**< this process has written its boot line */
     size_t written_bytes;           /**< written since the file was last made anew */
     struct netlink_change *changes; /**< what is made and not undone */
@@ -145,7 +146,7 @@ void netlink_monitor_close(struct netlink *netlink);
 /** Open the file. @param path NULL: none is kept @return 0; -EBUSY: a running process has it; other -errno; sentence in
  * why */
 int netlink_journal_open(struct netlink_journal *journal, const char *path, char *why, size_t why_size);
-/** Close the file; its content stays. Safe on a zeroed or closed journal. */
+/** Close the file; its content stays, and a file without any is removed. Safe on a zeroed or closed journal. */
 void netlink_journal_close(struct netlink_journal *journal);
 /** Note a change before it is made. @return 0, -ENOMEM, or -errno of writing (then the change must not be made) */
 int netlink_journal_add(struct netlink_journal *journal, const struct netlink_change *change);

@@ -3,11 +3,11 @@
  * A line is written in one write() before the change it names is made: "+ CHANGE"; once a change is undone (or was not
  * ours after all), "- CHANGE" strikes it out. "boot ID" stands before the lines of each process: what was changed
  * before the last boot does not exist any more. A change is nine words: kind, ifindex, device, prefix, gateway, source,
- * table, metric, MTU. When nothing is left the file is emptied; when it has grown, it is made anew by a temporary file
- * and rename. The file is locked as long as it is open, so that nobody undoes the changes of a process that lives. It
- * leaves out fsync: the file outlives the process, and need not outlive the kernel whose state it describes. Invariant:
- * every change that may be in force stands in the file; the reverse need not hold. A line that is truncated or makes no
- * sense is logged with its number, and costs only itself. */
+ * table, metric, MTU. When nothing is left the file is emptied, and removed at the end; when it has grown, it is made
+ * anew by a temporary file and rename. The file is locked as long as it is open, so that nobody undoes the changes of a
+ * process that lives. It leaves out fsync: the file outlives the process, and need not outlive the kernel whose state
+ * it describes. Invariant: every change that may be in force stands in the file; the reverse need not hold. A line that
+ * is truncated or makes no sense is logged with its number, and costs only itself. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -151,8 +151,36 @@ static void rewrite(struct netlink_journal *journal) {
     journal->begun = true;
 }
 
+/** Open and lock the file that the path names. @return 0; -ESTALE: its former owner has just removed it; other -errno,
+ * sentence in why */
+static int open_locked(struct netlink_journal *journal, char *why, size_t why_size) {
+    struct stat status, named;
+    int rc;
+
+    journal->fd = open(journal->path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    if (journal->fd < 0 || fstat(journal->fd, &status) < 0) {
+        rc = -errno;
+        snprintf(why, why_size, "cannot open the journal %s: %s", journal->path, strerror(-rc));
+        return rc;
+    }
+    if (!S_ISREG(status.st_mode)) {
+        snprintf(why, why_size, "the journal %s is not a regular file", journal->path);
+        return -EINVAL;
+    }
+    if (flock(journal->fd, LOCK_EX | LOCK_NB) < 0) {
+        snprintf(why, why_size, "the journal %s is in use by a running mpvpnd", journal->path);
+        return -EBUSY;
+    }
+    if (stat(journal->path, &named) < 0 || named.st_dev != status.st_dev || named.st_ino != status.st_ino) {
+        close(journal->fd);
+        journal->fd = -1;
+        return -ESTALE;
+    }
+    journal->locked = true;
+    return 0;
+}
+
 int netlink_journal_open(struct netlink_journal *journal, const char *path, char *why, size_t why_size) {
-    struct stat status;
     int rc;
 
     *journal = (struct netlink_journal){.fd = -1};
@@ -161,26 +189,25 @@ int netlink_journal_open(struct netlink_journal *journal, const char *path, char
     journal->path = strdup(path);
     if (!journal->path)
         return -ENOMEM;
-    journal->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-    if (journal->fd < 0 || fstat(journal->fd, &status) < 0) {
-        rc = -errno;
-        snprintf(why, why_size, "cannot open the journal %s: %s", path, strerror(-rc));
-        return rc;
-    }
-    if (!S_ISREG(status.st_mode)) {
-        snprintf(why, why_size, "the journal %s is not a regular file", path);
-        return -EINVAL;
-    }
-    if (flock(journal->fd, LOCK_EX | LOCK_NB) < 0) {
-        snprintf(why, why_size, "the journal %s is in use by a running mpvpnd", path);
-        return -EBUSY;
-    }
-    return 0;
+    do {
+        rc = open_locked(journal, why, why_size);
+    } while (rc == -ESTALE);
+    return rc;
+}
+
+/** With nothing left to undo the file goes, too; in a directory that is not ours it stays, empty. */
+static void remove_empty(const struct netlink_journal *journal) {
+    struct stat status;
+
+    if (journal->locked && journal->count == 0 && fstat(journal->fd, &status) == 0 && status.st_size == 0)
+        (void)unlink(journal->path);
 }
 
 void netlink_journal_close(struct netlink_journal *journal) {
-    if (journal->path && journal->fd >= 0)
+    if (journal->path && journal->fd >= 0) {
+        remove_empty(journal);
         close(journal->fd);
+    }
     free(journal->path);
     free(journal->changes);
     *journal = (struct netlink_journal){.fd = -1};

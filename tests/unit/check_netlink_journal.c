@@ -132,6 +132,24 @@ START_TEST(what_a_process_left_behind_is_read_without_what_was_struck_out) {
 }
 END_TEST
 
+START_TEST(a_file_with_nothing_to_undo_is_removed_but_never_another_process_s) {
+    struct netlink_journal journal, other;
+    struct netlink_change one = change(ADDRESS_1);
+
+    ck_assert_int_eq(netlink_journal_open(&journal, path, why, sizeof why), 0);
+    ck_assert_int_eq(netlink_journal_open(&other, path, why, sizeof why), -EBUSY);
+    netlink_journal_close(&other);
+    ck_assert_int_eq(access(path, F_OK), 0);
+    ck_assert_int_eq(netlink_journal_add(&journal, &one), 0);
+    netlink_journal_close(&journal);
+    ck_assert_int_eq(access(path, F_OK), 0);
+    journal = load();
+    netlink_journal_strike(&journal, 0);
+    netlink_journal_close(&journal);
+    ck_assert_int_ne(access(path, F_OK), 0);
+}
+END_TEST
+
 START_TEST(a_corrupt_or_truncated_line_costs_only_itself) {
     struct netlink_journal journal;
 
@@ -229,6 +247,7 @@ int main(void) {
     tcase_add_test(file, changes_survive_being_written_and_read);
     tcase_add_test(file, text_that_is_no_change_is_refused);
     tcase_add_test(file, what_a_process_left_behind_is_read_without_what_was_struck_out);
+    tcase_add_test(file, a_file_with_nothing_to_undo_is_removed_but_never_another_process_s);
     tcase_add_test(file, a_corrupt_or_truncated_line_costs_only_itself);
     tcase_add_test(file, a_line_cut_short_by_a_crash_does_not_spoil_the_next);
     tcase_add_test(file, what_was_changed_before_the_last_boot_is_forgotten);
