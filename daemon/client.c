@@ -27,7 +27,8 @@
 #define KEEPALIVE (15 * NS_PER_SEC) /* half of the idle time-out */
 #define ASK_WAIT_MAX (200 * NS_PER_MS)
 #define ANSWER_WAIT (10 * NS_PER_SEC) /* a server that has not answered the request by then is given up */
-#define WORKED_AFTER NS_PER_SEC /* a tunnel that stood so long worked: the next try is at once */
+#define WORKED_AFTER NS_PER_SEC /* a tunnel that stood so long worked: the next try is at once, unless others failed before it */
+#define SETTLED_AFTER (10 * NS_PER_SEC) /* a tunnel that stood so long ends a row of failures: two clients that replace each other slow down */
 
 static const struct carrier_hooks client_hooks;
 
@@ -63,9 +64,10 @@ static void wait_and_retry(struct client_path *path, const char *format, ...) __
 static void wait_and_retry(struct client_path *path, const char *format, ...) {
     struct client *client = path->client;
     uint64_t now = loop_now(client->worker->loop);
-    bool worked = (path->state == PATH_UP || path->state == PATH_LOST) && now - path->opened >= WORKED_AFTER;
+    uint64_t stood = path->state == PATH_UP || path->state == PATH_LOST ? now - path->opened : 0;
+    bool worked = stood >= SETTLED_AFTER || (stood >= WORKED_AFTER && !path->failures);
     uint64_t wait = worked ? 0 : backoff(path->failures);
-    path->failures = worked ? 0 : path->failures + 1;
+    path->failures = stood >= SETTLED_AFTER ? 0 : path->failures + 1;
     va_list args;
     va_start(args, format);
     vsnprintf(path->reason, sizeof path->reason, format, args);
