@@ -71,7 +71,10 @@ before=$(rss_kb)
 # shellcheck disable=SC2086
 check 'another round' attack initial_flood crypto frames http header_bombs capsules datagrams inner never_reads
 after=$(rss_kb)
-check "memory does not grow: $before kB before another round, $after kB after it" test $((after - before)) -lt 4096
+# A sanitizer keeps freed memory for a while.
+limit=4096
+if grep -qF __asan_init "$mpvpnd"; then limit=262144; fi
+check "memory does not grow: $before kB before another round, $after kB after it" test $((after - before)) -lt $limit
 check 'the control socket answers' ctl server status
 check 'pings come back at last' pings "$client" 10.77.0.1 fd77::1
 stop "$client_pid"
