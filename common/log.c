@@ -100,7 +100,7 @@ void log_write(enum log_level level, const char *format, ...) {
 
     if (level > current_level)
         return;
-    prefix = to_syslog ? 0 : print_prefix(level, line, sizeof line);
+    prefix = print_prefix(level, line, sizeof line);
     va_start(args, format);
     n = vsnprintf(line + prefix, sizeof line - prefix - 1, format, args);
     va_end(args);
@@ -111,10 +111,11 @@ void log_write(enum log_level level, const char *format, ...) {
         if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
             line[i] = '?';
     }
-    if (to_syslog) {
-        syslog((int)level, "%s", line);
+    line[used] = '\0';
+    if (to_syslog)
+        syslog((int)level, "%s", line + prefix);
+    if (to_syslog && level > LOG_LEVEL_WARNING)
         return;
-    }
     line[used++] = '\n';
     if (write(STDERR_FILENO, line, used) < 0)
         return;

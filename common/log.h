@@ -23,7 +23,8 @@ enum log_level log_get_level(void);
 /** Name ("error" … "debug") to level. @return 0, or -EINVAL */
 int log_level_parse(const char *name, enum log_level *out);
 const char *log_level_name(enum log_level level);
-/** From now on write by syslog(3) under this ident (kept by the caller for the process's life). */
+/** From now on write by syslog(3) under this ident (kept by the caller for the process's life); warnings and errors to
+ * stderr as well, for who waits for the start there. */
 void log_to_syslog(const char *ident);
 
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));

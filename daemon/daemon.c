@@ -200,13 +200,14 @@ int daemon_run(const struct daemon_settings *settings) {
     static const char *const role_name[] = {[CONFIG_SERVER] = "server", [CONFIG_CLIENT] = "client"};
     struct daemon daemon = {0};
     char why[CONFIG_WHY_MAX] = "", pid_file[256] = "";
-    int error = prepare(&daemon, settings, pid_file, sizeof pid_file, why, sizeof why);
+    int error;
+    if (settings->background) log_to_syslog("mpvpnd");
+    error = prepare(&daemon, settings, pid_file, sizeof pid_file, why, sizeof why);
     if (!error) error = start(&daemon, settings, why, sizeof why);
     if (!error) {
         daemon.started = loop_now(daemon.worker.loop);
         log_notice("%s %s started; %s", role_name[daemon.config->role], daemon.config->name, loop_features(daemon.worker.loop));
         privs_ready();
-        if (settings->background) log_to_syslog("mpvpnd");
         error = loop_run(daemon.worker.loop);
         if (error) snprintf(why, sizeof why, "the event loop failed: %s", strerror(-error));
     }

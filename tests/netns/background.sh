@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# mpvpnd -d: the command ends when the daemon is ready, says on the terminal only why it is not, and keeps a PID file.
+#
+#      server
+. "$(dirname "$0")/lib.sh"
+
+# in_background OPTION...: start the server so; what the command says goes to $dir/said
+in_background() { in_ns "$server" timeout 10 "$mpvpnd" -d -c "$dir/$tag-server.conf" "$@" >"$dir/said" 2>&1; }
+
+# gone PID: that process is no more
+gone() { ! kill -0 "$1" 2>/dev/null; }
+
+ns_new server
+keys
+user
+server_config 'MaxSessions = 10'
+pid_file=/run/mpvpn/$tag-server.pid
+
+check 'it starts' in_background
+is 'it says nothing' "$(cat "$dir/said")" ''
+check 'it answers at once' ctl server version
+pid=$(cat "$pid_file")
+pids+=("$pid")
+is 'the PID file names it' "$(readlink "/proc/$pid/exe")" "$(readlink -f "$mpvpnd")"
+is 'it has no terminal' "$(ps -o tty= -p "$pid")" '?'
+is 'it works in /' "$(readlink "/proc/$pid/cwd")" /
+is 'none of its streams is ours' "$(readlink "/proc/$pid/fd/0" "/proc/$pid/fd/1" "/proc/$pid/fd/2" | sort -u)" /dev/null
+refuses 'a second one does not start' in_background
+like 'and says why' "$(cat "$dir/said")" "PID file $pid_file: held by a running process"
+is 'the PID file is as it was' "$(cat "$pid_file")" "$pid"
+check 'it reloads its configuration though it works elsewhere' ctl server reload
+kill "$pid"
+check 'it ends' until_true 5 gone "$pid"
+is 'the PID file is gone' "$(ls "$pid_file" 2>/dev/null)" ''
+
+check 'it starts with a PID file of another name' in_background -p "$dir/other.pid"
+pid=$(cat "$dir/other.pid")
+pids+=("$pid")
+kill -KILL "$pid"
+until_true 5 gone "$pid"
+check 'a PID file that a dead one left is no hindrance' in_background -p "$dir/other.pid"
+pid=$(cat "$dir/other.pid")
+pids+=("$pid")
+kill "$pid"
+check 'it ends, too' until_true 5 gone "$pid"
+
+sed -i 's/^Pool = 10.*/Pool = nonsense/' "$dir/$tag-server.conf"
+refuses 'with a faulty configuration it does not start' in_background
+like 'and says where the fault is' "$(cat "$dir/said")" 'server.conf:[0-9]+: \[Server\] Pool: "nonsense"'
+server_config 'Listen = 192.0.2.77:443'
+refuses 'with an address that it cannot have it does not start' in_background
+like 'and says which' "$(cat "$dir/said")" '192.0.2.77'
+is 'no PID file is left' "$(ls "$pid_file" 2>/dev/null)" ''
+finish
