@@ -362,7 +362,7 @@ static void explain_end(struct client_path *path, const struct conn *conn, char 
     else if (tls[0])
         snprintf(out, size, "the server is not trusted: %s", tls);
     else if (error->stateless_reset)
-        snprintf(out, size, "the server was restarted");
+        snprintf(out, size, "the server does not know this connection any more");
     else if (error->idle)
         snprintf(out, size, "%s", conn_is_ready(conn) ? "nothing heard from the server for too long" : "no answer from the server");
     else if (error->reason[0])

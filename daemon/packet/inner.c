@@ -216,18 +216,6 @@ static void mend(uint8_t *checksum, uint16_t before, uint16_t after) {
     checksum_store(checksum, checksum_finish(sum));
 }
 
-void inner_decrement_hop_limit(uint8_t *packet) {
-    uint16_t before;
-
-    if (packet[0] >> 4 == 6) {
-        packet[7]--;
-        return;
-    }
-    before = checksum_load(packet + 8);
-    packet[8]--;
-    mend(packet + 10, before, checksum_load(packet + 8));
-}
-
 bool inner_mark_ce(uint8_t *packet) {
     uint16_t before;
 

@@ -36,9 +36,6 @@ int inner_parse(const uint8_t *packet, size_t length, bool superpacket, struct i
 /** Keyed hash over addresses, protocol and ports (addresses and fragment id-less for fragments): the same for all
  * packets of a flow. */
 uint32_t inner_flow_hash(const struct inner *inner, const uint8_t key[16]);
-/** Decrement TTL/hop limit in place, mending IPv4's header checksum (RFC 1624). The caller has checked that it is > 1.
- */
-void inner_decrement_hop_limit(uint8_t *packet);
 /** Set ECN to CE in place (RFC 3168), mending IPv4's header checksum. @return false: not ECN-capable, nothing done */
 bool inner_mark_ce(uint8_t *packet);
 
