@@ -76,7 +76,7 @@ check 'a client by IPv6 starts' daemon "$client" client
 first=$last_pid
 check 'it is served' pings "$client" fd78::1
 is 'without an IPv4 address' "$(ip -n "$client" -4 address show dev mpvpn0)" ''
-check 'packets of 1280 bytes pass' in_ns "$client" ping -c 3 -i 0.1 -W 2 -M do -s 1232 fd78::1
+check 'packets of 1280 bytes pass' in_ns "$client" ping -c 3 -i 0.1 -W 2 -M 'do' -s 1232 fd78::1
 stop "$first"
 ip -n "$server" address del 192.0.2.1/24 dev veth
 ip -n "$client" address del 192.0.2.2/24 dev veth

@@ -42,12 +42,12 @@ is 'it is the same session' "$(session)" "$first"
 # Whoever is connected stays so when the certificate, the path and the limits change.
 edit server 's/^MaxSessionsPerUser.*/MaxSessionsPerUser = 2/; /^\[Server\]/a Path = /elsewhere/{target}/{ipproto}/'
 check 'the server takes a new configuration' ctl server reload
-for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do kill -HUP "$server_pid"; done
+for _ in {1..20}; do kill -HUP "$server_pid"; done
 check 'and twenty SIGHUPs' pings "$client" 10.77.0.1 fd77::1
 is 'the session outlives them' "$(session)" "$first"
 client_config client
 edit client '/^\[Tunnel\]/a MTU = 1300'
-for i in 1 2 3 4 5 6 7 8 9 10; do kill -HUP "$client_pid"; done
+for _ in {1..10}; do kill -HUP "$client_pid"; done
 check 'the client takes its new MTU' until_true 5 eval 'ip -n "$client" link show mpvpn0 | grep -q "mtu 1300"'
 check 'pings go on' pings "$client" 10.77.0.1 fd77::1
 is 'in the same session' "$(session)" "$first"
