@@ -1,22 +1,39 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 libmpvpn_a_SOURCES += \
+	daemon/bond/control.c \
 	daemon/bond/control.h \
 	daemon/bond/duplicate.h \
 	daemon/bond/frame.c \
 	daemon/bond/frame.h \
+	daemon/bond/join.c \
 	daemon/bond/join.h \
+	daemon/bond/kept.c \
+	daemon/bond/kept.h \
 	daemon/bond/leg.c \
 	daemon/bond/leg.h \
 	daemon/bond/meter.h \
+	daemon/bond/outstanding.c \
 	daemon/bond/outstanding.h \
+	daemon/bond/outstanding_internal.h \
+	daemon/bond/outstanding_leg.c \
 	daemon/bond/queue.c \
 	daemon/bond/queue.h \
 	daemon/bond/reorder.h \
+	daemon/bond/sched.c \
 	daemon/bond/sched.def \
 	daemon/bond/sched.h \
+	daemon/bond/sched_backup.c \
+	daemon/bond/sched_flow.c \
+	daemon/bond/sched_minrtt.c \
+	daemon/bond/sched_redundant.c \
+	daemon/bond/sched_wrr.c \
 	daemon/bond/session.c \
 	daemon/bond/session.h
 unit_tests += tests/unit/check_queue
 unit_tests += tests/unit/check_frame
 fuzz_targets += tests/fuzz/fuzz_frame
 tests_fuzz_fuzz_frame_LDADD = $(fuzz_ldadd)
+unit_tests += tests/unit/check_control tests/unit/check_join tests/unit/check_outstanding tests/unit/check_sched
+fuzz_targets += tests/fuzz/fuzz_control_capsule tests/fuzz/fuzz_join
+tests_fuzz_fuzz_control_capsule_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_join_LDADD = $(fuzz_ldadd)

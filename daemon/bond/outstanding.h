@@ -79,6 +79,7 @@ struct outstanding_stats {
     uint64_t too_old;      /**< given up because of the repair limit */
     uint64_t too_often;    /**< given up after OUTSTANDING_RESENDS resends */
     uint64_t no_data;      /**< given up because their buffer had to go or was never kept */
+    uint64_t refused;      /**< given up because no leg takes a packet of that length */
     uint64_t overrun;      /**< given up, oldest first, because the span had reached its limit */
     uint64_t untracked;    /**< transmissions not recorded for want of memory */
 };
@@ -97,7 +98,7 @@ void outstanding_set_leg_pto(struct outstanding *outstanding, unsigned leg, uint
 
 /**
  * The id that the next outstanding_add() or outstanding_resent() will give; the same until one of them took it.
- * @return generation ‖ slot; OUTSTANDING_NO_ID: no more can be recorded (the packet may be sent all the same)
+ * @return generation and slot; OUTSTANDING_NO_ID: no more can be recorded (the packet may be sent all the same)
  */
 uint64_t outstanding_next_id(struct outstanding *outstanding);
 /**
@@ -114,7 +115,7 @@ void outstanding_on_acked(struct outstanding *outstanding, uint64_t id, uint64_t
 void outstanding_on_lost(struct outstanding *outstanding, uint64_t id, uint64_t now);
 /** Take for lost what is without answer for too long, give up what is too old at the floor. */
 void outstanding_on_timer(struct outstanding *outstanding, uint64_t now);
-/** When outstanding_on_timer() or outstanding_floor_due() has something to do; TIME_NEVER: nothing is outstanding. */
+/** When outstanding_on_timer() has something to do; TIME_NEVER: nothing is outstanding. */
 uint64_t outstanding_deadline(const struct outstanding *outstanding);
 
 /** A leg is gone: all its transmissions are lost, its slot is free. */
@@ -143,6 +144,9 @@ uint32_t outstanding_floor(const struct outstanding *outstanding);
 uint32_t outstanding_next(const struct outstanding *outstanding);
 /** Whether to announce the floor: it moved past something given up, and none was announced in the last millisecond. */
 bool outstanding_floor_due(const struct outstanding *outstanding, uint64_t now);
+/** When outstanding_floor_due() becomes true, possibly in the past; TIME_NEVER: there is nothing to announce. Apart
+ * from outstanding_deadline(), because it is of no use while no leg can send the mark. */
+uint64_t outstanding_floor_deadline(const struct outstanding *outstanding);
 /** The floor was announced, in whatever mark. */
 void outstanding_floor_announced(struct outstanding *outstanding, uint64_t now);
 

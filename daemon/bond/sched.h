@@ -54,7 +54,6 @@ struct sched_leg {
 struct sched_packet {
     size_t length;      /**< bytes of the IP packet */
     uint32_t flow_hash; /**< the same for all packets of a flow */
-    uint16_t avoid;     /**< bit n: rather not the leg in slot n (a copy went there), if another one is usable */
 };
 
 /** A scheduler with its state, by value in the session. Zeroed is the default scheduler, ready. */
@@ -64,10 +63,8 @@ struct sched {
     uint64_t round;             /**< wrr: the same for the leg served last */
 };
 
-/** One scheduler. */
-struct sched_kind {
-    const char *name; /**< as people type it */
-    const char *help; /**< one line */
+/** What a scheduler does. */
+struct sched_ops {
     /**
      * Choose among the candidates, of which there is at least one.
      * @param candidates bit n: the leg in slot n may be used; whether it can send now is for the scheduler to look at
@@ -79,6 +76,17 @@ struct sched_kind {
     /** A leg accepted that many bytes; NULL: of no interest. */
     void (*on_sent)(struct sched *sched, const struct sched_leg *legs, unsigned leg, size_t length);
 };
+
+/** A row of the table. */
+struct sched_kind {
+    const char *name;            /**< as people type it */
+    const char *help;            /**< one line */
+    const struct sched_ops *ops; /**< its code */
+};
+
+#define SCHEDULER(symbol, name, help) extern const struct sched_ops sched_##name;
+#include "bond/sched.def"
+#undef SCHEDULER
 
 /** Start a scheduler afresh. */
 void sched_init(struct sched *sched, enum sched_id id);
@@ -95,6 +103,13 @@ const struct sched_kind *sched_kind(enum sched_id id);
  */
 int sched_pick(struct sched *sched, const struct sched_leg *legs, size_t count, const struct sched_packet *packet,
                uint64_t now, uint16_t *copies);
+/**
+ * Choose the leg for a packet that is sent again, whatever the scheduler: of those that can send, the one on which it
+ * arrives first.
+ * @param avoid bit n: the leg in slot n only if no other can send (a copy went there already)
+ * @return the slot, SCHED_WAIT or SCHED_NONE
+ */
+int sched_pick_resend(const struct sched_leg *legs, size_t count, size_t length, uint16_t avoid);
 /** A leg accepted a packet that sched_pick() gave it (or a copy of it). */
 void sched_on_sent(struct sched *sched, const struct sched_leg *legs, unsigned leg, size_t length);
 

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* outstanding: the sender's half of repair.
+ *
+ * Packets stand in a ring by sequence, from the floor to the newest; the ring doubles as the span grows. Each is
+ * flying, due (in the queue for resending), acknowledged or given up; the floor moves over the last two. Transmissions
+ * are slots of an array with a generation each; slot and generation are the id that the connection knows. A
+ * transmission is in the list of its leg, oldest first, until it is answered or taken for lost, and in the list of its
+ * packet. When a packet is done with, those still on their way become orphans: they tell of their leg's health and of
+ * nothing else. Those taken for lost stay with their packet until it is done with, because the acknowledgement may come
+ * yet: it ends all resending.
+ *
+ * A packet is due when no transmission of it is on its way on a live (not suspect) leg. It is given up when it may not
+ * be sent again (too old, too often, its buffer gone) and none is on its way at all.
+ *
+ * A connection may report neither an acknowledgement nor a loss: after 2 PTO a transmission is lost.
+ *
+ * It leaves out which leg takes a resend, suspicion itself, and writing marks. Nothing is allocated once ring and array
+ * have grown to what the traffic needs. What cannot be recorded for want of memory is given up at once, never
+ * unsendable.
+ *
+ * Invariants: ring[s] is meaningful for floor <= s < next only, and the floor's packet is flying or due; a flying
+ * packet has a transmission on its way; id 0 is never given. */
+#include "bond/outstanding_internal.h"
+
+#include <stdlib.h>
+
+#define FIRST_COUNT 1024u        /**< packets and transmissions at the beginning */
+#define FLOOR_INTERVAL NS_PER_MS /**< floors are announced this far apart at least */
+
+struct outstanding *outstanding_new(const struct outstanding_settings *settings) {
+    struct outstanding *o;
+    uint32_t span_max = settings->span_max ? settings->span_max : OUTSTANDING_SPAN_MAX;
+
+    if (span_max & (span_max - 1))
+        return NULL;
+    o = calloc(1, sizeof *o);
+    if (!o)
+        return NULL;
+    o->ring_count = span_max < FIRST_COUNT ? span_max : FIRST_COUNT;
+    o->span_max = span_max;
+    o->floor = o->next = settings->first_sequence;
+    o->transmission_count = FIRST_COUNT;
+    o->carved = 1;
+    o->repair_limit = OUTSTANDING_REPAIR_LIMIT;
+    for (unsigned leg = 0; leg < OUTSTANDING_LEGS; leg++)
+        o->legs[leg].pto = OUTSTANDING_PTO;
+    o->ring = malloc(o->ring_count * sizeof *o->ring);
+    o->transmissions = malloc(o->transmission_count * sizeof *o->transmissions);
+    o->kept = kept_new(settings->memory_max ? settings->memory_max : OUTSTANDING_MEMORY);
+    if (o->ring && o->transmissions && o->kept)
+        return o;
+    outstanding_free(o);
+    return NULL;
+}
+
+void outstanding_free(struct outstanding *o) {
+    if (!o)
+        return;
+    kept_free(o->kept);
+    free(o->transmissions);
+    free(o->ring);
+    free(o);
+}
+
+void outstanding_set_repair_limit(struct outstanding *o, uint64_t limit) {
+    o->repair_limit = limit < OUTSTANDING_REPAIR_LIMIT ? limit : OUTSTANDING_REPAIR_LIMIT;
+}
+
+/** A packet that is flying or due, NULL: there is none of this sequence. */
+static struct packet *find_packet(const struct outstanding *o, uint32_t sequence) {
+    struct packet *packet = outstanding_packet_of(o, sequence);
+
+    if (sequence - o->floor >= o->next - o->floor)
+        return NULL;
+    return packet->state == PACKET_FLYING || packet->state == PACKET_DUE ? packet : NULL;
+}
+
+static void due_append(struct outstanding *o, uint32_t sequence) {
+    struct packet *packet = outstanding_packet_of(o, sequence);
+
+    packet->state = PACKET_DUE;
+    packet->due_previous = o->due_last;
+    if (o->due_count++ == 0)
+        o->due_first = sequence;
+    else
+        outstanding_packet_of(o, o->due_last)->due_next = sequence;
+    o->due_last = sequence;
+}
+
+void outstanding_due_remove(struct outstanding *o, uint32_t sequence) {
+    struct packet *packet = outstanding_packet_of(o, sequence);
+
+    packet->state = PACKET_FLYING;
+    o->due_count--;
+    if (sequence == o->due_first)
+        o->due_first = packet->due_next;
+    else
+        outstanding_packet_of(o, packet->due_previous)->due_next = packet->due_next;
+    if (sequence == o->due_last)
+        o->due_last = packet->due_previous;
+    else
+        outstanding_packet_of(o, packet->due_next)->due_previous = packet->due_previous;
+}
+
+static void transmission_free(struct outstanding *o, uint32_t slot) {
+    struct transmission *t = &o->transmissions[slot];
+
+    t->state = TRANSMISSION_FREE;
+    t->generation++;
+    t->next = o->free;
+    o->free = slot;
+}
+
+/** Take a flying transmission off its leg's list: it was answered, or is taken for lost. */
+static void leg_remove(struct outstanding *o, struct transmission *t) {
+    struct leg_record *leg = &o->legs[t->leg];
+
+    *(t->previous ? &o->transmissions[t->previous].next : &leg->oldest) = t->next;
+    *(t->next ? &o->transmissions[t->next].previous : &leg->newest) = t->previous;
+    leg->in_flight--;
+    leg->bytes -= t->length;
+    t->state = TRANSMISSION_LOST;
+}
+
+static void advance_floor(struct outstanding *o) {
+    while (o->floor != o->next) {
+        unsigned state = outstanding_packet_of(o, o->floor)->state;
+
+        if (state == PACKET_FLYING || state == PACKET_DUE)
+            break;
+        if (state == PACKET_GIVEN_UP)
+            o->floor_released = true;
+        o->floor++;
+    }
+}
+
+/** A packet is done with, one way or the other. */
+static void finish(struct outstanding *o, uint32_t sequence, enum packet_state state) {
+    struct packet *packet = outstanding_packet_of(o, sequence);
+    uint32_t sibling;
+
+    if (packet->state == PACKET_DUE)
+        outstanding_due_remove(o, sequence);
+    for (uint32_t slot = packet->transmissions; slot; slot = sibling) {
+        sibling = o->transmissions[slot].sibling;
+        o->transmissions[slot].orphan = true;
+        if (o->transmissions[slot].state == TRANSMISSION_LOST)
+            transmission_free(o, slot);
+    }
+    kept_release(o->kept, packet->kept);
+    packet->state = (uint8_t)state;
+    o->packets--;
+    advance_floor(o);
+}
+
+static void give_up(struct outstanding *o, uint32_t sequence, uint64_t *why) {
+    o->stats.given_up++;
+    (*why)++;
+    finish(o, sequence, PACKET_GIVEN_UP);
+}
+
+/** Whether a transmission of a packet is on its way. @param live only legs that are not suspect count */
+static bool is_flying(const struct outstanding *o, const struct packet *packet, bool live) {
+    for (uint32_t slot = packet->transmissions; slot; slot = o->transmissions[slot].sibling) {
+        const struct transmission *t = &o->transmissions[slot];
+
+        if (t->state == TRANSMISSION_FLYING && !(live && o->legs[t->leg].suspect))
+            return true;
+    }
+    return false;
+}
+
+uint64_t *outstanding_why_not_again(struct outstanding *o, const struct packet *packet, uint64_t now) {
+    if (!kept_get(o->kept, packet->kept))
+        return &o->stats.no_data;
+    if (packet->tries >= OUTSTANDING_RESENDS)
+        return &o->stats.too_often;
+    return now - packet->first_sent >= o->repair_limit ? &o->stats.too_old : NULL;
+}
+
+void outstanding_settle(struct outstanding *o, uint32_t sequence, uint64_t now) {
+    struct packet *packet = outstanding_packet_of(o, sequence);
+    uint64_t *why;
+
+    if (packet->state == PACKET_DUE || is_flying(o, packet, true))
+        return;
+    why = outstanding_why_not_again(o, packet, now);
+    if (!why)
+        due_append(o, sequence);
+    else if (!is_flying(o, packet, false))
+        give_up(o, sequence, why);
+}
+
+void outstanding_expire(struct outstanding *o, uint32_t sequence, uint64_t *why) {
+    outstanding_due_remove(o, sequence);
+    if (!is_flying(o, outstanding_packet_of(o, sequence), false))
+        give_up(o, sequence, why);
+}
+
+void outstanding_lose(struct outstanding *o, uint32_t slot, uint64_t now) {
+    struct transmission *t = &o->transmissions[slot];
+
+    leg_remove(o, t);
+    if (t->orphan)
+        transmission_free(o, slot);
+    else
+        outstanding_settle(o, t->sequence, now);
+}
+
+/** A slot that was never used. @return 0: no memory, or as many as are allowed */
+static uint32_t carve(struct outstanding *o) {
+    if (o->carved == o->transmission_count) {
+        uint32_t count = o->transmission_count * 2;
+        struct transmission *grown = NULL;
+
+        if (count <= o->span_max * 2)
+            grown = realloc(o->transmissions, count * sizeof *grown);
+        if (!grown)
+            return 0;
+        o->transmissions = grown;
+        o->transmission_count = count;
+    }
+    o->transmissions[o->carved].generation = 1;
+    return o->carved++;
+}
+
+uint64_t outstanding_next_id(struct outstanding *o) {
+    uint32_t slot = o->reserved;
+
+    if (!slot && o->free) {
+        slot = o->free;
+        o->free = o->transmissions[slot].next;
+    } else if (!slot) {
+        slot = carve(o);
+        if (!slot)
+            return OUTSTANDING_NO_ID;
+    }
+    o->transmissions[slot].state = TRANSMISSION_RESERVED;
+    o->reserved = slot;
+    return (uint64_t)o->transmissions[slot].generation << 32 | slot;
+}
+
+/**
+ * Record a transmission: put the reserved slot to use.
+ * @param packet NULL: an orphan from the beginning
+ * @return its id; OUTSTANDING_NO_ID: none could be reserved
+ */
+static uint64_t transmit(struct outstanding *o, struct packet *packet, uint32_t sequence, unsigned leg, uint16_t length,
+                         uint64_t now) {
+    uint64_t id = outstanding_next_id(o);
+    uint32_t slot = o->reserved;
+    struct leg_record *record = &o->legs[leg];
+    struct transmission *t = &o->transmissions[slot];
+
+    if (packet)
+        packet->legs |= (uint16_t)(1u << leg);
+    if (id == OUTSTANDING_NO_ID) {
+        o->stats.untracked++;
+        return id;
+    }
+    o->reserved = 0;
+    t->sent_at = now;
+    t->sequence = sequence;
+    t->length = length;
+    t->leg = (uint8_t)leg;
+    t->state = TRANSMISSION_FLYING;
+    t->orphan = packet == NULL;
+    t->sibling = packet ? packet->transmissions : 0;
+    if (packet)
+        packet->transmissions = slot;
+    t->next = 0;
+    t->previous = record->newest;
+    *(record->newest ? &o->transmissions[record->newest].next : &record->oldest) = slot;
+    record->newest = slot;
+    record->in_flight++;
+    record->bytes += length;
+    return id;
+}
+
+/** Twice the ring. @return false: it is as large as it may be, or no memory */
+static bool grow_ring(struct outstanding *o) {
+    uint32_t count = o->ring_count * 2;
+    struct packet *grown = count <= o->span_max ? malloc(count * sizeof *grown) : NULL;
+
+    if (!grown)
+        return false;
+    for (uint32_t s = o->floor; s != o->next; s++)
+        grown[s & (count - 1)] = *outstanding_packet_of(o, s);
+    free(o->ring);
+    o->ring = grown;
+    o->ring_count = count;
+    return true;
+}
+
+uint64_t outstanding_add(struct outstanding *o, unsigned leg, const struct outstanding_packet *added, uint64_t now) {
+    struct packet *packet;
+    uint64_t id;
+
+    if (added->sequence != o->next) {
+        packet = find_packet(o, added->sequence);
+        o->stats.copies++;
+        return transmit(o, packet, added->sequence, leg, added->length, now);
+    }
+    if (o->next - o->floor == o->ring_count && !grow_ring(o))
+        give_up(o, o->floor, &o->stats.overrun);
+    packet = outstanding_packet_of(o, o->next++);
+    *packet = (struct packet){.first_sent = now,
+                              .bucket_sequence = added->bucket_sequence,
+                              .index = added->index,
+                              .length = added->length,
+                              .bucket = added->bucket,
+                              .state = PACKET_FLYING,
+                              .mark_ce = added->mark_ce};
+    o->packets++;
+    o->stats.added++;
+    id = transmit(o, packet, added->sequence, leg, added->length, now);
+    if (id == OUTSTANDING_NO_ID)
+        give_up(o, added->sequence, &o->stats.no_data);
+    else if (added->repair)
+        packet->kept = kept_take(o->kept, added->split);
+    return id;
+}
+
+/** The slot of an id, 0: it is free again or was never given. */
+static uint32_t find_transmission(const struct outstanding *o, uint64_t id) {
+    uint32_t slot = (uint32_t)id;
+
+    if (slot == 0 || slot >= o->carved || o->transmissions[slot].generation != id >> 32)
+        return 0;
+    return o->transmissions[slot].state >= TRANSMISSION_FLYING ? slot : 0;
+}
+
+void outstanding_on_acked(struct outstanding *o, uint64_t id, uint64_t now) {
+    uint32_t slot = find_transmission(o, id);
+    struct transmission *t = &o->transmissions[slot];
+    bool spurious;
+
+    if (!slot)
+        return;
+    spurious = t->state == TRANSMISSION_LOST;
+    o->legs[t->leg].last_acked = now;
+    if (spurious)
+        o->stats.spurious++;
+    else
+        leg_remove(o, t);
+    if (t->orphan) {
+        transmission_free(o, slot);
+        return;
+    }
+    o->stats.acknowledged++;
+    if (!spurious && outstanding_packet_of(o, t->sequence)->tries > 0)
+        o->stats.repaired++;
+    finish(o, t->sequence, PACKET_ACKNOWLEDGED);
+}
+
+void outstanding_on_lost(struct outstanding *o, uint64_t id, uint64_t now) {
+    uint32_t slot = find_transmission(o, id);
+
+    if (!slot || o->transmissions[slot].state != TRANSMISSION_FLYING)
+        return;
+    o->stats.lost++;
+    outstanding_lose(o, slot, now);
+}
+
+const struct outstanding_resend *outstanding_next_resend(struct outstanding *o, uint64_t now) {
+    while (o->due_count) {
+        uint32_t sequence = o->due_first;
+        const struct packet *packet = outstanding_packet_of(o, sequence);
+        uint64_t *why = outstanding_why_not_again(o, packet, now);
+
+        if (why) {
+            outstanding_expire(o, sequence, why);
+            continue;
+        }
+        o->shown = (struct outstanding_resend){
+            .packet = {.sequence = sequence,
+                       .bucket_sequence = packet->bucket_sequence,
+                       .bucket = packet->bucket,
+                       .mark_ce = packet->mark_ce,
+                       .repair = true,
+                       .index = packet->index,
+                       .length = packet->length,
+                       .split = kept_get(o->kept, packet->kept)},
+            .legs = packet->legs,
+            .tries = packet->tries,
+            .first_sent = packet->first_sent,
+        };
+        return &o->shown;
+    }
+    return NULL;
+}
+
+uint64_t outstanding_resent(struct outstanding *o, uint32_t sequence, unsigned leg, uint64_t now) {
+    struct packet *packet = find_packet(o, sequence);
+    uint64_t id;
+
+    o->stats.resent++;
+    if (!packet)
+        return transmit(o, NULL, sequence, leg, o->shown.packet.length, now);
+    if (packet->state == PACKET_DUE)
+        outstanding_due_remove(o, sequence);
+    packet->tries++;
+    id = transmit(o, packet, sequence, leg, packet->length, now);
+    if (!is_flying(o, packet, false))
+        give_up(o, sequence, &o->stats.no_data);
+    return id;
+}
+
+void outstanding_refuse(struct outstanding *o, uint32_t sequence) {
+    struct packet *packet = find_packet(o, sequence);
+
+    if (packet && packet->state == PACKET_DUE)
+        outstanding_expire(o, sequence, &o->stats.refused);
+}
+
+uint32_t outstanding_floor(const struct outstanding *o) {
+    return o->floor;
+}
+
+uint32_t outstanding_next(const struct outstanding *o) {
+    return o->next;
+}
+
+uint64_t outstanding_floor_deadline(const struct outstanding *o) {
+    if (!o->floor_released)
+        return TIME_NEVER;
+    return o->floor_announced ? o->floor_announced + FLOOR_INTERVAL : 0;
+}
+
+bool outstanding_floor_due(const struct outstanding *o, uint64_t now) {
+    return o->floor_released && now >= outstanding_floor_deadline(o);
+}
+
+void outstanding_floor_announced(struct outstanding *o, uint64_t now) {
+    o->floor_announced = now;
+    o->floor_released = false;
+}
+
+bool outstanding_has_resends(const struct outstanding *o) {
+    return o->due_count > 0;
+}
+
+uint64_t outstanding_memory(const struct outstanding *o) {
+    return kept_memory(o->kept);
+}
+
+uint32_t outstanding_packets(const struct outstanding *o) {
+    return o->packets;
+}
+
+const struct outstanding_stats *outstanding_stats(const struct outstanding *o) {
+    return &o->stats;
+}

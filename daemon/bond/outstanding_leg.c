@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* outstanding_leg: what time and the health of legs do to what is outstanding: silence, death, return.
+ *
+ * A transmission without answer for 2 PTO is lost. A suspect leg's transmissions stay on its list, but do not keep
+ * their packets from being due. A dead leg's are lost. Each leg's list has its oldest transmission first, so looking
+ * for what is too old touches nothing else.
+ *
+ * It leaves out when a leg is to be suspected: the session decides by what outstanding_leg_get() tells. */
+#include "bond/outstanding_internal.h"
+
+#define PTO_COUNT 2u              /**< probe time-outs after which a transmission is lost */
+#define PTO_MAX (60 * NS_PER_SEC) /**< longer ones count as this */
+
+void outstanding_set_leg_pto(struct outstanding *o, unsigned leg, uint64_t pto) {
+    o->legs[leg].pto = pto < PTO_MAX ? pto : PTO_MAX;
+}
+
+void outstanding_on_timer(struct outstanding *o, uint64_t now) {
+    for (unsigned i = 0; i < OUTSTANDING_LEGS; i++) {
+        struct leg_record *leg = &o->legs[i];
+
+        while (leg->oldest && now - o->transmissions[leg->oldest].sent_at >= PTO_COUNT * leg->pto) {
+            o->stats.timed_out++;
+            outstanding_lose(o, leg->oldest, now);
+        }
+    }
+    while (o->floor != o->next && outstanding_packet_of(o, o->floor)->state == PACKET_DUE) {
+        uint64_t *why = outstanding_why_not_again(o, outstanding_packet_of(o, o->floor), now);
+
+        if (!why)
+            break;
+        outstanding_expire(o, o->floor, why);
+    }
+}
+
+uint64_t outstanding_deadline(const struct outstanding *o) {
+    uint64_t deadline = TIME_NEVER;
+
+    for (unsigned i = 0; i < OUTSTANDING_LEGS; i++) {
+        const struct leg_record *leg = &o->legs[i];
+        uint64_t lost_at = leg->oldest ? o->transmissions[leg->oldest].sent_at + PTO_COUNT * leg->pto : TIME_NEVER;
+
+        if (lost_at < deadline)
+            deadline = lost_at;
+    }
+    if (o->floor != o->next && outstanding_packet_of(o, o->floor)->state == PACKET_DUE) {
+        uint64_t expires_at = outstanding_packet_of(o, o->floor)->first_sent + o->repair_limit;
+
+        if (expires_at < deadline)
+            deadline = expires_at;
+    }
+    return deadline;
+}
+
+void outstanding_leg_died(struct outstanding *o, unsigned leg, uint64_t now) {
+    struct leg_record *record = &o->legs[leg];
+
+    record->suspect = true;
+    while (record->oldest) {
+        o->stats.stranded++;
+        outstanding_lose(o, record->oldest, now);
+    }
+    for (uint32_t s = o->floor; s != o->next; s++)
+        outstanding_packet_of(o, s)->legs &= (uint16_t) ~(1u << leg);
+    *record = (struct leg_record){.pto = OUTSTANDING_PTO};
+}
+
+void outstanding_leg_suspect(struct outstanding *o, unsigned leg, uint64_t now) {
+    uint32_t due = o->due_count;
+
+    o->legs[leg].suspect = true;
+    /* Nothing is given up here, since all of these are on their way: the list stays as it is. */
+    for (uint32_t slot = o->legs[leg].oldest; slot; slot = o->transmissions[slot].next)
+        if (!o->transmissions[slot].orphan)
+            outstanding_settle(o, o->transmissions[slot].sequence, now);
+    o->stats.suspected += o->due_count - due;
+}
+
+void outstanding_leg_recovered(struct outstanding *o, unsigned leg) {
+    o->legs[leg].suspect = false;
+    for (uint32_t slot = o->legs[leg].oldest; slot; slot = o->transmissions[slot].next) {
+        const struct transmission *t = &o->transmissions[slot];
+
+        if (!t->orphan && outstanding_packet_of(o, t->sequence)->state == PACKET_DUE)
+            outstanding_due_remove(o, t->sequence);
+    }
+}
+
+void outstanding_leg_get(const struct outstanding *o, unsigned leg, struct outstanding_leg *out) {
+    const struct leg_record *record = &o->legs[leg];
+
+    *out = (struct outstanding_leg){
+        .oldest_sent = record->oldest ? o->transmissions[record->oldest].sent_at : TIME_NEVER,
+        .last_acked = record->last_acked,
+        .in_flight = record->in_flight,
+        .bytes = record->bytes,
+    };
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sched: the table of schedulers, and what holds for all of them.
+ *
+ * How it works: sched_pick() reduces the legs to a set of candidates, a bit for each slot: usable, of the role whose
+ * turn it is, and taking packets as long as this one. The scheduler in use chooses among these. Whether a leg can send at this moment is left to the scheduler, since some wait for a certain leg.
+ *
+ * It leaves out measuring legs, and sending.
+ *
+ * Invariants: the result and all copies are candidates that can send; sched_pick() gives the same answer until
+ * sched_on_sent() or another input. */
+#include "bond/sched.h"
+
+#include <string.h>
+
+#include "common/clock.h"
+
+static const struct sched_kind kinds[SCHED_COUNT] = {
+#define SCHEDULER(symbol, name, help) {#name, help, &sched_##name},
+#include "bond/sched.def"
+#undef SCHEDULER
+};
+
+void sched_init(struct sched *sched, enum sched_id id) {
+    *sched = (struct sched){.id = id};
+}
+
+enum sched_id sched_find(const char *name, size_t length) {
+    unsigned id = 0;
+
+    while (id < SCHED_COUNT && (strlen(kinds[id].name) != length || memcmp(kinds[id].name, name, length) != 0))
+        id++;
+    return (enum sched_id)id;
+}
+
+const struct sched_kind *sched_kind(enum sched_id id) {
+    return &kinds[id];
+}
+
+/** The usable legs of one role, as bits. */
+static uint16_t usable_of(const struct sched_leg *legs, size_t count, enum sched_role role) {
+    uint16_t set = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (legs[i].usable && legs[i].role == role)
+            set |= (uint16_t)(1u << i);
+    return set;
+}
+
+/** The legs of a set that take a packet of this length. */
+static uint16_t fitting(const struct sched_leg *legs, uint16_t set, size_t length) {
+    for (uint16_t left = set; left; left &= (uint16_t)(left - 1)) {
+        unsigned leg = (unsigned)__builtin_ctz(left);
+
+        if (legs[leg].packet_max < length)
+            set &= (uint16_t) ~(1u << leg);
+    }
+    return set;
+}
+
+/** The legs that a packet of this length may go on: primary ones, or backups while there is none. */
+static uint16_t candidates_of(const struct sched_leg *legs, size_t count, size_t length) {
+    uint16_t set = usable_of(legs, count, SCHED_ROLE_PRIMARY);
+
+    return fitting(legs, set ? set : usable_of(legs, count, SCHED_ROLE_BACKUP), length);
+}
+
+int sched_pick(struct sched *sched, const struct sched_leg *legs, size_t count, const struct sched_packet *packet,
+               uint64_t now, uint16_t *copies) {
+    uint16_t candidates = candidates_of(legs, count, packet->length);
+
+    *copies = 0;
+    if (!candidates)
+        return SCHED_NONE;
+    return kinds[sched->id].ops->pick(sched, legs, candidates, packet, now, copies);
+}
+
+/** When a packet written to a leg now would arrive, ns from now; large when nothing is known of the leg. */
+static uint64_t arrival(const struct sched_leg *leg, size_t length) {
+    uint64_t delay = leg->delay ? leg->delay : leg->srtt / 2;
+
+    if (!delay)
+        return UINT64_MAX;
+    return leg->rate_bps ? delay + (leg->queued + length) * 8 * NS_PER_SEC / leg->rate_bps : delay;
+}
+
+int sched_pick_resend(const struct sched_leg *legs, size_t count, size_t length, uint16_t avoid) {
+    uint16_t candidates = candidates_of(legs, count, length);
+    int best = SCHED_WAIT;
+    bool best_avoided = false;
+
+    if (!candidates)
+        return SCHED_NONE;
+    for (; candidates; candidates &= (uint16_t)(candidates - 1)) {
+        int leg = __builtin_ctz(candidates);
+        bool avoided = avoid >> leg & 1;
+
+        if (!legs[leg].can_send || (best >= 0 && avoided && !best_avoided))
+            continue;
+        if (best < 0 || (best_avoided && !avoided) || arrival(&legs[leg], length) < arrival(&legs[best], length)) {
+            best = leg;
+            best_avoided = avoided;
+        }
+    }
+    return best;
+}
+
+void sched_on_sent(struct sched *sched, const struct sched_leg *legs, unsigned leg, size_t length) {
+    if (kinds[sched->id].ops->on_sent)
+        kinds[sched->id].ops->on_sent(sched, legs, leg, length);
+}
+
+/** What an unknown round-trip time counts as: longer than any known. */
+static uint64_t rtt_or_longest(const struct sched_leg *leg) {
+    return leg->srtt ? leg->srtt : UINT64_MAX;
+}
+
+int sched_fastest(const struct sched_leg *legs, uint16_t set) {
+    int best = SCHED_WAIT;
+
+    for (; set; set &= (uint16_t)(set - 1)) {
+        int leg = __builtin_ctz(set);
+
+        if (legs[leg].can_send && (best < 0 || rtt_or_longest(&legs[leg]) < rtt_or_longest(&legs[best])))
+            best = leg;
+    }
+    return best;
+}

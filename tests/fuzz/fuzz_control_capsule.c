@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* fuzz_control_capsule: the session's capsules, as a request stream's bytes through the capsule decoder. What is
+ * accepted can be encoded and is then the same bytes but for what a later version added. */
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bond/control.h"
+#include "masque/capsule.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(int condition) {
+    if (!condition)
+        abort();
+}
+
+static uint64_t on_addresses(void *context, const struct capsule_address *addresses, size_t count) {
+    (void)context, (void)addresses, (void)count;
+    return 0;
+}
+
+static uint64_t on_routes(void *context, const struct ip_range *ranges, size_t count) {
+    (void)context, (void)ranges, (void)count;
+    return 0;
+}
+
+static uint64_t on_datagram(void *context, const uint8_t *payload, size_t length) {
+    (void)context, (void)payload, (void)length;
+    return 0;
+}
+
+static uint64_t on_unknown(void *context, uint64_t type, const uint8_t *value, size_t length) {
+    struct control_capsule capsule, again;
+    uint8_t bytes[CONTROL_MAX];
+    uint64_t number;
+    size_t total, header;
+    int error = control_decode(type, value, length, &capsule);
+
+    check((error == -ENOENT) == (type < CONTROL_LEG_ROLE || type > CONTROL_CLOSE));
+    if (error)
+        return 0;
+    total = control_encode(&capsule, bytes, sizeof bytes);
+    check(total > 0);
+    header = varint_read(bytes, total, &number);
+    check(number == type);
+    header += varint_read(bytes + header, total - header, &number);
+    check(total - header == number);
+    check(control_decode(type, bytes + header, total - header, &again) == 0);
+    check(again.leg == capsule.leg && again.serial == capsule.serial);
+    if (type == CONTROL_LEG_REPORT)
+        check(memcmp(&again.report, &capsule.report, sizeof again.report) == 0);
+    else
+        check(total - header <= length && memcmp(bytes + header, value, total - header) == 0);
+    if (control_is_news(context, &capsule))
+        check(!control_is_news(context, &capsule));
+    return 0;
+}
+
+static const struct capsule_hooks hooks = {on_addresses, on_addresses, on_routes, on_datagram, on_unknown};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static struct control_serials serials;
+    struct capsule_decoder *decoder;
+
+    memset(&serials, 0, sizeof serials);
+    decoder = capsule_decoder_new(&hooks, &serials);
+    check(decoder != NULL);
+    capsule_decoder_feed(decoder, data, size);
+    capsule_decoder_free(decoder);
+    return 0;
+}

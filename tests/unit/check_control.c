@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Unit tests of bond/control: the session's capsules through the stream's decoder and back, and their order. */
+#include "bond/control.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "masque/capsule.h"
+
+static struct control_capsule role(uint8_t leg, uint32_t serial) {
+    return (struct control_capsule){.type = CONTROL_LEG_ROLE,
+                                    .leg = leg,
+                                    .serial = serial,
+                                    .role = {.state = CONTROL_STANDBY, .priority = 3, .weight = 500}};
+}
+
+static struct control_capsule word(uint64_t type, const char *text) {
+    struct control_capsule capsule = {.type = type, .leg = CONTROL_LEG_NONE, .serial = 9};
+
+    ck_assert_uint_lt(strlen(text), sizeof capsule.word);
+    strcpy(capsule.word, text);
+    return capsule;
+}
+
+static struct control_capsule report(uint64_t packets) {
+    return (struct control_capsule){
+        .type = CONTROL_LEG_REPORT, .leg = 2, .serial = 8, .report = {packets, 1ull << 40, 63, 64, 0}};
+}
+
+/** Encode, and decode the value. */
+static void check_same(struct control_capsule capsule) {
+    uint8_t bytes[CONTROL_MAX];
+    struct control_capsule out;
+    uint64_t type, length;
+    size_t total = control_encode(&capsule, bytes, sizeof bytes), at = varint_read(bytes, total, &type);
+
+    ck_assert_uint_gt(total, 0);
+    at += varint_read(bytes + at, total - at, &length);
+    ck_assert_uint_eq(type, capsule.type);
+    ck_assert_uint_eq(at + length, total);
+    memset(&out, 0xee, sizeof out);
+    ck_assert_int_eq(control_decode(type, bytes + at, length, &out), 0);
+    ck_assert_uint_eq(out.leg, capsule.leg);
+    ck_assert_uint_eq(out.serial, capsule.serial);
+    if (type == CONTROL_LEG_ROLE) {
+        ck_assert_uint_eq(out.role.state, capsule.role.state);
+        ck_assert_uint_eq(out.role.priority, capsule.role.priority);
+        ck_assert_uint_eq(out.role.weight, capsule.role.weight);
+    } else if (type == CONTROL_LEG_REPORT) {
+        ck_assert_mem_eq(&out.report, &capsule.report, sizeof out.report);
+    } else {
+        ck_assert_str_eq(out.word, capsule.word);
+    }
+    /* Any cut is refused; bytes after it are ignored; no room is told. */
+    for (size_t cut = 0; cut < length; cut++)
+        ck_assert_int_eq(control_decode(type, bytes + at, cut, &out), -EBADMSG);
+    for (size_t room = 0; room < total; room++)
+        ck_assert_uint_eq(control_encode(&capsule, bytes, room), 0);
+    bytes[total] = 0xff;
+    ck_assert_int_eq(control_decode(type, bytes + at, length + 1, &out), 0);
+}
+
+START_TEST(capsules_come_back_as_they_were) {
+    check_same(role(0, 0));
+    check_same(role(254, UINT32_MAX));
+    check_same(word(CONTROL_SCHEDULER, "minrtt"));
+    check_same(word(CONTROL_CLOSE, CONTROL_REPLACED));
+    check_same(word(CONTROL_CLOSE, "a-reason_of_exactly_thirty-two-b"));
+    check_same(report(0));
+    check_same(report((1ull << 62) - 1));
+}
+END_TEST
+
+START_TEST(longest_capsule_fits_its_bound) {
+    struct control_capsule longest = {
+        .type = CONTROL_LEG_REPORT,
+        .report = {(1ull << 62) - 1, (1ull << 62) - 1, (1ull << 62) - 1, (1ull << 62) - 1, (1ull << 62) - 1}};
+    uint8_t bytes[CONTROL_MAX];
+
+    ck_assert_uint_eq(control_encode(&longest, bytes, sizeof bytes), 4 + 1 + 5 + 40);
+}
+END_TEST
+
+START_TEST(layout_is_as_specified) {
+    static const uint8_t expected[] = {0xad, 0x6d, 0x76, 0x70, 9, 7, 0x01, 0x02, 0x03, 0x04, 1, 3, 0x01, 0xf4};
+    struct control_capsule capsule = role(7, 0x01020304);
+    uint8_t bytes[CONTROL_MAX];
+
+    ck_assert_uint_eq(control_encode(&capsule, bytes, sizeof bytes), sizeof expected);
+    ck_assert_mem_eq(bytes, expected, sizeof expected);
+}
+END_TEST
+
+START_TEST(faulty_contents_are_refused_both_ways) {
+    struct control_capsule capsule, out;
+    uint8_t bytes[CONTROL_MAX];
+    static const struct {
+        uint64_t type;
+        int error;
+        const char *value;
+        size_t length;
+    } values[] = {
+        {0x1234, -ENOENT, "\0\0\0\0\0\0\0\0\0", 9},
+        {CONTROL_LEG_ROLE - 1, -ENOENT, "\0\0\0\0\0\0\0\0\0", 9},
+        {CONTROL_CLOSE + 1, -ENOENT, "\xff\0\0\0\0\1a", 7},
+        {CONTROL_LEG_ROLE, -EBADMSG, "\xff\0\0\0\0\0\0\0\0", 9},                           /* no leg */
+        {CONTROL_LEG_ROLE, -EBADMSG, "\0\0\0\0\0\4\0\0\0", 9},                             /* no such state */
+        {CONTROL_CLOSE, -EBADMSG, "\0\0\0\0\0\1a", 7},                                     /* of one leg */
+        {CONTROL_CLOSE, -EBADMSG, "\xff\0\0\0\0\0", 6},                                    /* empty */
+        {CONTROL_CLOSE, -EBADMSG, "\xff\0\0\0\0\1A", 7},                                   /* not a word */
+        {CONTROL_CLOSE, -EBADMSG, "\xff\0\0\0\0\2a\n", 8},                                 /* likewise */
+        {CONTROL_SCHEDULER, -EBADMSG, "\xff\0\0\0\0\2a\0", 8},                             /* likewise */
+        {CONTROL_CLOSE, -EBADMSG, "\xff\0\0\0\0\41aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 39}, /* too long */
+        {CONTROL_CLOSE, 0, "\xff\0\0\0\0\1a", 7},
+    };
+
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        ck_assert_int_eq(control_decode(values[i].type, (const uint8_t *)values[i].value, values[i].length, &out),
+                         values[i].error);
+    capsule = role(CONTROL_LEG_NONE, 1);
+    ck_assert_uint_eq(control_encode(&capsule, bytes, sizeof bytes), 0);
+    capsule = role(1, 1);
+    capsule.role.state = CONTROL_STATES;
+    ck_assert_uint_eq(control_encode(&capsule, bytes, sizeof bytes), 0);
+    capsule.type = CAPSULE_ADDRESS_ASSIGN;
+    ck_assert_uint_eq(control_encode(&capsule, bytes, sizeof bytes), 0);
+    capsule = word(CONTROL_CLOSE, "");
+    ck_assert_uint_eq(control_encode(&capsule, bytes, sizeof bytes), 0);
+    capsule = word(CONTROL_CLOSE, "two words");
+    ck_assert_uint_eq(control_encode(&capsule, bytes, sizeof bytes), 0);
+    capsule = word(CONTROL_CLOSE, "done");
+    capsule.leg = 0;
+    ck_assert_uint_eq(control_encode(&capsule, bytes, sizeof bytes), 0);
+    memset(capsule.word, 'a', sizeof capsule.word);
+    capsule.leg = CONTROL_LEG_NONE;
+    ck_assert_uint_eq(control_encode(&capsule, bytes, sizeof bytes), 0);
+    capsule = report(1ull << 62);
+    ck_assert_uint_eq(control_encode(&capsule, bytes, sizeof bytes), 0);
+}
+END_TEST
+
+START_TEST(only_what_is_newer_of_its_kind_and_leg_counts) {
+    struct control_serials *serials = calloc(1, sizeof *serials);
+    struct control_capsule capsule = role(3, 0xfffffffe), other = report(1);
+
+    ck_assert(control_is_news(serials, &capsule));
+    ck_assert(!control_is_news(serials, &capsule));
+    capsule.serial = 0xfffffffd;
+    ck_assert(!control_is_news(serials, &capsule));
+    capsule.serial = 2;
+    ck_assert(control_is_news(serials, &capsule));
+    capsule.serial = 0xffffffff;
+    ck_assert(!control_is_news(serials, &capsule));
+    /* Another leg's, overtaken on the way, and another kind still count. */
+    capsule.leg = 4;
+    ck_assert(control_is_news(serials, &capsule));
+    other.leg = 3;
+    other.serial = 1;
+    ck_assert(control_is_news(serials, &other));
+    other = word(CONTROL_CLOSE, "done");
+    other.serial = 0;
+    ck_assert(control_is_news(serials, &other));
+    ck_assert(!control_is_news(serials, &other));
+    other.type = CAPSULE_DATAGRAM;
+    ck_assert(!control_is_news(serials, &other));
+    free(serials);
+}
+END_TEST
+
+START_TEST(states_have_names) {
+    ck_assert_str_eq(control_leg_state_name(CONTROL_UP), "up");
+    ck_assert_str_eq(control_leg_state_name(CONTROL_DOWN), "down");
+    ck_assert_str_eq(control_leg_state_name(CONTROL_STATES), "unknown");
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("control");
+    TCase *tests = tcase_create("control");
+
+    tcase_add_test(tests, capsules_come_back_as_they_were);
+    tcase_add_test(tests, longest_capsule_fits_its_bound);
+    tcase_add_test(tests, layout_is_as_specified);
+    tcase_add_test(tests, faulty_contents_are_refused_both_ways);
+    tcase_add_test(tests, only_what_is_newer_of_its_kind_and_leg_counts);
+    tcase_add_test(tests, states_have_names);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

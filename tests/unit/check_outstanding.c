@@ -1,0 +1,652 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Unit tests of bond/outstanding and bond/kept: single stories in virtual time, and a long random one beside a model.
+ */
+#include "bond/outstanding.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bond/kept.h"
+
+#define RTT (20 * NS_PER_MS)
+#define WRAP 0xfffffff0u /**< sequences begin here, so that all tests wrap */
+
+static struct buf_pool *pool;
+static struct outstanding *o;
+static uint64_t now;
+
+/** One random number of a fixed series. */
+static uint32_t draw(void) {
+    static uint64_t state = 88172645463325252ull;
+
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return (uint32_t)(state >> 16);
+}
+
+static void remake(uint32_t span_max, uint64_t memory_max) {
+    outstanding_free(o);
+    o = outstanding_new(
+        &(struct outstanding_settings){.first_sequence = WRAP, .span_max = span_max, .memory_max = memory_max});
+    ck_assert_ptr_nonnull(o);
+    for (unsigned leg = 0; leg < OUTSTANDING_LEGS; leg++)
+        outstanding_set_leg_pto(o, leg, 2 * RTT);
+    outstanding_set_repair_limit(o, 3 * RTT);
+}
+
+static void setup(void) {
+    pool = buf_pool_new(&(struct buf_pool_settings){.count = {20000, 256, 0, 64}});
+    o = NULL;
+    now = NS_PER_SEC;
+    remake(0, 0);
+}
+
+static void teardown(void) {
+    outstanding_free(o);
+    for (int i = 0; i < BUF_CLASSES; i++)
+        ck_assert_uint_eq(buf_pool_used(pool, i), 0);
+    buf_pool_free(pool);
+}
+
+/** A split over a fresh buffer; the caller drops the buffer. */
+static struct split make(size_t capacity) {
+    struct split split = {.packet = {.buf = buf_get(pool, capacity), .length = 100}, .count = 40};
+
+    ck_assert_ptr_nonnull(split.packet.buf);
+    return split;
+}
+
+/** Send a segment as the session does. @return its id */
+static uint64_t send_segment(const struct split *split, uint16_t index, unsigned leg) {
+    uint64_t id = outstanding_next_id(o);
+    struct outstanding_packet packet = {.sequence = outstanding_next(o),
+                                        .bucket_sequence = 7,
+                                        .bucket = 3,
+                                        .repair = true,
+                                        .index = index,
+                                        .length = 100,
+                                        .split = split};
+
+    ck_assert_uint_eq(outstanding_next_id(o), id);
+    ck_assert_uint_eq(outstanding_add(o, leg, &packet, now), id);
+    return id;
+}
+
+/** Send a packet of its own buffer. @return its id */
+static uint64_t send_packet(unsigned leg) {
+    struct split split = make(100);
+    uint64_t id = send_segment(&split, 0, leg);
+
+    buf_unref(split.packet.buf);
+    return id;
+}
+
+/** Send the packet that is due first again. @return its id */
+static uint64_t resend(unsigned leg) {
+    const struct outstanding_resend *due = outstanding_next_resend(o, now);
+
+    ck_assert_ptr_nonnull(due);
+    return outstanding_resent(o, due->packet.sequence, leg, now);
+}
+
+START_TEST(floor_is_the_first_not_acknowledged) {
+    uint64_t ids[40];
+
+    for (int i = 0; i < 40; i++)
+        ids[i] = send_packet(0);
+    ck_assert_uint_eq(outstanding_floor(o), WRAP);
+    for (int i = 1; i < 40; i++)
+        outstanding_on_acked(o, ids[i], now);
+    ck_assert_uint_eq(outstanding_floor(o), WRAP);
+    ck_assert_uint_eq(outstanding_packets(o), 1);
+    outstanding_on_acked(o, ids[0], now);
+    ck_assert_uint_eq(outstanding_floor(o), WRAP + 40);
+    ck_assert_uint_eq(outstanding_next(o), WRAP + 40);
+    ck_assert_uint_eq(outstanding_memory(o), 0);
+    ck_assert_uint_eq(outstanding_deadline(o), TIME_NEVER);
+    ck_assert(!outstanding_floor_due(o, now));
+    ck_assert_uint_eq(outstanding_floor_deadline(o), TIME_NEVER);
+}
+END_TEST
+
+START_TEST(lost_packet_is_due_with_all_its_numbers) {
+    struct split split = make(2000);
+    const struct outstanding_resend *due;
+    uint64_t id;
+
+    send_packet(0);
+    id = send_segment(&split, 5, 2);
+    ck_assert_ptr_null(outstanding_next_resend(o, now));
+    outstanding_on_lost(o, id, now + RTT);
+    due = outstanding_next_resend(o, now + RTT);
+    ck_assert_ptr_nonnull(due);
+    ck_assert_uint_eq(due->packet.sequence, WRAP + 1);
+    ck_assert_uint_eq(due->packet.bucket, 3);
+    ck_assert_uint_eq(due->packet.bucket_sequence, 7);
+    ck_assert_uint_eq(due->packet.index, 5);
+    ck_assert_uint_eq(due->packet.length, 100);
+    ck_assert_ptr_eq(due->packet.split->packet.buf, split.packet.buf);
+    ck_assert_uint_eq(due->legs, 1u << 2);
+    ck_assert_uint_eq(due->tries, 0);
+    ck_assert_uint_eq(due->first_sent, now);
+    buf_unref(split.packet.buf);
+    id = resend(1);
+    ck_assert_ptr_null(outstanding_next_resend(o, now));
+    outstanding_on_lost(o, id, now + RTT);
+    due = outstanding_next_resend(o, now + RTT);
+    ck_assert_uint_eq(due->legs, 1u << 2 | 1u << 1);
+    ck_assert_uint_eq(due->tries, 1);
+    outstanding_on_acked(o, resend(1), now);
+    ck_assert_uint_eq(outstanding_stats(o)->repaired, 1);
+    ck_assert_uint_eq(outstanding_stats(o)->resent, 2);
+    ck_assert_uint_eq(outstanding_packets(o), 1);
+}
+END_TEST
+
+START_TEST(acknowledgement_after_loss_ends_resending_and_is_counted) {
+    uint64_t first = send_packet(0), copy;
+
+    outstanding_on_lost(o, first, now);
+    outstanding_on_acked(o, first, now);
+    ck_assert_uint_eq(outstanding_stats(o)->spurious, 1);
+    ck_assert_ptr_null(outstanding_next_resend(o, now));
+    ck_assert_uint_eq(outstanding_floor(o), WRAP + 1);
+    /* The same when the copy is on its way already; both answers come. */
+    first = send_packet(0);
+    outstanding_on_lost(o, first, now);
+    copy = resend(1);
+    outstanding_on_acked(o, first, now);
+    ck_assert_uint_eq(outstanding_stats(o)->spurious, 2);
+    ck_assert_uint_eq(outstanding_floor(o), WRAP + 2);
+    outstanding_on_acked(o, copy, now);
+    outstanding_on_acked(o, copy, now);
+    outstanding_on_lost(o, first, now);
+    ck_assert_uint_eq(outstanding_stats(o)->acknowledged, 2);
+    ck_assert_uint_eq(outstanding_stats(o)->repaired, 0);
+    ck_assert_uint_eq(outstanding_deadline(o), TIME_NEVER);
+}
+END_TEST
+
+START_TEST(packet_is_resent_three_times_at_most) {
+    uint64_t id = send_packet(0);
+
+    for (unsigned i = 0; i < OUTSTANDING_RESENDS; i++) {
+        outstanding_on_lost(o, id, now);
+        id = resend(0);
+    }
+    ck_assert_uint_eq(outstanding_floor(o), WRAP);
+    outstanding_on_lost(o, id, now);
+    ck_assert_ptr_null(outstanding_next_resend(o, now));
+    ck_assert_uint_eq(outstanding_floor(o), WRAP + 1);
+    ck_assert_uint_eq(outstanding_stats(o)->too_often, 1);
+    ck_assert_uint_eq(outstanding_memory(o), 0);
+}
+END_TEST
+
+START_TEST(packet_older_than_the_repair_limit_is_given_up) {
+    uint64_t first = send_packet(0), second = send_packet(0);
+
+    outstanding_on_lost(o, first, now + 3 * RTT - 1);
+    outstanding_on_lost(o, second, now + 3 * RTT);
+    ck_assert_uint_eq(outstanding_stats(o)->too_old, 1);
+    ck_assert_ptr_nonnull(outstanding_next_resend(o, now + 3 * RTT - 1));
+    ck_assert_uint_eq(outstanding_deadline(o), now + 3 * RTT);
+    outstanding_on_timer(o, now + 3 * RTT - 1);
+    ck_assert_uint_eq(outstanding_floor(o), WRAP);
+    outstanding_on_timer(o, now + 3 * RTT);
+    ck_assert_uint_eq(outstanding_stats(o)->too_old, 2);
+    ck_assert_uint_eq(outstanding_floor(o), WRAP + 2);
+    ck_assert(!outstanding_has_resends(o));
+    /* Asked for instead of timed. */
+    outstanding_on_lost(o, send_packet(0), now);
+    ck_assert_ptr_null(outstanding_next_resend(o, now + 3 * RTT));
+    ck_assert_uint_eq(outstanding_floor(o), WRAP + 3);
+}
+END_TEST
+
+START_TEST(transmission_without_answer_is_lost_after_two_pto) {
+    uint64_t id = send_packet(4);
+
+    ck_assert_uint_eq(outstanding_deadline(o), now + 4 * RTT);
+    outstanding_set_leg_pto(o, 4, RTT / 2);
+    ck_assert_uint_eq(outstanding_deadline(o), now + RTT);
+    outstanding_on_timer(o, now + RTT - 1);
+    ck_assert(!outstanding_has_resends(o));
+    outstanding_on_timer(o, now + RTT);
+    ck_assert(outstanding_has_resends(o));
+    ck_assert_uint_eq(outstanding_stats(o)->timed_out, 1);
+    outstanding_on_lost(o, id, now + RTT);
+    ck_assert_uint_eq(outstanding_stats(o)->lost, 0);
+    outstanding_on_acked(o, id, now + RTT);
+    ck_assert_uint_eq(outstanding_stats(o)->spurious, 1);
+    ck_assert_uint_eq(outstanding_packets(o), 0);
+}
+END_TEST
+
+START_TEST(first_acknowledged_copy_is_enough) {
+    struct outstanding_leg leg;
+    struct outstanding_packet copy = {.sequence = WRAP, .length = 100};
+    uint64_t a = send_packet(0), b = outstanding_add(o, 1, &copy, now), c = outstanding_add(o, 2, &copy, now);
+
+    outstanding_on_lost(o, a, now);
+    ck_assert_ptr_null(outstanding_next_resend(o, now));
+    outstanding_on_acked(o, b, now);
+    ck_assert_uint_eq(outstanding_floor(o), WRAP + 1);
+    ck_assert_uint_eq(outstanding_stats(o)->copies, 2);
+    /* The third still tells of its leg. */
+    outstanding_leg_get(o, 2, &leg);
+    ck_assert_uint_eq(leg.oldest_sent, now);
+    ck_assert_uint_eq(leg.in_flight, 1);
+    ck_assert_uint_eq(leg.bytes, 100);
+    outstanding_on_acked(o, c, now + 1);
+    outstanding_leg_get(o, 2, &leg);
+    ck_assert_uint_eq(leg.oldest_sent, TIME_NEVER);
+    ck_assert_uint_eq(leg.last_acked, now + 1);
+    ck_assert_uint_eq(leg.in_flight + leg.bytes, 0);
+    /* All copies lost: one resend is due. */
+    copy.sequence = WRAP + 1;
+    a = send_packet(0);
+    b = outstanding_add(o, 1, &copy, now);
+    outstanding_on_lost(o, b, now);
+    outstanding_on_lost(o, a, now);
+    ck_assert_ptr_nonnull(outstanding_next_resend(o, now));
+    resend(0);
+    ck_assert_ptr_null(outstanding_next_resend(o, now));
+}
+END_TEST
+
+START_TEST(suspect_legs_packets_are_due_at_once_and_not_when_it_returns) {
+    struct outstanding_packet copy = {.sequence = WRAP + 9, .length = 100};
+    uint64_t ids[10], again;
+
+    for (int i = 0; i < 10; i++)
+        ids[i] = send_packet(1);
+    outstanding_add(o, 2, &copy, now);
+    outstanding_on_acked(o, ids[0], now);
+    outstanding_leg_suspect(o, 1, now);
+    ck_assert_uint_eq(outstanding_stats(o)->suspected, 8);
+    ck_assert_uint_eq(outstanding_next_resend(o, now)->packet.sequence, WRAP + 1);
+    again = resend(2);
+    outstanding_on_acked(o, ids[5], now);
+    outstanding_leg_recovered(o, 1);
+    ck_assert_ptr_null(outstanding_next_resend(o, now));
+    ck_assert_uint_eq(outstanding_packets(o), 8);
+    outstanding_on_lost(o, again, now);
+    ck_assert_ptr_null(outstanding_next_resend(o, now));
+    outstanding_on_lost(o, ids[1], now);
+    ck_assert_ptr_nonnull(outstanding_next_resend(o, now));
+}
+END_TEST
+
+START_TEST(packet_on_its_way_on_a_suspect_leg_is_not_given_up) {
+    uint64_t id = send_packet(1);
+
+    outstanding_leg_suspect(o, 1, now);
+    ck_assert_ptr_null(outstanding_next_resend(o, now + 3 * RTT));
+    ck_assert_uint_eq(outstanding_floor(o), WRAP);
+    outstanding_on_acked(o, id, now + 3 * RTT);
+    ck_assert_uint_eq(outstanding_floor(o), WRAP + 1);
+    ck_assert_uint_eq(outstanding_stats(o)->given_up, 0);
+    /* Nor when the timer looks, but when it is lost there too. */
+    id = send_packet(1);
+    outstanding_leg_suspect(o, 1, now);
+    outstanding_on_timer(o, now + 3 * RTT);
+    ck_assert_uint_eq(outstanding_stats(o)->given_up, 0);
+    ck_assert(!outstanding_has_resends(o));
+    outstanding_on_timer(o, now + 4 * RTT);
+    ck_assert_uint_eq(outstanding_stats(o)->too_old, 1);
+    ck_assert_uint_eq(outstanding_floor(o), WRAP + 2);
+}
+END_TEST
+
+START_TEST(dead_legs_packets_are_due_and_its_slot_starts_afresh) {
+    struct outstanding_leg leg;
+    uint64_t ids[1000];
+
+    for (int i = 0; i < 1000; i++)
+        ids[i] = send_packet((unsigned)i % 2);
+    outstanding_on_acked(o, ids[999], now);
+    outstanding_leg_died(o, 1, now);
+    ck_assert_uint_eq(outstanding_stats(o)->stranded, 499);
+    outstanding_leg_get(o, 1, &leg);
+    ck_assert_uint_eq(leg.oldest_sent, TIME_NEVER);
+    ck_assert_uint_eq(leg.last_acked + leg.in_flight + leg.bytes, 0);
+    for (unsigned i = 1; i < 999; i += 2) {
+        const struct outstanding_resend *due = outstanding_next_resend(o, now);
+
+        ck_assert_uint_eq(due->packet.sequence, WRAP + i);
+        ck_assert_uint_eq(due->legs, 0);
+        resend(0);
+    }
+    ck_assert_ptr_null(outstanding_next_resend(o, now));
+    outstanding_leg_died(o, 0, now + 3 * RTT);
+    ck_assert_uint_eq(outstanding_floor(o), WRAP + 1000);
+    ck_assert_uint_eq(outstanding_stats(o)->given_up, 999);
+}
+END_TEST
+
+START_TEST(packet_twice_on_a_dying_leg_is_due_once) {
+    uint64_t id = send_packet(0);
+
+    outstanding_on_lost(o, id, now);
+    resend(0);
+    outstanding_on_timer(o, now + 4 * RTT - 1);
+    outstanding_leg_suspect(o, 0, now);
+    resend(0);
+    outstanding_leg_died(o, 0, now);
+    ck_assert_uint_eq(outstanding_next_resend(o, now)->tries, 2);
+    outstanding_on_lost(o, resend(1), now);
+    ck_assert_ptr_null(outstanding_next_resend(o, now));
+    ck_assert_uint_eq(outstanding_stats(o)->too_often, 1);
+}
+END_TEST
+
+START_TEST(floor_that_released_is_announced_once_a_millisecond) {
+    uint64_t ids[4];
+
+    for (int i = 0; i < 4; i++)
+        ids[i] = send_packet(0);
+    outstanding_on_acked(o, ids[0], now);
+    ck_assert(!outstanding_floor_due(o, now));
+    outstanding_on_lost(o, ids[2], now + 3 * RTT);
+    ck_assert(!outstanding_floor_due(o, now));
+    outstanding_on_acked(o, ids[1], now);
+    ck_assert_uint_eq(outstanding_floor(o), WRAP + 3);
+    ck_assert(outstanding_floor_due(o, now));
+    outstanding_floor_announced(o, now);
+    ck_assert(!outstanding_floor_due(o, now));
+    outstanding_on_lost(o, ids[3], now + 3 * RTT);
+    ck_assert(!outstanding_floor_due(o, now + NS_PER_MS - 1));
+    ck_assert_uint_eq(outstanding_floor_deadline(o), now + NS_PER_MS);
+    ck_assert(outstanding_floor_due(o, now + NS_PER_MS));
+}
+END_TEST
+
+START_TEST(segments_of_a_superpacket_share_its_memory) {
+    struct split split = make(60000);
+    uint64_t ids[40];
+
+    for (uint16_t i = 0; i < 40; i++)
+        ids[i] = send_segment(&split, i, 0);
+    ck_assert_uint_eq(split.packet.buf->references, 2);
+    ck_assert_uint_eq(outstanding_memory(o), BUF_LARGE_BYTES);
+    buf_unref(split.packet.buf);
+    for (int i = 0; i < 39; i++)
+        outstanding_on_acked(o, ids[i], now);
+    ck_assert_uint_eq(outstanding_memory(o), BUF_LARGE_BYTES);
+    outstanding_on_acked(o, ids[39], now);
+    ck_assert_uint_eq(outstanding_memory(o), 0);
+    ck_assert_uint_eq(buf_pool_used(pool, BUF_LARGE), 0);
+}
+END_TEST
+
+START_TEST(past_the_memory_bound_the_oldest_are_not_repairable) {
+    uint64_t ids[5];
+
+    remake(0, 4 * BUF_LARGE_BYTES);
+    for (int i = 0; i < 5; i++) {
+        struct split split = make(60000);
+
+        ids[i] = send_segment(&split, 0, 0);
+        buf_unref(split.packet.buf);
+    }
+    ck_assert_uint_eq(outstanding_memory(o), 4 * BUF_LARGE_BYTES);
+    ck_assert_uint_eq(outstanding_packets(o), 5);
+    outstanding_on_lost(o, ids[1], now);
+    outstanding_on_lost(o, ids[0], now);
+    ck_assert_uint_eq(outstanding_stats(o)->no_data, 1);
+    ck_assert_uint_eq(outstanding_next_resend(o, now)->packet.sequence, WRAP + 1);
+    ck_assert_uint_eq(outstanding_floor(o), WRAP + 1);
+    /* One that is due already may lose its buffer too. */
+    for (int i = 0; i < 4; i++) {
+        struct split split = make(60000);
+
+        send_segment(&split, 0, 0);
+        buf_unref(split.packet.buf);
+    }
+    ck_assert_ptr_null(outstanding_next_resend(o, now));
+    ck_assert_uint_eq(outstanding_stats(o)->no_data, 2);
+}
+END_TEST
+
+START_TEST(packet_that_needs_no_repair_is_given_up_at_its_loss) {
+    struct split split = make(100);
+    struct outstanding_packet packet = {.sequence = WRAP, .length = 100, .split = &split};
+    uint64_t id = outstanding_add(o, 0, &packet, now);
+
+    ck_assert_uint_eq(split.packet.buf->references, 1);
+    buf_unref(split.packet.buf);
+    outstanding_leg_suspect(o, 0, now);
+    ck_assert_ptr_null(outstanding_next_resend(o, now));
+    outstanding_on_lost(o, id, now);
+    ck_assert_uint_eq(outstanding_floor(o), WRAP + 1);
+    ck_assert(outstanding_floor_due(o, now));
+}
+END_TEST
+
+START_TEST(span_at_its_limit_gives_the_oldest_up_and_sends_all_the_same) {
+    uint64_t first;
+
+    remake(2048, 0);
+    first = send_packet(0);
+    for (int i = 1; i < 3000; i++)
+        send_packet(i % 2 ? 1 : 0);
+    ck_assert_uint_eq(outstanding_floor(o), WRAP + 3000 - 2048);
+    ck_assert_uint_eq(outstanding_packets(o), 2048);
+    ck_assert_uint_eq(outstanding_stats(o)->overrun, 3000 - 2048);
+    outstanding_on_acked(o, first, now);
+    ck_assert_uint_eq(outstanding_packets(o), 2048);
+    /* The slots of transmissions run out as well: what is sent then is given up at once. */
+    ck_assert_uint_ne(outstanding_next_id(o), OUTSTANDING_NO_ID);
+    while (outstanding_next_id(o) != OUTSTANDING_NO_ID)
+        send_packet(0);
+    ck_assert_uint_eq(send_packet(0), OUTSTANDING_NO_ID);
+    ck_assert_uint_eq(outstanding_stats(o)->untracked, 1);
+    ck_assert_ptr_null(outstanding_new(&(struct outstanding_settings){.span_max = 1000}));
+}
+END_TEST
+
+START_TEST(refused_packet_is_given_up) {
+    uint64_t a = send_packet(0);
+
+    outstanding_on_lost(o, a, now);
+    outstanding_refuse(o, outstanding_next_resend(o, now)->packet.sequence);
+    outstanding_refuse(o, WRAP);
+    ck_assert_uint_eq(outstanding_floor(o), WRAP + 1);
+    ck_assert_uint_eq(outstanding_stats(o)->refused, 1);
+}
+END_TEST
+
+START_TEST(foreign_ids_mean_nothing) {
+    uint64_t id = send_packet(0), reserved = outstanding_next_id(o);
+    const uint64_t ids[] = {0, 1, UINT64_MAX, id + 1, id + (1ull << 32), 7ull << 32, reserved};
+
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        outstanding_on_acked(o, ids[i], now);
+        outstanding_on_lost(o, ids[i], now);
+    }
+    ck_assert_uint_eq(outstanding_packets(o), 1);
+    ck_assert_uint_eq(outstanding_stats(o)->lost + outstanding_stats(o)->acknowledged, 0);
+    /* A resend of what is done with meanwhile is remembered for its leg only. */
+    outstanding_on_lost(o, id, now);
+    outstanding_next_resend(o, now);
+    outstanding_on_acked(o, id, now);
+    ck_assert_uint_eq(outstanding_resent(o, WRAP, 1, now), reserved);
+    outstanding_on_acked(o, reserved, now);
+    ck_assert_uint_eq(outstanding_packets(o), 0);
+    ck_assert_uint_eq(outstanding_deadline(o), TIME_NEVER);
+}
+END_TEST
+
+/** What the model knows of a transmission. */
+struct model {
+    uint64_t id;       /**< of it */
+    uint32_t sequence; /**< of its packet */
+    unsigned leg;      /**< its leg */
+    bool answered;     /**< nothing will come of it any more */
+};
+
+enum { MODEL_PACKETS = 60000, MODEL_TRANSMISSIONS = 4 * MODEL_PACKETS };
+
+START_TEST(random_traffic_agrees_with_a_model) {
+    static struct model sent[MODEL_TRANSMISSIONS];
+    static uint8_t acked[MODEL_PACKETS], tries[MODEL_PACKETS];
+    uint32_t count = 0, first = 0, next = 0;
+    uint32_t last_floor = WRAP;
+
+    memset(acked, 0, sizeof acked);
+    memset(tries, 0, sizeof tries);
+    remake(8192, 1 << 20);
+    while (next < MODEL_PACKETS) {
+        uint32_t choice = draw() % 1000, pick;
+
+        now += 20 * NS_PER_US;
+        while (first < count && sent[first].answered)
+            first++;
+        pick = first + draw() % (count - first < 400 ? count - first + 1 : 400);
+        if (choice < 450) {
+            unsigned leg = draw() % 4;
+
+            sent[count++] = (struct model){send_packet(leg), WRAP + next++, leg, false};
+        } else if (choice < 900 && pick < count && !sent[pick].answered) {
+            outstanding_on_acked(o, sent[pick].id, now);
+            acked[sent[pick].sequence - WRAP] = 1;
+            sent[pick].answered = true;
+        } else if (choice < 950 && pick < count && !sent[pick].answered) {
+            /* Every fourth of these is acknowledged later. */
+            outstanding_on_lost(o, sent[pick].id, now);
+            sent[pick].answered = draw() % 4 != 0;
+        } else if (choice < 990) {
+            const struct outstanding_resend *due = outstanding_next_resend(o, now);
+
+            if (due && count < MODEL_TRANSMISSIONS) {
+                uint32_t sequence = due->packet.sequence;
+                unsigned leg = draw() % 4;
+
+                ck_assert_uint_eq(acked[sequence - WRAP], 0);
+                ck_assert_uint_lt(now - due->first_sent, 3 * RTT);
+                ck_assert_ptr_nonnull(due->packet.split);
+                ck_assert_uint_le(++tries[sequence - WRAP], OUTSTANDING_RESENDS);
+                sent[count++] = (struct model){outstanding_resent(o, sequence, leg, now), sequence, leg, false};
+            }
+        } else if (choice < 997) {
+            outstanding_on_timer(o, now);
+        } else if (choice == 997) {
+            outstanding_leg_suspect(o, draw() % 4, now);
+        } else if (choice == 998) {
+            outstanding_leg_recovered(o, draw() % 4);
+        } else if (draw() % 10 == 0) {
+            unsigned leg = draw() % 4;
+
+            outstanding_leg_died(o, leg, now);
+            outstanding_set_leg_pto(o, leg, 2 * RTT);
+            for (uint32_t i = first; i < count; i++)
+                sent[i].answered |= sent[i].leg == leg;
+        }
+        ck_assert(outstanding_memory(o) <= 1 << 20 && outstanding_packets(o) <= 8192);
+        ck_assert((int32_t)(outstanding_floor(o) - last_floor) >= 0);
+        last_floor = outstanding_floor(o);
+    }
+    for (unsigned leg = 0; leg < 4; leg++)
+        outstanding_leg_died(o, leg, now + NS_PER_SEC);
+    ck_assert_ptr_null(outstanding_next_resend(o, now + NS_PER_SEC));
+    ck_assert_uint_eq(outstanding_packets(o), 0);
+    ck_assert_uint_eq(outstanding_floor(o), WRAP + MODEL_PACKETS);
+    ck_assert_uint_eq(outstanding_stats(o)->acknowledged + outstanding_stats(o)->given_up, MODEL_PACKETS);
+    ck_assert_uint_eq(outstanding_memory(o), 0);
+    ck_assert_uint_gt(outstanding_stats(o)->repaired, 100);
+    ck_assert_uint_gt(outstanding_stats(o)->spurious, 100);
+    ck_assert_uint_gt(outstanding_stats(o)->timed_out, 0);
+    ck_assert_uint_gt(outstanding_stats(o)->suspected, 0);
+}
+END_TEST
+
+START_TEST(kept_superpackets_are_counted_by_user_and_let_go_by_age) {
+    struct kept *kept = kept_new(3 * 256);
+    struct split split[4];
+    uint64_t handles[4], again;
+
+    for (int i = 0; i < 4; i++)
+        split[i] = make(100);
+    for (int i = 0; i < 3; i++)
+        handles[i] = kept_take(kept, &split[i]);
+    again = kept_take(kept, &split[0]);
+    ck_assert_uint_eq(again, handles[0]);
+    ck_assert_uint_eq(kept_memory(kept), 3 * 256);
+    kept_release(kept, handles[0]);
+    ck_assert_ptr_eq(kept_get(kept, again)->packet.buf, split[0].packet.buf);
+    handles[3] = kept_take(kept, &split[3]);
+    ck_assert_ptr_null(kept_get(kept, again));
+    ck_assert_ptr_nonnull(kept_get(kept, handles[1]));
+    kept_release(kept, again);
+    kept_release(kept, KEPT_NONE);
+    kept_release(kept, handles[2]);
+    ck_assert_uint_eq(kept_memory(kept), 2 * 256);
+    ck_assert_uint_eq(split[2].packet.buf->references, 1);
+    kept_free(kept);
+    kept_free(NULL);
+    kept = kept_new(255);
+    ck_assert_uint_eq(kept_take(kept, &split[0]), KEPT_NONE);
+    kept_free(kept);
+    for (int i = 0; i < 4; i++)
+        buf_unref(split[i].packet.buf);
+}
+END_TEST
+
+START_TEST(kept_finds_each_of_many) {
+    struct kept *kept = kept_new(UINT64_MAX);
+    static struct split split[5000];
+    static uint64_t handles[5000];
+
+    for (int i = 0; i < 5000; i++) {
+        split[i] = make(100);
+        handles[i] = kept_take(kept, &split[i]);
+        buf_unref(split[i].packet.buf);
+    }
+    for (int i = 0; i < 5000; i++) {
+        ck_assert_uint_eq(kept_take(kept, &split[i]), handles[i]);
+        ck_assert_ptr_eq(kept_get(kept, handles[i])->packet.buf, split[i].packet.buf);
+        kept_release(kept, handles[i]);
+    }
+    for (int i = 0; i < 5000; i += 2)
+        kept_release(kept, handles[i]);
+    ck_assert_uint_eq(kept_memory(kept), 2500 * 256);
+    kept_free(kept);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("outstanding");
+    TCase *tests = tcase_create("outstanding");
+
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, floor_is_the_first_not_acknowledged);
+    tcase_add_test(tests, lost_packet_is_due_with_all_its_numbers);
+    tcase_add_test(tests, acknowledgement_after_loss_ends_resending_and_is_counted);
+    tcase_add_test(tests, packet_is_resent_three_times_at_most);
+    tcase_add_test(tests, packet_older_than_the_repair_limit_is_given_up);
+    tcase_add_test(tests, transmission_without_answer_is_lost_after_two_pto);
+    tcase_add_test(tests, first_acknowledged_copy_is_enough);
+    tcase_add_test(tests, suspect_legs_packets_are_due_at_once_and_not_when_it_returns);
+    tcase_add_test(tests, packet_on_its_way_on_a_suspect_leg_is_not_given_up);
+    tcase_add_test(tests, dead_legs_packets_are_due_and_its_slot_starts_afresh);
+    tcase_add_test(tests, packet_twice_on_a_dying_leg_is_due_once);
+    tcase_add_test(tests, floor_that_released_is_announced_once_a_millisecond);
+    tcase_add_test(tests, segments_of_a_superpacket_share_its_memory);
+    tcase_add_test(tests, past_the_memory_bound_the_oldest_are_not_repairable);
+    tcase_add_test(tests, packet_that_needs_no_repair_is_given_up_at_its_loss);
+    tcase_add_test(tests, span_at_its_limit_gives_the_oldest_up_and_sends_all_the_same);
+    tcase_add_test(tests, refused_packet_is_given_up);
+    tcase_add_test(tests, foreign_ids_mean_nothing);
+    tcase_add_test(tests, random_traffic_agrees_with_a_model);
+    tcase_add_test(tests, kept_superpackets_are_counted_by_user_and_let_go_by_age);
+    tcase_add_test(tests, kept_finds_each_of_many);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

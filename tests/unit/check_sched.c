@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Unit tests of bond/sched: what holds for every scheduler, then each one's promise. */
+#include "bond/sched.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+
+enum { LEGS = 4 };
+
+static struct sched_leg legs[SCHED_LEGS];
+static struct sched sched;
+
+/** One random number of a fixed series. */
+static uint32_t draw(void) {
+    static uint64_t state = 88172645463325252ull;
+
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return (uint32_t)(state >> 16);
+}
+
+static void setup(void) {
+    memset(legs, 0, sizeof legs);
+    for (unsigned i = 0; i < LEGS; i++)
+        legs[i] = (struct sched_leg){.usable = true,
+                                     .can_send = true,
+                                     .role = SCHED_ROLE_PRIMARY,
+                                     .weight = 1,
+                                     .number = (uint8_t)(10 + i),
+                                     .packet_max = 1400,
+                                     .srtt = (40 - 10 * i) * NS_PER_MS};
+    sched_init(&sched, SCHED_MINRTT);
+}
+
+/** Choose for a packet of a flow. */
+static int pick_copies(size_t length, uint32_t flow_hash, uint16_t *copies) {
+    struct sched_packet packet = {.length = length, .flow_hash = flow_hash};
+
+    return sched_pick(&sched, legs, SCHED_LEGS, &packet, NS_PER_SEC, copies);
+}
+
+static int pick(void) {
+    uint16_t copies;
+
+    return pick_copies(1000, 1, &copies);
+}
+
+START_TEST(every_scheduler_is_found_by_its_name) {
+    for (unsigned i = 0; i < SCHED_COUNT; i++) {
+        const struct sched_kind *kind = sched_kind((enum sched_id)i);
+
+        ck_assert_uint_eq(sched_find(kind->name, strlen(kind->name)), i);
+        ck_assert_uint_eq(sched_find(kind->name, strlen(kind->name) - 1), SCHED_COUNT);
+        ck_assert_uint_gt(strlen(kind->help), 0);
+    }
+    ck_assert_uint_eq(sched_find("", 0), SCHED_COUNT);
+    ck_assert_uint_eq(sched_find("minrtt2", 7), SCHED_COUNT);
+}
+END_TEST
+
+/** Whether a choice and its copies are as any must be. */
+static bool choice_is_right(int leg, uint16_t copies, size_t length, bool primary) {
+    uint16_t all = copies;
+
+    if (leg < 0)
+        return copies == 0;
+    if (copies >> leg & 1 || (copies && sched.id != SCHED_REDUNDANT))
+        return false;
+    all |= (uint16_t)(1u << leg);
+    for (unsigned i = 0; i < SCHED_LEGS; i++)
+        if (all >> i & 1 && !(legs[i].usable && legs[i].can_send && legs[i].packet_max >= length &&
+                              (legs[i].role == SCHED_ROLE_PRIMARY) == primary))
+            return false;
+    return true;
+}
+
+/** Random legs. */
+static void draw_legs(void) {
+    for (unsigned i = 0; i < SCHED_LEGS; i++)
+        legs[i] = (struct sched_leg){.usable = draw() % 3 == 0,
+                                     .can_send = draw() % 2 == 0,
+                                     .role = draw() % 3 ? SCHED_ROLE_BACKUP : SCHED_ROLE_PRIMARY,
+                                     .priority = (uint8_t)(draw() % 3),
+                                     .weight = (uint16_t)(draw() % 4 ? draw() % 9 : draw()),
+                                     .number = (uint8_t)i,
+                                     .packet_max = (uint16_t)(1200 + draw() % 300),
+                                     .srtt = draw() % 50 * NS_PER_MS};
+}
+
+/** One choice, one resend: whether both are as they must be. */
+static bool random_choice_is_right(void) {
+    uint32_t flow_hash = draw();
+    size_t length = 100 + draw() % 1500;
+    bool primary = false, fits = false, ready = false, right;
+    uint16_t copies, again;
+    int leg;
+
+    draw_legs();
+    for (unsigned i = 0; i < SCHED_LEGS; i++)
+        primary |= legs[i].usable && legs[i].role == SCHED_ROLE_PRIMARY;
+    for (unsigned i = 0; i < SCHED_LEGS; i++)
+        if (legs[i].usable && (legs[i].role == SCHED_ROLE_PRIMARY) == primary && legs[i].packet_max >= length) {
+            fits = true;
+            ready |= legs[i].can_send;
+        }
+    leg = pick_copies(length, flow_hash, &copies);
+    right = choice_is_right(leg, copies, length, primary) && (leg == SCHED_NONE) == !fits && (ready || leg < 0) &&
+            (leg != SCHED_SKIP || ready);
+    right = right && pick_copies(length, flow_hash, &again) == leg && again == copies;
+    if (leg >= 0)
+        sched_on_sent(&sched, legs, (unsigned)leg, length);
+    leg = sched_pick_resend(legs, SCHED_LEGS, length, (uint16_t)draw());
+    return right && choice_is_right(leg, 0, length, primary) && (leg == SCHED_NONE) == !fits &&
+           (leg >= 0) == (fits && ready);
+}
+
+START_TEST(no_scheduler_breaks_the_common_rules_on_random_legs) {
+    sched_init(&sched, (enum sched_id)_i);
+    for (int round = 0; round < 20000; round++)
+        if (!random_choice_is_right())
+            ck_abort_msg("round %d", round);
+}
+END_TEST
+
+START_TEST(backup_legs_serve_only_while_no_primary_is_usable) {
+    sched_init(&sched, (enum sched_id)_i);
+    legs[2].role = legs[3].role = SCHED_ROLE_BACKUP;
+    ck_assert_int_lt(pick(), 2);
+    legs[0].can_send = legs[1].can_send = false;
+    ck_assert_int_eq(pick(), SCHED_WAIT);
+    legs[0].usable = legs[1].usable = false;
+    ck_assert_int_ge(pick(), 2);
+    legs[2].usable = legs[3].usable = false;
+    ck_assert_int_eq(pick(), SCHED_NONE);
+}
+END_TEST
+
+START_TEST(minrtt_takes_the_shortest_that_can_send) {
+    ck_assert_int_eq(pick(), 3);
+    legs[3].can_send = false;
+    ck_assert_int_eq(pick(), 2);
+    legs[2].srtt = 0;
+    ck_assert_int_eq(pick(), 1);
+    legs[0].usable = legs[1].usable = false;
+    ck_assert_int_eq(pick(), 2);
+}
+END_TEST
+
+/** Send a lot through wrr, packets of random length. @param sent bytes by leg */
+static void send_by_wrr(unsigned packets, uint64_t sent[SCHED_LEGS]) {
+    memset(sent, 0, SCHED_LEGS * sizeof *sent);
+    for (unsigned i = 0; i < packets; i++) {
+        size_t length = 40 + draw() % 1361;
+        int leg = pick();
+
+        if (leg < 0)
+            ck_abort_msg("no leg for packet %u", i);
+        sched_on_sent(&sched, legs, (unsigned)leg, length);
+        sent[leg] += length;
+    }
+}
+
+/** Whether the shares are those of the weights, within 1 %. */
+static void check_shares(const uint64_t sent[SCHED_LEGS]) {
+    double bytes = 0, weights = 0;
+
+    for (unsigned i = 0; i < SCHED_LEGS; i++) {
+        bytes += (double)sent[i];
+        weights += legs[i].usable ? legs[i].weight : 0;
+    }
+    for (unsigned i = 0; i < SCHED_LEGS; i++) {
+        double share = legs[i].usable ? legs[i].weight / weights : 0;
+
+        ck_assert_double_le(fabs((double)sent[i] / bytes - share), 0.01 * share);
+    }
+}
+
+START_TEST(wrr_shares_bytes_by_weight_within_one_percent) {
+    static const uint16_t weights[][LEGS] = {{1, 1, 1, 1}, {1, 2, 3, 4}, {100, 50, 1, 7}, {65535, 3000, 5000, 9}};
+    uint64_t sent[SCHED_LEGS];
+
+    sched_init(&sched, SCHED_WRR);
+    for (unsigned set = 0; set < sizeof weights / sizeof *weights; set++) {
+        for (unsigned i = 0; i < LEGS; i++)
+            legs[i].weight = weights[set][i];
+        /* Changed while it runs; what the set before left behind is small. */
+        send_by_wrr(2000, sent);
+        send_by_wrr(3000000, sent);
+        check_shares(sent);
+    }
+}
+END_TEST
+
+START_TEST(wrr_spreads_the_turns_and_lets_no_leg_catch_up_much) {
+    uint64_t sent[SCHED_LEGS];
+    unsigned run = 0, longest = 0;
+
+    sched_init(&sched, SCHED_WRR);
+    legs[2].usable = legs[3].usable = false;
+    legs[0].weight = 3;
+    for (unsigned i = 0; i < 1000; i++) {
+        int leg = pick();
+
+        run = leg == 0 ? run + 1 : 0;
+        longest = run > longest ? run : longest;
+        sched_on_sent(&sched, legs, (unsigned)leg, 1000);
+    }
+    ck_assert_uint_le(longest, 4);
+    legs[1].can_send = false;
+    send_by_wrr(5000, sent);
+    legs[1].can_send = true;
+    send_by_wrr(80, sent);
+    ck_assert_uint_gt(sent[0], 0);
+    send_by_wrr(100000, sent);
+    check_shares(sent);
+}
+END_TEST
+
+START_TEST(flow_stays_on_its_leg) {
+    uint16_t copies;
+    unsigned moved = 0, waiting = 0, wrong = 0;
+    int before[5000];
+
+    sched_init(&sched, SCHED_FLOW);
+    for (uint32_t flow = 0; flow < 5000; flow++)
+        before[flow] = pick_copies(1000, flow, &copies);
+    /* Slots do not matter, and only what was on a lost leg moves. */
+    legs[7] = legs[0];
+    legs[0].usable = false;
+    for (uint32_t flow = 0; flow < 5000; flow++) {
+        int leg = pick_copies(1000, flow, &copies);
+
+        wrong += leg != (before[flow] == 0 ? 7 : before[flow]);
+    }
+    legs[1].usable = false;
+    for (uint32_t flow = 0; flow < 5000; flow++) {
+        int leg = pick_copies(1000, flow, &copies);
+
+        moved += before[flow] == 1;
+        wrong += before[flow] != 1 && leg != (before[flow] == 0 ? 7 : before[flow]);
+    }
+    ck_assert_uint_gt(moved, 1000);
+    /* A busy leg makes its flows wait, others not. */
+    legs[2].can_send = false;
+    for (uint32_t flow = 0; flow < 5000; flow++) {
+        int leg = pick_copies(1000, flow, &copies);
+
+        waiting += leg == SCHED_SKIP;
+        wrong += leg != SCHED_SKIP && leg != 3 && leg != 7;
+    }
+    ck_assert_uint_gt(waiting, 1000);
+    ck_assert_uint_eq(wrong, 0);
+    legs[3].can_send = legs[7].can_send = false;
+    ck_assert_int_eq(pick(), SCHED_WAIT);
+}
+END_TEST
+
+START_TEST(flows_are_shared_by_weight_within_one_percent) {
+    uint64_t flows[SCHED_LEGS] = {0};
+    uint16_t copies;
+
+    sched_init(&sched, SCHED_FLOW);
+    legs[0].weight = 10;
+    legs[1].weight = 5;
+    legs[2].weight = 3;
+    legs[3].weight = 2;
+    for (uint32_t flow = 0; flow < 1000000; flow++)
+        flows[pick_copies(1000, flow * 2654435761u, &copies)]++;
+    check_shares(flows);
+}
+END_TEST
+
+START_TEST(redundant_copies_to_every_leg_that_can_send) {
+    uint16_t copies;
+
+    sched_init(&sched, SCHED_REDUNDANT);
+    ck_assert_int_eq(pick_copies(1000, 0, &copies), 3);
+    ck_assert_uint_eq(copies, 0x7);
+    legs[3].can_send = false;
+    legs[1].packet_max = 999;
+    legs[0].role = SCHED_ROLE_BACKUP;
+    ck_assert_int_eq(pick_copies(1000, 0, &copies), 2);
+    ck_assert_uint_eq(copies, 0);
+}
+END_TEST
+
+START_TEST(backup_uses_one_leg_by_priority_then_age) {
+    sched_init(&sched, SCHED_BACKUP);
+    ck_assert_int_eq(pick(), 0);
+    legs[0].can_send = false;
+    ck_assert_int_eq(pick(), SCHED_WAIT);
+    legs[0].usable = false;
+    ck_assert_int_eq(pick(), 1);
+    /* It comes back under another number: the traffic stays. */
+    legs[0].usable = legs[0].can_send = true;
+    legs[0].number = 20;
+    ck_assert_int_eq(pick(), 1);
+    legs[0].priority = legs[1].priority = 1;
+    ck_assert_int_eq(pick(), 2);
+    legs[3].priority = 0;
+    legs[2].priority = 2;
+    ck_assert_int_eq(pick(), 3);
+}
+END_TEST
+
+START_TEST(resend_goes_where_it_arrives_first) {
+    ck_assert_int_eq(sched_pick_resend(legs, SCHED_LEGS, 1000, 0), 3);
+    legs[3].delay = 19 * NS_PER_MS;
+    ck_assert_int_eq(sched_pick_resend(legs, SCHED_LEGS, 1000, 0), 2);
+    legs[2].queued = 100000;
+    legs[2].rate_bps = 10000000;
+    ck_assert_int_eq(sched_pick_resend(legs, SCHED_LEGS, 1000, 0), 1);
+    ck_assert_int_eq(sched_pick_resend(legs, SCHED_LEGS, 1000, 1u << 1), 3);
+    ck_assert_int_eq(sched_pick_resend(legs, SCHED_LEGS, 1000, 0xf), 1);
+    legs[1].can_send = false;
+    ck_assert_int_eq(sched_pick_resend(legs, SCHED_LEGS, 1000, 1u << 3), 0);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("sched");
+    TCase *tests = tcase_create("sched");
+
+    tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, every_scheduler_is_found_by_its_name);
+    tcase_add_loop_test(tests, no_scheduler_breaks_the_common_rules_on_random_legs, 0, SCHED_COUNT);
+    tcase_add_loop_test(tests, backup_legs_serve_only_while_no_primary_is_usable, 0, SCHED_COUNT);
+    tcase_add_test(tests, minrtt_takes_the_shortest_that_can_send);
+    tcase_add_test(tests, wrr_shares_bytes_by_weight_within_one_percent);
+    tcase_add_test(tests, wrr_spreads_the_turns_and_lets_no_leg_catch_up_much);
+    tcase_add_test(tests, flow_stays_on_its_leg);
+    tcase_add_test(tests, flows_are_shared_by_weight_within_one_percent);
+    tcase_add_test(tests, redundant_copies_to_every_leg_that_can_send);
+    tcase_add_test(tests, backup_uses_one_leg_by_priority_then_age);
+    tcase_add_test(tests, resend_goes_where_it_arrives_first);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
