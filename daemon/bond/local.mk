@@ -2,6 +2,7 @@
 libmpvpn_a_SOURCES += \
 	daemon/bond/control.c \
 	daemon/bond/control.h \
+	daemon/bond/duplicate.c \
 	daemon/bond/duplicate.h \
 	daemon/bond/frame.c \
 	daemon/bond/frame.h \
@@ -11,6 +12,8 @@ libmpvpn_a_SOURCES += \
 	daemon/bond/kept.h \
 	daemon/bond/leg.c \
 	daemon/bond/leg.h \
+	daemon/bond/legset.c \
+	daemon/bond/legset.h \
 	daemon/bond/meter.h \
 	daemon/bond/outstanding.c \
 	daemon/bond/outstanding.h \
@@ -18,6 +21,7 @@ libmpvpn_a_SOURCES += \
 	daemon/bond/outstanding_leg.c \
 	daemon/bond/queue.c \
 	daemon/bond/queue.h \
+	daemon/bond/reorder.c \
 	daemon/bond/reorder.h \
 	daemon/bond/sched.c \
 	daemon/bond/sched.def \
@@ -30,10 +34,12 @@ libmpvpn_a_SOURCES += \
 	daemon/bond/session.c \
 	daemon/bond/session.h
 unit_tests += tests/unit/check_queue
-unit_tests += tests/unit/check_frame
-fuzz_targets += tests/fuzz/fuzz_frame
+unit_tests += tests/unit/check_duplicate tests/unit/check_frame tests/unit/check_legset \
+	tests/unit/check_reorder tests/unit/check_reorder_sim
+fuzz_targets += tests/fuzz/fuzz_frame tests/fuzz/fuzz_reorder
 tests_fuzz_fuzz_frame_LDADD = $(fuzz_ldadd)
 unit_tests += tests/unit/check_control tests/unit/check_join tests/unit/check_outstanding tests/unit/check_sched
 fuzz_targets += tests/fuzz/fuzz_control_capsule tests/fuzz/fuzz_join
 tests_fuzz_fuzz_control_capsule_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_join_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_reorder_LDADD = $(fuzz_ldadd)

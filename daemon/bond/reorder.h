@@ -14,10 +14,8 @@
 #include "bond/frame.h"
 #include "packet/buf.h"
 
-#define REORDER_LEGS_MAX 16u            /**< legs of a session that are kept account of */
-#define REORDER_HELD_MAX (16u << 20)    /**< bytes of buffers one session may hold */
-#define REORDER_HOLD_MAX 1000000000ull  /**< ns: no packet is held longer */
-#define REORDER_SRTT_INITIAL 100000000ull /**< ns: assumed of a leg whose RTT nobody has told */
+#define REORDER_HELD_MAX (16u << 20)   /**< bytes of buffers one session may hold */
+#define REORDER_HOLD_MAX 1000000000ull /**< ns: no packet is held longer */
 
 struct reorder;
 
@@ -36,19 +34,19 @@ struct reorder_settings {
 
 /** What happened so far; packets unless said otherwise. */
 struct reorder_statistics {
-    uint64_t delivered;    /**< handed on, in order or not */
-    uint64_t duplicates;   /**< dropped: seen before */
-    uint64_t jumps;        /**< dropped: an unbelievable sequence */
-    uint64_t held;         /**< of those delivered or held now: had to wait behind a gap */
-    uint64_t lost_once;    /**< missing when every leg had passed them */
-    uint64_t repaired;     /**< of those, came as a copy in time */
-    uint64_t given_up;     /**< missing when what waited behind them was released */
-    uint64_t late;         /**< came after they were given up; delivered out of order */
-    uint64_t pressed;      /**< given up early, because held bytes reached a limit or the pool ran low */
-    uint64_t marks_refused; /**< marks outside of what is believed, or of more legs than there can be */
-    uint64_t longest_hold; /**< ns: the longest that any packet was held */
-    uint64_t held_packets; /**< held now */
-    uint64_t held_bytes;   /**< bytes of buffers held now */
+    uint64_t delivered;      /**< handed on, in order or not */
+    uint64_t duplicates;     /**< dropped: seen before */
+    uint64_t jumps;          /**< dropped: an unbelievable sequence */
+    uint64_t held;           /**< of those delivered or held now: had to wait behind a gap */
+    uint64_t lost_once;      /**< missing when every leg had passed them */
+    uint64_t repaired;       /**< of those, came as a copy in time */
+    uint64_t given_up;       /**< missing when what waited behind them was released */
+    uint64_t late;           /**< came after they were given up; delivered out of order */
+    uint64_t pressed;        /**< given up early, because held bytes reached a limit or the pool ran low */
+    uint64_t marks_refused;  /**< marks outside of what is believed, or of more legs than there can be */
+    uint64_t longest_hold;   /**< ns: the longest that any packet was held */
+    uint64_t held_packets;   /**< held now */
+    uint64_t held_bytes;     /**< bytes of buffers held now */
 };
 
 /** @return a receiver, or NULL: no memory */
@@ -70,7 +68,7 @@ void reorder_mark(struct reorder *reorder, uint8_t leg, const struct frame_mark 
 
 /** Tell a leg's smoothed RTT, whenever it changed noticeably. @param srtt ns; 0: not known */
 void reorder_set_leg(struct reorder *reorder, uint8_t leg, uint64_t srtt);
-/** The leg's connection is over: nothing more is waited for on it. */
+/** The leg's connection is over: nothing more is waited for on it, and its number never comes back. */
 void reorder_remove_leg(struct reorder *reorder, uint8_t leg, uint64_t now);
 
 /** When reorder_on_timer() is to be called at the latest: ns, UINT64_MAX: nothing is held. May be early, never late. */
