@@ -7,9 +7,9 @@
  * Legs are named by their slot in the session's table of legs (0 to OUTSTANDING_LEGS - 1), which may be used again once
  * outstanding_leg_died() was told; never by their number on the wire.
  *
- * To send: id = outstanding_next_id(); conn_write_datagram(…, id, …); only when that was accepted outstanding_add() or
- * outstanding_resent(), which take the id. After every event: outstanding_next_resend() until there is none or no leg
- * takes it, outstanding_floor_due(), arm a timer for outstanding_deadline(). */
+ * To send: id = outstanding_next_id(); conn_write_datagram(.., id, ..); only when that was accepted outstanding_add()
+ * or outstanding_resent(), which take the id. After every event: outstanding_next_resend() until there is none or no
+ * leg takes it, outstanding_floor_due(), arm a timer for outstanding_deadline(). */
 #ifndef MPVPN_BOND_OUTSTANDING_H
 #define MPVPN_BOND_OUTSTANDING_H
 

@@ -2,7 +2,8 @@
 /* sched: the table of schedulers, and what holds for all of them.
  *
  * How it works: sched_pick() reduces the legs to a set of candidates, a bit for each slot: usable, of the role whose
- * turn it is, and taking packets as long as this one. The scheduler in use chooses among these. Whether a leg can send at this moment is left to the scheduler, since some wait for a certain leg.
+ * turn it is, and taking packets as long as this one. The scheduler in use chooses among these. Whether a leg can send
+ * now is left to the scheduler, since some wait for a certain leg. Resends go their own way, whatever the scheduler.
  *
  * It leaves out measuring legs, and sending.
  *
