@@ -21,7 +21,7 @@ bad=$(awk 'FNR == 1 { lines[FILENAME] = 0 } { lines[FILENAME]++ } END { for (f i
     $(project_files 'common/*.c' 'common/*.h' 'daemon/*.c' 'daemon/*.h' 'ctl/*.c' 'ctl/*.h') </dev/null)
 clean 'no file is longer than 600 lines' "$bad"
 
-bad=$(awk 'length($0) > 120 { print FILENAME ":" FNR ": " length($0) " columns" }' $(grep -v '\.def$' <<<"$sources") </dev/null)
+bad=$(LC_ALL=C.UTF-8 grep -nHE '^.{121,}' $(grep -v '\.def$' <<<"$sources") </dev/null | cut -c 1-60)
 clean 'no line is longer than 120 columns' "$bad"
 
 if ! command -v clang >/dev/null; then
