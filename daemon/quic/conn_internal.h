@@ -44,7 +44,8 @@ struct conn_rate {
 struct conn_mtu_row {
     unsigned lost;        /**< how many; 0: the last one was acknowledged */
     uint64_t since;       /**< ns: when the first was declared lost */
-    uint64_t round_trips; /**< round trips measured by then */
+    uint64_t round_trips; /**< round trips measured when the last one was declared lost */
+    unsigned alive;       /**< how many were declared lost after another round trip had been measured */
 };
 
 /** Watch over the path's largest payload (conn_mtu.c). */

@@ -4,8 +4,8 @@
  * How it works: ngtcp2 probes once, after the handshake, and never looks back. A path that narrows later swallows full
  * packets while small ones pass, so for each of a few sizes the datagrams lost in a row are counted; an acknowledgement
  * of that size or a larger one ends the row. When a row is long enough, lasts longer than congestion would explain, and
- * round trips were measured meanwhile (the path is not dead), the limit falls to the largest size that was acknowledged
- * since. Later the limit is raised step by step; the datagrams that then go are the probes, and the first
+ * round trips were measured again and again between its losses, the limit falls to the largest size that was acknowledged
+ * since. One round trip is not enough: on a path that was dead and lives again the first answer is to a small packet, too. Later the limit is raised step by step; the datagrams that then go are the probes, and the first
  * acknowledgement of that size proves the step. A failed step is tried again after twice the time.
  *
  * What it leaves out: a path that grows wider than ngtcp2 found it at the start (another path, another connection).
@@ -18,6 +18,7 @@
 #include <string.h>
 
 #define LOST_IN_A_ROW 5u                 /**< datagrams of a size lost in a row before the path is suspected */
+#define ROW_ALIVE 3u                     /**< of them after another round trip each, at least: the path is not dead */
 #define ROW_PTOS 2u                      /**< probe time-outs that the row lasts at least */
 #define RAISE_FIRST (10 * NS_PER_SEC)    /**< ns: first step up after a fall */
 #define RAISE_NEXT NS_PER_SEC            /**< ns: from a step that held to the next one */
@@ -88,13 +89,19 @@ void conn_mtu_on_acked(struct conn *conn, uint64_t id) {
 void conn_mtu_on_lost(struct conn *conn, uint64_t id) {
     struct conn_mtu_watch *watch = &conn->mtu_watch;
     unsigned size = watch->size[id % CONN_MTU_IDS];
+    struct conn_mtu_row *row = &watch->rows[size];
 
     if (size == 0)
         return;
-    if (watch->rows[size].lost++ != 0)
+    if (row->lost++ != 0) {
+        if (row->round_trips != watch->round_trips)
+            row->alive++;
+        row->round_trips = watch->round_trips;
         return;
-    watch->rows[size].since = conn->now;
-    watch->rows[size].round_trips = watch->round_trips;
+    }
+    row->since = conn->now;
+    row->round_trips = watch->round_trips;
+    row->alive = 0;
     watch->largest_acked = 0;
 }
 
@@ -118,7 +125,7 @@ void conn_mtu_watch(struct conn *conn, bool round_trip_measured) {
     for (unsigned i = 1; i < CONN_MTU_SIZES; i++) {
         const struct conn_mtu_row *row = &watch->rows[i];
 
-        if (row->lost < LOST_IN_A_ROW || watch->round_trips == row->round_trips)
+        if (row->lost < LOST_IN_A_ROW || row->alive < ROW_ALIVE)
             continue;
         if (conn->now - row->since < ROW_PTOS * ngtcp2_conn_get_pto(conn->ng))
             continue;
