@@ -58,8 +58,12 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM
 
 title() { printf '\n\033[1m%s\033[0m\n' "$*"; }
-on_server() { ip netns exec "$server" "$@"; }
 on_client() { ip netns exec "$client" "$@"; }
+# run NAMESPACE LOG COMMAND...: in the background; "ip netns exec" becomes the command, so the number is the command's own
+run() {
+    ip netns exec "$1" "${@:3}" >"$dir/$2.log" 2>&1 &
+    pids+=($!)
+}
 ctl() { "$build/mpvpnctl" -s "/run/mpvpn/$1.sock" "${@:2}"; }
 
 # until_true SECONDS WHAT COMMAND...: wait for it, or say what did not come and show the logs
@@ -116,11 +120,9 @@ ServerPin = $pin
 END
 
 title 'Server and client'
-on_server "$build/mpvpnd" -c "$dir/$server.conf" 2>"$dir/server.log" &
-pids+=($!)
+run "$server" server "$build/mpvpnd" -c "$dir/$server.conf"
 until_true 10 'the server' ctl "$server" version
-on_client "$build/mpvpnd" -c "$dir/$client.conf" 2>"$dir/client.log" &
-pids+=($!)
+run "$client" client "$build/mpvpnd" -c "$dir/$client.conf"
 until_true 10 'the client' ctl "$client" version
 until_true 15 'the tunnel' on_client ping -c 1 -W 1 10.77.0.1
 ctl "$client" status
@@ -130,8 +132,7 @@ on_client ping -q -c 5 -i 0.2 10.77.0.1
 on_client ping -6 -q -c 5 -i 0.2 fd77::1
 
 title "iperf3 through the tunnel, $seconds s each way"
-on_server iperf3 -s --forceflush -B 10.77.0.1 >"$dir/iperf3.log" 2>&1 &
-pids+=($!)
+run "$server" iperf3 iperf3 -s --forceflush -B 10.77.0.1
 until_true 5 'the iperf3 server' grep -q listening "$dir/iperf3.log"
 echo 'client to server:'
 on_client iperf3 -c 10.77.0.1 -t "$seconds" -f m | grep -E 'sender|receiver'
