@@ -180,8 +180,9 @@ user() {
     token_hash=sha256:$(printf '%s' "$token" | sha256sum | cut -d' ' -f1)
 }
 
-# config NAME: standard input becomes the configuration of the daemon NAME
-config() { cat >"$dir/$tag-$1.conf"; }
+# config NAME: standard input becomes the configuration of the daemon NAME. It stays root, so that the tests see the same whether the
+# machine has the user mpvpn or not; privileges.sh has daemons that become somebody else.
+config() { { printf '[Daemon]\nRunAs = root\n' && cat; } >"$dir/$tag-$1.conf"; }
 
 # daemon NS NAME: start mpvpnd with the configuration NAME and wait until it answers; its number is in $last_pid.
 # Instances carry the test's tag in their names, so that tests do not meet in /run/mpvpn.

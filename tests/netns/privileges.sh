@@ -43,7 +43,7 @@ chmod 755 "$dir"
 server_config 'MaxSessions = 10'
 sed -i '/^Users = /d' "$dir/$tag-server.conf"
 client_config client
-for name in server client; do printf '[Daemon]\nRunAs = %s\n' $user >>"$dir/$tag-$name.conf"; done
+sed -i "s/^RunAs = .*/RunAs = $user/" "$dir/$tag-server.conf" "$dir/$tag-client.conf"
 
 check 'the server starts' daemon "$server" server
 server_pid=$last_pid
