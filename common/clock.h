@@ -6,10 +6,10 @@
 
 #include <stdint.h>
 
-#define NS_PER_US 1000ull             /**< nanoseconds in a microsecond */
-#define NS_PER_MS 1000000ull          /**< nanoseconds in a millisecond */
-#define NS_PER_SEC 1000000000ull      /**< nanoseconds in a second */
-#define TIME_NEVER UINT64_MAX         /**< a deadline that never comes */
+#define NS_PER_US 1000ull        /**< nanoseconds in a microsecond */
+#define NS_PER_MS 1000000ull     /**< nanoseconds in a millisecond */
+#define NS_PER_SEC 1000000000ull /**< nanoseconds in a second */
+#define TIME_NEVER UINT64_MAX    /**< a deadline that never comes */
 
 /** Monotonic time (CLOCK_MONOTONIC) in nanoseconds. */
 uint64_t clock_now(void);

@@ -392,6 +392,9 @@ static void print_arguments(FILE *stream, enum command_id command) {
             fprintf(stream, " --%s", flags[i].name);
         }
     }
+    if (command == COMMAND_path_add || command == COMMAND_path_set) {
+        fprintf(stream, " role=primary role=backup");
+    }
     if (command == COMMAND_log_set) {
         fprintf(stream, " error warning notice info debug");
     }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* openmetrics: the answer of `stats` by the rows of statistics.def: one metric family a row, one sample for each path
- * or session. It leaves out what is no number, but for the state of a path (mpvpn_path_up), and samples that are null.
- * Invariant: the families' names are mpvpn_<scope>_<JSON name>, so a metric can be looked up in mpvpnctl(8).
+ * or leg of a session. It leaves out what is no number, but for the state of a path (mpvpn_path_up), and samples that
+ * are null. Invariant: the families' names are mpvpn_<scope>_<JSON name>, so a metric can be looked up in mpvpnctl(8).
  * Standards: OpenMetrics 1.0. */
 #include <string.h>
 
 #include "common/drop.h"
 #include "ctl/print.h"
 
-enum scope { SESSION, QUEUE, PATH };
+enum scope { SESSION, QUEUE, REORDER, REPAIR, PATH };
 enum kind { COUNTER, GAUGE };
 
 static const struct statistic {
@@ -22,7 +22,8 @@ static const struct statistic {
 #undef STATISTIC
 };
 
-static const char *const scope_names[] = {[SESSION] = "session", [QUEUE] = "queue", [PATH] = "path"};
+static const char *const scope_names[] = {
+    [SESSION] = "session", [QUEUE] = "queue", [REORDER] = "reorder", [REPAIR] = "repair", [PATH] = "path"};
 
 /* A label's value with what must be escaped. */
 static void print_label(FILE *stream, const char *name, const char *value) {
@@ -51,6 +52,7 @@ static void print_labels(FILE *stream, const json_t *stats, const json_t *path) 
     if (json_object_get(path, "id")) {
         fprintf(stream, ",session=\"%lld\",", (long long)json_integer_value(json_object_get(path, "id")));
         print_label(stream, "user", user ? user : "");
+        fprintf(stream, ",leg=\"%lld\"", (long long)json_integer_value(json_object_get(path, "leg")));
     }
     fputs("} ", stream);
 }

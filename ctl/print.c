@@ -42,6 +42,18 @@ static const char *mbit(const json_t *object, const char *name, char *buffer) {
     return buffer;
 }
 
+/* Microseconds as people say them: "14 ms" from 10 on, "1.2 ms" below. */
+static const char *short_ms(const json_t *object, const char *name, char *buffer) {
+    double ms = (double)integer(object, name) / 1000;
+
+    snprintf(buffer, UNITS_TEXT_MAX, ms < 9.95 ? "%.1f ms" : "%.0f ms", ms);
+    return buffer;
+}
+
+static double real(const json_t *object, const char *name) {
+    return json_number_value(json_object_get(object, name));
+}
+
 static const char *bytes(const json_t *object, const char *name, char *buffer) {
     return units_print_bytes((uint64_t)integer(object, name), buffer);
 }
@@ -109,6 +121,22 @@ static void print_server(FILE *stream, const json_t *status) {
             (long long)sessions, sessions == 1 ? "" : "s");
 }
 
+/* Nothing while it is not known whether the server bonds. */
+static void print_bonding(FILE *stream, const json_t *bonding) {
+    const json_t *bonded = json_object_get(bonding, "bonded");
+    char longest[UNITS_TEXT_MAX], queue[UNITS_TEXT_MAX];
+
+    if (json_is_true(bonded)) {
+        fprintf(stream, "bonding  %s;  reorder held %.1f %%, longest %s;  resent %.2f %%;  queue %s\n",
+                text(bonding, "scheduler"), real(bonding, "held_percent"),
+                short_ms(bonding, "longest_hold_us", longest), real(bonding, "resent_percent"),
+                short_ms(bonding, "queue_us", queue));
+    } else if (json_is_false(bonded)) {
+        fprintf(stream, "bonding  none: the server does not know it, one path is used at a time;  queue %s\n",
+                short_ms(bonding, "queue_us", queue));
+    }
+}
+
 static void print_status(FILE *stream, const json_t *status) {
     if (strcmp(text(status, "role"), "server") == 0) {
         print_server(stream, status);
@@ -117,10 +145,58 @@ static void print_status(FILE *stream, const json_t *status) {
     }
     print_tunnel(stream, json_object_get(status, "tunnel"));
     print_traffic(stream, json_object_get(status, "traffic"));
+    print_bonding(stream, json_object_get(status, "bonding"));
 }
 
 static double loss(const json_t *of) {
-    return json_number_value(json_object_get(of, "loss_percent"));
+    return real(of, "loss_percent");
+}
+
+/* "enp6s0: connecting (192.0.2.17 via 192.0.2.1)", with as much of it as is known */
+static void print_path_state(FILE *stream, const json_t *path) {
+    const char *source = json_string_value(json_object_get(path, "source"));
+    const char *gateway = json_string_value(json_object_get(path, "gateway"));
+    const char *reason = json_string_value(json_object_get(path, "reason"));
+
+    fprintf(stream, "%s: %s", text(path, "path"), text(path, "state"));
+    if (reason) {
+        fprintf(stream, ": %s", reason);
+    } else if (source) {
+        fprintf(stream, gateway ? " (%s via %s)" : " (%s)", source, gateway);
+    }
+    fputc('\n', stream);
+}
+
+static void print_path_set(FILE *stream, const json_t *path) {
+    fprintf(stream, "%s: %s, weight %lld (was %s, weight %lld)\n", text(path, "path"), text(path, "role"),
+            (long long)integer(path, "weight"), text(path, "was_role"), (long long)integer(path, "was_weight"));
+}
+
+static void print_schedulers(FILE *stream, const json_t *schedulers) {
+    static const struct table_column columns[] = {
+        {"SCHEDULER", 0, false}, {"IN USE", 0, false}, {"WHAT IT DOES", 0, false}};
+    struct table *table = table_new(columns, COUNT(columns));
+    const json_t *scheduler;
+    size_t i;
+
+    json_array_foreach(schedulers, i, scheduler) {
+        table_row(table);
+        table_cell(table, "%s", text(scheduler, "scheduler"));
+        table_cell(table, "%s", json_is_true(json_object_get(scheduler, "in_use")) ? "yes" : "");
+        table_cell(table, "%s", text(scheduler, "help"));
+    }
+    table_print(table, stream);
+    table_free(table);
+}
+
+/* "scheduler: redundant (was minrtt), both directions" */
+static void print_scheduler(FILE *stream, const json_t *result) {
+    fprintf(stream, "scheduler: %s", text(result, "scheduler"));
+    if (json_object_get(result, "was")) {
+        fprintf(stream, " (was %s), %s directions", text(result, "was"), text(result, "directions"));
+    }
+    fputs(json_is_false(json_object_get(result, "bonded")) ? "; without effect: the server does not bond\n" : "\n",
+          stream);
 }
 
 static void print_paths(FILE *stream, const json_t *paths) {
@@ -154,27 +230,57 @@ static void print_paths(FILE *stream, const json_t *paths) {
     }
 }
 
+static void print_session_row(struct table *table, const json_t *session) {
+    const json_t *legs = json_object_get(session, "legs"), *first = json_array_get(legs, 0);
+    char buffer[UNITS_TEXT_MAX], list[TABLE_CELL_MAX];
+
+    table_row(table);
+    table_cell(table, "%lld", (long long)integer(session, "id"));
+    table_cell(table, "%s", text(session, "user"));
+    join(json_object_get(session, "addresses"), " ", list, sizeof list);
+    table_cell(table, "%s", *list ? list : "-");
+    table_cell(table, "%s", json_is_true(json_object_get(session, "bonded")) ? text(session, "scheduler") : "-");
+    table_cell(table, "%zu", json_array_size(legs));
+    table_cell(table, "%s", text(first, "remote"));
+    table_cell(table, "%s", milliseconds(first, "rtt_us", buffer));
+    table_cell(table, "%.1f %%", loss(first));
+    table_cell(table, "%.1f", (double)integer(session, "rate_down_bps") / 1e6);
+    table_cell(table, "%.1f", (double)integer(session, "rate_up_bps") / 1e6);
+    table_cell(table, "%s", duration(integer(session, "since_s"), buffer));
+}
+
+/* Further legs of a session have rows of their own, under the first one's. */
+static void print_leg_row(struct table *table, const json_t *leg) {
+    char buffer[UNITS_TEXT_MAX];
+
+    table_row(table);
+    for (int i = 0; i < 5; i++) {
+        table_cell(table, "%s", "");
+    }
+    table_cell(table, "%s", text(leg, "remote"));
+    table_cell(table, "%s", milliseconds(leg, "rtt_us", buffer));
+    table_cell(table, "%.1f %%", loss(leg));
+    table_cell(table, "%s", "");
+    table_cell(table, "%s", "");
+    table_cell(table, "%s", duration(integer(leg, "since_s"), buffer));
+}
+
 static void print_sessions(FILE *stream, const json_t *result) {
-    static const struct table_column columns[] = {
-        {"ID", 0, true},    {"USER", 0, false},       {"ADDRESSES", 0, false}, {"FROM", 0, false}, {"RTT", 7, false},
-        {"LOSS", 6, false}, {"DOWN Mbit/s", 0, true}, {"UP Mbit/s", 0, true},  {"SINCE", 0, false}};
+    static const struct table_column columns[] = {{"ID", 0, true},        {"USER", 0, false}, {"ADDRESSES", 0, false},
+                                                  {"BONDING", 0, false},  {"LEGS", 0, true},  {"FROM", 0, false},
+                                                  {"RTT", 7, false},      {"LOSS", 6, false}, {"DOWN Mbit/s", 0, true},
+                                                  {"UP Mbit/s", 0, true}, {"SINCE", 0, false}};
     struct table *table = table_new(columns, COUNT(columns));
     const json_t *session;
-    char buffer[UNITS_TEXT_MAX], list[TABLE_CELL_MAX];
     size_t i;
 
     json_array_foreach(json_object_get(result, "sessions"), i, session) {
-        table_row(table);
-        table_cell(table, "%lld", (long long)integer(session, "id"));
-        table_cell(table, "%s", text(session, "user"));
-        join(json_object_get(session, "addresses"), " ", list, sizeof list);
-        table_cell(table, "%s", *list ? list : "-");
-        table_cell(table, "%s", text(session, "remote"));
-        table_cell(table, "%s", milliseconds(session, "rtt_us", buffer));
-        table_cell(table, "%.1f %%", loss(session));
-        table_cell(table, "%.1f", (double)integer(session, "rate_down_bps") / 1e6);
-        table_cell(table, "%.1f", (double)integer(session, "rate_up_bps") / 1e6);
-        table_cell(table, "%s", duration(integer(session, "since_s"), buffer));
+        const json_t *legs = json_object_get(session, "legs");
+
+        print_session_row(table, session);
+        for (size_t j = 1; j < json_array_size(legs); j++) {
+            print_leg_row(table, json_array_get(legs, j));
+        }
     }
     table_print(table, stream);
     table_free(table);
@@ -210,12 +316,12 @@ static void print_users(FILE *stream, const json_t *users) {
     table_free(table);
 }
 
-/* The connections of `stats`: paths of a client, sessions of a server. */
+/* The connections of `stats`: paths of a client, legs of a server's sessions. */
 static void print_connections(FILE *stream, const json_t *paths) {
-    static const struct table_column columns[] = {{"PATH", 0, false},       {"RTT", 7, false}, {"MIN", 7, false},
-                                                  {"JITTER", 7, false},     {"CWND", 0, true}, {"IN FLIGHT", 0, true},
-                                                  {"RATE Mbit/s", 0, true}, {"SENT", 0, true}, {"RECEIVED", 0, true},
-                                                  {"LOST", 0, true},        {"MTU", 0, true}};
+    static const struct table_column columns[] = {
+        {"PATH", 0, false},     {"RTT", 7, false},        {"MIN", 7, false}, {"JITTER", 7, false},  {"CWND", 0, true},
+        {"IN FLIGHT", 0, true}, {"RATE Mbit/s", 0, true}, {"SENT", 0, true}, {"RECEIVED", 0, true}, {"LOST", 0, true},
+        {"RESENT", 0, true},    {"TWICE", 0, true},       {"MTU", 0, true}};
     struct table *table = table_new(columns, COUNT(columns));
     const json_t *path;
     char buffer[UNITS_TEXT_MAX];
@@ -224,7 +330,8 @@ static void print_connections(FILE *stream, const json_t *paths) {
     json_array_foreach(paths, i, path) {
         table_row(table);
         if (json_object_get(path, "id")) {
-            table_cell(table, "%lld %s", (long long)integer(path, "id"), text(path, "user"));
+            table_cell(table, "%lld/%lld %s", (long long)integer(path, "id"), (long long)integer(path, "leg"),
+                       text(path, "user"));
         } else {
             table_cell(table, "%s", text(path, "path"));
         }
@@ -237,6 +344,8 @@ static void print_connections(FILE *stream, const json_t *paths) {
         table_cell(table, "%s", bytes(path, "sent_bytes", buffer));
         table_cell(table, "%s", bytes(path, "received_bytes", buffer));
         table_cell(table, "%lld", (long long)integer(path, "lost_packets"));
+        table_cell(table, "%lld", (long long)integer(path, "resent_packets"));
+        table_cell(table, "%lld", (long long)integer(path, "duplicate_packets"));
         table_cell(table, "%lld", (long long)integer(path, "mtu_bytes"));
     }
     table_print(table, stream);
@@ -251,6 +360,27 @@ static void print_queue(FILE *stream, const json_t *queue) {
             milliseconds(queue, "sojourn_us", a), milliseconds(queue, "sojourn_max_us", b), bytes(queue, "bytes", c),
             (long long)integer(queue, "packets"), (long long)integer(queue, "codel_drops"),
             (long long)integer(queue, "overflow_drops"), (long long)integer(queue, "ce_marks"));
+}
+
+static void print_order(FILE *stream, const json_t *reorder, const json_t *repair) {
+    char longest[UNITS_TEXT_MAX], memory[UNITS_TEXT_MAX];
+
+    if (json_is_object(reorder)) {
+        fprintf(stream,
+                "reorder  held %.1f %%, longest %s;  %lld missed, %lld repaired, %lld given up, %lld late;  "
+                "%s in %lld packets wait\n",
+                real(reorder, "held_percent"), short_ms(reorder, "longest_hold_us", longest),
+                (long long)integer(reorder, "missed_packets"), (long long)integer(reorder, "repaired_packets"),
+                (long long)integer(reorder, "given_up_packets"), (long long)integer(reorder, "late_packets"),
+                bytes(reorder, "waiting_bytes", memory), (long long)integer(reorder, "waiting_packets"));
+    }
+    if (json_is_object(repair)) {
+        fprintf(stream,
+                "repair   resent %.2f %%;  %lld repaired, %lld given up, %lld spurious;  %s in %lld packets kept\n",
+                real(repair, "resent_percent"), (long long)integer(repair, "repaired_packets"),
+                (long long)integer(repair, "given_up_packets"), (long long)integer(repair, "spurious_copies"),
+                bytes(repair, "outstanding_bytes", memory), (long long)integer(repair, "outstanding_packets"));
+    }
 }
 
 static void print_drops(FILE *stream, const json_t *drops) {
@@ -278,6 +408,7 @@ static void print_drops(FILE *stream, const json_t *drops) {
 static void print_stats(FILE *stream, const json_t *stats) {
     print_traffic(stream, json_object_get(stats, "session"));
     print_queue(stream, json_object_get(stats, "queue"));
+    print_order(stream, json_object_get(stats, "reorder"), json_object_get(stats, "repair"));
     fputc('\n', stream);
     print_connections(stream, json_object_get(stats, "paths"));
     print_drops(stream, json_object_get(stats, "drops"));
@@ -298,6 +429,20 @@ void print_text(FILE *stream, enum command_id command, const json_t *result) {
         break;
     case COMMAND_path_list:
         print_paths(stream, json_object_get(result, "paths"));
+        break;
+    case COMMAND_path_add:
+    case COMMAND_path_remove:
+        print_path_state(stream, result);
+        break;
+    case COMMAND_path_set:
+        print_path_set(stream, result);
+        break;
+    case COMMAND_scheduler_list:
+        print_schedulers(stream, json_object_get(result, "schedulers"));
+        break;
+    case COMMAND_scheduler_get:
+    case COMMAND_scheduler_set:
+        print_scheduler(stream, result);
         break;
     case COMMAND_session_list:
         print_sessions(stream, result);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* client_host: addresses, routes and rules of a client.
  *
- * How it works: what should be there is worked out anew each time and compared with what was set, so that a reconnect that gets the same addresses and routes touches nothing. A
- * default route is set as two halves, which win over any default route of the host without replacing it. The way to the server stays open by a
- * rule "from OUR SOURCE look in table T", T holding the path's own gateway; strict reverse-path filters are content with that too.
- * Left out: DNS settings.
- * Invariants: client->installed and client->routed are exactly what this file has set and not removed. */
+ * How it works: what should be there is worked out anew each time and compared with what was set, so that a reconnect
+ * that gets the same addresses and routes touches nothing. A default route is set as two halves, which win over any
+ * default route of the host without replacing it. The way to the server stays open by a rule "from OUR SOURCE look in
+ * table T", T holding the path's own gateway; strict reverse-path filters are content with that too. Left out: DNS
+ * settings. Invariants: client->installed and client->routed are exactly what this file has set and not removed. */
 #include "client_host.h"
 
 #include <stdlib.h>
@@ -17,24 +17,29 @@
 
 static bool has_prefix(const struct ip_prefix *list, size_t count, const struct ip_prefix *prefix) {
     for (size_t i = 0; i < count; i++)
-        if (list[i].length == prefix->length && !ip_addr_compare(&list[i].addr, &prefix->addr)) return true;
+        if (list[i].length == prefix->length && !ip_addr_compare(&list[i].addr, &prefix->addr))
+            return true;
     return false;
 }
 
 /* addresses */
 
-/* New ones first: with the last address of a version the kernel removes that version's routes of the device. @return whether any was removed */
+/* New ones first: with the last address of a version the kernel removes that version's routes of the device. @return
+ * whether any was removed */
 static bool update_addresses(struct client *client) {
     struct session *session = client->session;
     unsigned ifindex = tun_ifindex(client->worker->tun);
     bool removed = false;
     for (size_t i = 0; i < session->address_count; i++) {
         char text[IP_PREFIX_TEXT_MAX];
-        if (has_prefix(client->installed, client->installed_count, &session->address[i])) continue;
-        if (!netlink_address(client->netlink, ifindex, &session->address[i], true)) log_notice("%s: address %s", tun_name(client->worker->tun), ip_prefix_print(&session->address[i], text));
+        if (has_prefix(client->installed, client->installed_count, &session->address[i]))
+            continue;
+        if (!netlink_address(client->netlink, ifindex, &session->address[i], true))
+            log_notice("%s: address %s", tun_name(client->worker->tun), ip_prefix_print(&session->address[i], text));
     }
     for (size_t i = 0; i < client->installed_count; i++) {
-        if (has_prefix(session->address, session->address_count, &client->installed[i])) continue;
+        if (has_prefix(session->address, session->address_count, &client->installed[i]))
+            continue;
         netlink_address(client->netlink, ifindex, &client->installed[i], false);
         removed = true;
     }
@@ -54,7 +59,8 @@ struct prefix_list {
 
 static void add_prefix(struct prefix_list *list, const struct ip_prefix *prefix) {
     struct ip_prefix *grown;
-    if (has_prefix(list->item, list->count, prefix)) return;
+    if (has_prefix(list->item, list->count, prefix))
+        return;
     grown = realloc(list->item, (list->count + 1) * sizeof *grown);
     if (!grown) {
         list->failed = true;
@@ -67,7 +73,8 @@ static void add_prefix(struct prefix_list *list, const struct ip_prefix *prefix)
 /* A default route goes in as two halves. */
 static void add_route(struct prefix_list *list, const struct ip_prefix *prefix) {
     struct ip_prefix half = *prefix;
-    if (prefix->length) return add_prefix(list, prefix);
+    if (prefix->length)
+        return add_prefix(list, prefix);
     half.length = 1;
     half.addr = ip_prefix_first(&half);
     add_prefix(list, &half);
@@ -77,7 +84,8 @@ static void add_route(struct prefix_list *list, const struct ip_prefix *prefix) 
 
 static bool has_version(const struct session *session, uint8_t version) {
     for (size_t i = 0; i < session->address_count; i++)
-        if (session->address[i].addr.version == version) return true;
+        if (session->address[i].addr.version == version)
+            return true;
     return false;
 }
 
@@ -85,16 +93,21 @@ static struct prefix_list wanted_routes(const struct client *client) {
     const struct config *config = client->config;
     const struct session *session = client->session;
     struct prefix_list list = {0};
-    if (!config->manage_routes || config->routes == CONFIG_ROUTES_NONE) return list;
+    if (!config->manage_routes || config->routes == CONFIG_ROUTES_NONE)
+        return list;
     if (config->routes == CONFIG_ROUTES_LIST) {
         for (size_t i = 0; i < config->route_count; i++)
-            if (has_version(session, config->route[i].addr.version)) add_route(&list, &config->route[i]);
+            if (has_version(session, config->route[i].addr.version))
+                add_route(&list, &config->route[i]);
         return list;
     }
     for (size_t i = 0; i < session->reach_count; i++) {
         struct ip_prefix prefix[PREFIXES_MAX];
-        size_t count = has_version(session, session->reach[i].first.version) ? ip_range_to_prefixes(&session->reach[i], prefix, PREFIXES_MAX) : 0;
-        for (size_t k = 0; k < count; k++) add_route(&list, &prefix[k]);
+        size_t count = has_version(session, session->reach[i].first.version)
+                           ? ip_range_to_prefixes(&session->reach[i], prefix, PREFIXES_MAX)
+                           : 0;
+        for (size_t k = 0; k < count; k++)
+            add_route(&list, &prefix[k]);
     }
     return list;
 }
@@ -113,9 +126,11 @@ static void update_routes(struct client *client, bool all) {
         return;
     }
     for (size_t i = 0; i < client->routed_count; i++)
-        if (!has_prefix(list.item, list.count, &client->routed[i])) set_route(client, &client->routed[i], false);
+        if (!has_prefix(list.item, list.count, &client->routed[i]))
+            set_route(client, &client->routed[i], false);
     for (size_t i = 0; i < list.count; i++)
-        if (all || !has_prefix(client->routed, client->routed_count, &list.item[i])) set_route(client, &list.item[i], true);
+        if (all || !has_prefix(client->routed, client->routed_count, &list.item[i]))
+            set_route(client, &list.item[i], true);
     free(client->routed);
     client->routed = list.item;
     client->routed_count = list.count;
@@ -123,8 +138,10 @@ static void update_routes(struct client *client, bool all) {
 
 void client_host_update(struct client *client) {
     if (!client->device_up) {
-        client->mtu_bytes = client->config->mtu_bytes ? client->config->mtu_bytes : (uint32_t)session_mtu(client->session);
-        if (netlink_device_up(client->netlink, tun_ifindex(client->worker->tun), client->mtu_bytes)) return;
+        client->mtu_bytes =
+            client->config->mtu_bytes ? client->config->mtu_bytes : (uint32_t)session_mtu(client->session);
+        if (netlink_device_up(client->netlink, tun_ifindex(client->worker->tun), client->mtu_bytes))
+            return;
         client->device_up = true;
     }
     update_routes(client, update_addresses(client));
@@ -132,29 +149,53 @@ void client_host_update(struct client *client) {
 
 void client_host_mtu(struct client *client) {
     uint32_t mtu = client->config->mtu_bytes ? client->config->mtu_bytes : (uint32_t)session_mtu(client->session);
-    if (!client->device_up || mtu == client->mtu_bytes) return;
-    if (netlink_device_mtu(client->netlink, tun_ifindex(client->worker->tun), mtu)) return;
+    if (!client->device_up || mtu == client->mtu_bytes)
+        return;
+    if (netlink_device_mtu(client->netlink, tun_ifindex(client->worker->tun), mtu))
+        return;
     log_info("%s: MTU %u", tun_name(client->worker->tun), mtu);
     client->mtu_bytes = mtu;
 }
 
 /* the way to the server */
 
+/* Without our rule, answers that come in by a path which is not the kernel's choice are dropped by a strict filter. */
+static void warn_of_filter(const struct client_path *path) {
+    if (path->client->path_count < 2 || netlink_rp_filter(path->device) != 1)
+        return;
+    log_warning("path %s: rp_filter is strict and ManageRoutes is off: set net.ipv4.conf.%s.rp_filter to 2, or add a "
+                "rule \"from\" its address",
+                path->device, path->device);
+}
+
 void client_host_rule(struct client_path *path, bool present) {
     struct client *client = path->client;
-    struct netlink_route_spec route = {.gateway = path->gateway, .source = path->source, .ifindex = path->ifindex, .table = TABLE_BASE + path->ifindex};
+    struct netlink_route_spec route = {.gateway = path->gateway,
+                                       .source = path->source,
+                                       .ifindex = path->ifindex,
+                                       .table = TABLE_BASE + path->ifindex};
     struct ip_addr remote = sock_addr_ip(&path->remote);
-    if (!client->config->manage_routes && present) return;
-    if (path->ruled && (present ? ip_addr_compare(&path->ruled_source, &path->source) || path->ruled_ifindex != path->ifindex : true)) {
+    if (!client->config->manage_routes && present) {
+        warn_of_filter(path);
+        return;
+    }
+    if (path->ruled &&
+        (present ? ip_addr_compare(&path->ruled_source, &path->source) || path->ruled_ifindex != path->ifindex
+                 : true)) {
         netlink_rule_set(client->netlink, &path->ruled_source, TABLE_BASE + path->ruled_ifindex, RULE_PRIORITY, false);
         path->ruled = false;
     }
-    if (!present) return;
+    if (!present)
+        return;
     /* Through a gateway anything may be sent from this source; on-link only the server itself is known to be there. */
-    route.target = (struct ip_prefix){.addr = remote, .length = path->gateway.version ? 0 : (uint8_t)ip_addr_bits(&remote)};
-    if (path->gateway.version) memset(route.target.addr.bytes, 0, sizeof route.target.addr.bytes);
-    if (netlink_route_set(client->netlink, &route, true)) return;
-    if (path->ruled || netlink_rule_set(client->netlink, &path->source, route.table, RULE_PRIORITY, true)) return;
+    route.target =
+        (struct ip_prefix){.addr = remote, .length = path->gateway.version ? 0 : (uint8_t)ip_addr_bits(&remote)};
+    if (path->gateway.version)
+        memset(route.target.addr.bytes, 0, sizeof route.target.addr.bytes);
+    if (netlink_route_set(client->netlink, &route, true))
+        return;
+    if (path->ruled || netlink_rule_set(client->netlink, &path->source, route.table, RULE_PRIORITY, true))
+        return;
     path->ruled = true;
     path->ruled_source = path->source;
     path->ruled_ifindex = path->ifindex;

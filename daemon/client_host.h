@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* client_host: what the client changes on this host, all through netlink: the tunnel device's addresses and MTU, routes into the tunnel, and the policy rule that keeps the
- * way to the server outside of it. Everything is undone at exit by netlink_undo_all(). */
+/* client_host: what the client changes on this host, all through netlink: the tunnel device's addresses and MTU, routes
+ * into the tunnel, and the policy rule that keeps the way to the server outside of it. Everything is undone at exit by
+ * netlink_undo_all(). */
 #ifndef MPVPN_CLIENT_HOST_H
 #define MPVPN_CLIENT_HOST_H
 
 #include "client.h"
 
-/** Bring the device's addresses and the routes in line with the session and the configuration. Errors are logged; the tunnel goes on. */
+/** Bring the device's addresses and the routes in line with the session and the configuration. Errors are logged; the
+ * tunnel goes on. */
 void client_host_update(struct client *client);
 /** Bring the device's MTU in line with what the leg carries. */
 void client_host_mtu(struct client *client);
-/** Make (or undo) the rule that sends packets from the path's source by the path's own gateway, so that no route into the tunnel can catch them. */
+/** Make (or undo) the rule that sends packets from the path's source by the path's own gateway, so that no route into
+ * the tunnel can catch them. */
 void client_host_rule(struct client_path *path, bool present);
 
 #endif

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bond/session.h"
 #include "common/log.h"
 #include "common/suggest.h"
 #include "config_values.h"
@@ -190,10 +191,12 @@ static int begin_path(struct reader *r) {
 
     if (config_parse_device(&value) < 0)
         return fail(r, r->line, "[Path]: %s", why);
-    if (config->path_count > 0) {
-        return fail(r, r->line, "[Path %s]: a tunnel has one path, and [Path %s] is there", path.device,
-                    config->path[0].device);
+    for (size_t i = 0; i < config->path_count; i++) {
+        if (strcmp(config->path[i].device, path.device) == 0)
+            return fail(r, r->line, "[Path %s]: is there twice", path.device);
     }
+    if (config->path_count == SESSION_LEGS_MAX)
+        return fail(r, r->line, "[Path %s]: a tunnel has at most %u paths", path.device, SESSION_LEGS_MAX);
     grown = realloc(config->path, (config->path_count + 1) * sizeof *grown);
     if (!grown)
         return fail_memory(r);
@@ -523,6 +526,7 @@ void config_free(struct config *config) {
     free(config->path);
     free(config->file);
     free(config->name);
+    free(config->scheduler);
     free(config->route);
     free(config->listen);
     free(config->certificate);

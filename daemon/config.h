@@ -26,6 +26,8 @@ struct config_path {
     struct ip_addr source; /**< Source; version 0: the device's own */
     char *server;          /**< Server: HOST:PORT of the server for this path; NULL: [Client] Server */
     char *congestion;      /**< CongestionControl: "auto", "bbr", "cubic" */
+    bool backup;           /**< Role = backup: used while no primary path is */
+    uint32_t weight;       /**< Weight, 1–1000: share for the schedulers that know shares */
 };
 
 /** A whole configuration. Strings are its own. */
@@ -41,6 +43,8 @@ struct config {
     struct ip_prefix *route;   /**< the list, for CONFIG_ROUTES_LIST */
     size_t route_count;        /**< entries */
     bool manage_routes;        /**< ManageRoutes */
+    char *scheduler;           /**< Scheduler: its name */
+    uint64_t linger;           /**< Linger, ns: how long a bonded session lives without a path */
 
     /* [Server] */
     union sock_addr *listen;     /**< Listen, repeatable */

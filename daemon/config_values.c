@@ -16,7 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bond/sched.h"
 #include "common/log.h"
+#include "common/units.h"
 #include "config.h"
 #include "masque/connect_ip.h"
 
@@ -147,6 +149,43 @@ int config_parse_congestion(const struct config_value *value) {
     int which = one_of(value, words);
 
     return which < 0 ? which : set_string(value, words[which]);
+}
+
+int config_parse_role(const struct config_value *value) {
+    static const char *const words[] = {"primary", "backup", NULL};
+    int which = one_of(value, words);
+
+    if (which < 0)
+        return which;
+    *(bool *)value->field = which == 1;
+    return 0;
+}
+
+int config_parse_scheduler(const struct config_value *value) {
+    const char *words[SCHED_COUNT + 1] = {NULL};
+    int which;
+
+    for (int i = 0; i < SCHED_COUNT; i++)
+        words[i] = sched_kind((enum sched_id)i)->name;
+    which = one_of(value, words);
+    return which < 0 ? which : set_string(value, words[which]);
+}
+
+int config_parse_weight(const struct config_value *value) {
+    if (parse_number(value->text, 1, CONFIG_WEIGHT_MAX, value->field) < 0)
+        return refuse(value, "is not a number from 1 to %u", CONFIG_WEIGHT_MAX);
+    return 0;
+}
+
+int config_parse_duration(const struct config_value *value) {
+    uint64_t ns;
+
+    if (units_parse_duration(value->text, &ns) < 0)
+        return refuse(value, "is not a time, such as 5 s or 2 min");
+    if (ns > CONFIG_DURATION_MAX)
+        return refuse(value, "is longer than 7 d");
+    *(uint64_t *)value->field = ns;
+    return 0;
 }
 
 int config_parse_level(const struct config_value *value) {

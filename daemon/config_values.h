@@ -6,6 +6,11 @@
 
 #include <stddef.h>
 
+#include "common/clock.h"
+
+#define CONFIG_WEIGHT_MAX 1000u                      /**< largest Weight of a path */
+#define CONFIG_DURATION_MAX (7 * 86400 * NS_PER_SEC) /**< ns: a week, the longest time that a key takes */
+
 /** One value and where it belongs. */
 struct config_value {
     const char *text;     /**< what stands after the "=" */
@@ -26,6 +31,7 @@ config_parse_fn config_parse_address;      /* struct ip_addr */
 config_parse_fn config_parse_congestion;   /* char *: "auto", "bbr", "cubic" */
 config_parse_fn config_parse_count;        /* uint32_t, 1 to 1,000,000 */
 config_parse_fn config_parse_device;       /* char[IFNAMSIZ] */
+config_parse_fn config_parse_duration;     /* uint64_t: ns, at most CONFIG_DURATION_MAX */
 config_parse_fn config_parse_endpoints;    /* list of union sock_addr */
 config_parse_fn config_parse_file;         /* char *: a file that we may read */
 config_parse_fn config_parse_file_name;    /* char *: a file that need not be there */
@@ -35,13 +41,16 @@ config_parse_fn config_parse_level;        /* int: enum log_level */
 config_parse_fn config_parse_mtu;          /* uint32_t: 0 for auto */
 config_parse_fn config_parse_pin;          /* struct config: pin, has_pin */
 config_parse_fn config_parse_prefixes;     /* list of struct ip_prefix */
+config_parse_fn config_parse_role;         /* bool: primary (false) or backup (true) */
 config_parse_fn config_parse_routes;       /* struct config: routes, route, route_count */
+config_parse_fn config_parse_scheduler;    /* char *: a name of bond/sched.def */
 config_parse_fn config_parse_server;       /* struct config: server_host, server_port */
 config_parse_fn config_parse_server_text;  /* char *: HOST[:PORT] as it stands */
 config_parse_fn config_parse_token;        /* char *: a bearer token */
 config_parse_fn config_parse_token_hash;   /* struct auth_user: token_hash, has_token */
 config_parse_fn config_parse_uri_template; /* char * */
 config_parse_fn config_parse_user_address; /* struct auth_user: address */
+config_parse_fn config_parse_weight;       /* uint32_t, 1 to CONFIG_WEIGHT_MAX */
 config_parse_fn config_parse_word;         /* char *: no spaces */
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* daemon: start, reload and stop of an instance.
  *
- * How it works: everything that needs root is opened first (device, sockets, directories), then privileges are given up, then the loop runs. Signals come by a
- * signalfd. Stopping says goodbye on every connection, gives the last packets GRACE to leave, and undoes what was changed on the host.
- * Left out: everything about peers (client.c, server.c) and packets (worker.c, egress.c, ingress.c).
- * Invariant: config in force changes only in daemon_reload(), after everyone has taken the new one. */
+ * How it works: everything that needs root is opened first (device, sockets, directories), then privileges are given
+ * up, then the loop runs. Signals come by a signalfd. Stopping says goodbye on every connection, gives the last packets
+ * GRACE to leave, and undoes what was changed on the host. Left out: everything about peers (client.c, server.c) and
+ * packets (worker.c, egress.c, ingress.c). Invariant: config in force changes only in daemon_reload(), after everyone
+ * has taken the new one. */
 #include "daemon.h"
 
 #include <errno.h>
@@ -20,9 +21,9 @@
 #include "methods.h"
 #include "os/privs.h"
 
-#define GRACE (NS_PER_SEC / 5)       /* time for the last packets */
-#define DEFAULT_USER "mpvpn"         /* who to become when it exists and RunAs is not given */
-#define STATE_DIR "/var/lib/mpvpn"   /* users files */
+#define GRACE (NS_PER_SEC / 5)     /* time for the last packets */
+#define DEFAULT_USER "mpvpn"       /* who to become when it exists and RunAs is not given */
+#define STATE_DIR "/var/lib/mpvpn" /* users files */
 
 /* what happens to it */
 
@@ -33,22 +34,26 @@ static void on_grace_over(void *context, uint64_t now) {
 }
 
 void daemon_stop(struct daemon *daemon) {
-    if (daemon->stopping) return loop_stop(daemon->worker.loop);
+    if (daemon->stopping)
+        return loop_stop(daemon->worker.loop);
     daemon->stopping = true;
     if (daemon->config->role == CONFIG_SERVER)
         server_close(&daemon->server);
     else
         client_close(&daemon->client);
     daemon->grace = (struct timer){.on_due = on_grace_over, .context = daemon};
-    timer_set(&daemon->worker.timers, &daemon->grace, loop_now(daemon->worker.loop) + (daemon->worker.carriers ? GRACE : 0));
+    timer_set(&daemon->worker.timers, &daemon->grace,
+              loop_now(daemon->worker.loop) + (daemon->worker.carriers ? GRACE : 0));
 }
 
 int daemon_reload(struct daemon *daemon, char *why, size_t why_size) {
     struct config *config;
     int error = config_read(daemon->config->file, &config, why, why_size);
-    if (error) return error;
+    if (error)
+        return error;
     if (config->role != daemon->config->role) {
-        snprintf(why, why_size, "%s: a %s cannot become a %s while running: restart the daemon", config->file, daemon->config->role == CONFIG_SERVER ? "server" : "client",
+        snprintf(why, why_size, "%s: a %s cannot become a %s while running: restart the daemon", config->file,
+                 daemon->config->role == CONFIG_SERVER ? "server" : "client",
                  config->role == CONFIG_SERVER ? "server" : "client");
         error = -EBUSY;
     } else if (config->role == CONFIG_SERVER) {
@@ -60,7 +65,8 @@ int daemon_reload(struct daemon *daemon, char *why, size_t why_size) {
         config_free(config);
         return error;
     }
-    if (config->log_level != daemon->config->log_level) log_set_level((enum log_level)config->log_level);
+    if (config->log_level != daemon->config->log_level)
+        log_set_level((enum log_level)config->log_level);
     config_free(daemon->config);
     daemon->config = config;
     log_notice("configuration reloaded from %s", config->file);
@@ -85,17 +91,20 @@ static void on_signal(void *context, uint32_t revents) {
 static void on_link(void *context, unsigned ifindex, const char *device, bool present, bool up) {
     struct daemon *daemon = context;
     (void)device;
-    if (daemon->config->role == CONFIG_CLIENT && daemon->client.worker) client_on_link(&daemon->client, ifindex, present, up);
+    if (daemon->config->role == CONFIG_CLIENT && daemon->client.worker)
+        client_on_link(&daemon->client, ifindex, present, up);
 }
 
 static void on_address(void *context, unsigned ifindex, const struct ip_addr *addr, bool present) {
     struct daemon *daemon = context;
-    if (daemon->config->role == CONFIG_CLIENT && daemon->client.worker) client_on_address(&daemon->client, ifindex, addr, present);
+    if (daemon->config->role == CONFIG_CLIENT && daemon->client.worker)
+        client_on_address(&daemon->client, ifindex, addr, present);
 }
 
 static void on_route(void *context) {
     struct daemon *daemon = context;
-    if (daemon->config->role == CONFIG_CLIENT && daemon->client.worker) client_on_route(&daemon->client);
+    if (daemon->config->role == CONFIG_CLIENT && daemon->client.worker)
+        client_on_route(&daemon->client);
 }
 
 /* start */
@@ -110,25 +119,30 @@ static int watch_signals(struct daemon *daemon, char *why, size_t why_size) {
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (fd < 0) return snprintf(why, why_size, "signals cannot be watched: %s", strerror(errno)), -errno;
+    if (fd < 0)
+        return snprintf(why, why_size, "signals cannot be watched: %s", strerror(errno)), -errno;
     daemon->signals = (struct loop_watch){.fd = fd, .events = POLLIN, .on_ready = on_signal, .context = daemon};
     return loop_watch(daemon->worker.loop, &daemon->signals);
 }
 
 static int open_kernel_side(struct daemon *daemon, const char *runtime_dir, char *why, size_t why_size) {
-    const struct netlink_hooks hooks = {.on_link = on_link, .on_address = on_address, .on_route = on_route, .context = daemon};
+    const struct netlink_hooks hooks = {
+        .on_link = on_link, .on_address = on_address, .on_route = on_route, .context = daemon};
     char journal[256];
     int error;
     snprintf(journal, sizeof journal, "%s/%s.journal", runtime_dir, daemon->config->name);
     error = netlink_open(daemon->worker.loop, &hooks, journal, &daemon->netlink, why, why_size);
-    if (error) return error;
+    if (error)
+        return error;
     error = netlink_undo_crashed(daemon->netlink);
-    if (error > 0) log_notice("%d changes of an earlier run that did not end properly were undone", error);
+    if (error > 0)
+        log_notice("%d changes of an earlier run that did not end properly were undone", error);
     return 0;
 }
 
 static int start_role(struct daemon *daemon, char *why, size_t why_size) {
-    if (daemon->config->role == CONFIG_SERVER) return server_start(&daemon->server, &daemon->worker, daemon->netlink, daemon->config, why, why_size);
+    if (daemon->config->role == CONFIG_SERVER)
+        return server_start(&daemon->server, &daemon->worker, daemon->netlink, daemon->config, why, why_size);
     return client_start(&daemon->client, &daemon->worker, daemon->netlink, daemon->config, why, why_size);
 }
 
@@ -136,7 +150,9 @@ static int start_role(struct daemon *daemon, char *why, size_t why_size) {
 static struct privs_settings privileges(const struct config *config, const char *runtime_dir) {
     const char *user = config->run_as;
     return (struct privs_settings){
-        .user = user ? (strcmp(user, "root") ? user : NULL) : getpwnam(DEFAULT_USER) ? DEFAULT_USER : NULL,
+        .user = user                     ? (strcmp(user, "root") ? user : NULL)
+                : getpwnam(DEFAULT_USER) ? DEFAULT_USER
+                                         : NULL,
         .runtime_dir = runtime_dir,
         .state_dir = config->role == CONFIG_SERVER ? STATE_DIR : NULL,
         .seccomp = true,
@@ -147,18 +163,24 @@ static int open_control(struct daemon *daemon, const char *runtime_dir, char *wh
     const struct ctlsock_hooks hooks = methods_hooks(daemon);
     char path[256];
     snprintf(path, sizeof path, "%s/%s.sock", runtime_dir, daemon->config->name);
-    return ctlsock_open(daemon->worker.loop, path, daemon->config->control_group, &hooks, &daemon->control, why, why_size);
+    return ctlsock_open(daemon->worker.loop, path, daemon->config->control_group, &hooks, &daemon->control, why,
+                        why_size);
 }
 
 static int start(struct daemon *daemon, const struct daemon_settings *settings, char *why, size_t why_size) {
     const struct worker_settings worker = {.server = daemon->config->role == CONFIG_SERVER};
     const struct privs_settings privs = privileges(daemon->config, settings->runtime_dir);
     int error = worker_init(&daemon->worker, &worker, why, why_size);
-    if (!error) error = watch_signals(daemon, why, why_size);
-    if (!error) error = open_kernel_side(daemon, settings->runtime_dir, why, why_size);
-    if (!error) error = open_control(daemon, settings->runtime_dir, why, why_size);
-    if (!error) error = start_role(daemon, why, why_size);
-    if (!error && geteuid() == 0) error = privs_drop(&privs, why, why_size);
+    if (!error)
+        error = watch_signals(daemon, why, why_size);
+    if (!error)
+        error = open_kernel_side(daemon, settings->runtime_dir, why, why_size);
+    if (!error)
+        error = open_control(daemon, settings->runtime_dir, why, why_size);
+    if (!error)
+        error = start_role(daemon, why, why_size);
+    if (!error && geteuid() == 0)
+        error = privs_drop(&privs, why, why_size);
     return error;
 }
 
@@ -168,7 +190,8 @@ static void finish(struct daemon *daemon) {
     ctlsock_close(daemon->control);
     client_fini(&daemon->client);
     server_fini(&daemon->server);
-    if (daemon->netlink) netlink_undo_all(daemon->netlink);
+    if (daemon->netlink)
+        netlink_undo_all(daemon->netlink);
     netlink_close(daemon->netlink);
     if (daemon->signals.on_ready) {
         loop_unwatch(&daemon->signals);
@@ -179,20 +202,25 @@ static void finish(struct daemon *daemon) {
 }
 
 /* Read the configuration, make the directories, go to the background: what comes before anything is opened. */
-static int prepare(struct daemon *daemon, const struct daemon_settings *settings, char *pid_file, size_t pid_file_size, char *why, size_t why_size) {
+static int prepare(struct daemon *daemon, const struct daemon_settings *settings, char *pid_file, size_t pid_file_size,
+                   char *why, size_t why_size) {
     char *file = realpath(settings->config_file, NULL); /* the background has another working directory */
     int error = config_read(file ? file : settings->config_file, &daemon->config, why, why_size);
     struct privs_settings privs;
     free(file);
-    if (error) return error;
+    if (error)
+        return error;
     log_set_level(settings->verbose ? LOG_LEVEL_DEBUG : (enum log_level)daemon->config->log_level);
     privs = privileges(daemon->config, settings->runtime_dir);
     error = privs_directories(&privs, why, why_size);
-    if (error || !settings->background) return error;
+    if (error || !settings->background)
+        return error;
     snprintf(pid_file, pid_file_size, "%s/%s.pid", settings->runtime_dir, daemon->config->name);
-    if (settings->pid_file) snprintf(pid_file, pid_file_size, "%s", settings->pid_file);
+    if (settings->pid_file)
+        snprintf(pid_file, pid_file_size, "%s", settings->pid_file);
     error = privs_daemonize(pid_file, why, why_size);
-    if (error) pid_file[0] = '\0';
+    if (error)
+        pid_file[0] = '\0';
     return error;
 }
 
@@ -201,19 +229,25 @@ int daemon_run(const struct daemon_settings *settings) {
     struct daemon daemon = {0};
     char why[CONFIG_WHY_MAX] = "", pid_file[256] = "";
     int error;
-    if (settings->background) log_to_syslog("mpvpnd");
+    if (settings->background)
+        log_to_syslog("mpvpnd");
     error = prepare(&daemon, settings, pid_file, sizeof pid_file, why, sizeof why);
-    if (!error) error = start(&daemon, settings, why, sizeof why);
+    if (!error)
+        error = start(&daemon, settings, why, sizeof why);
     if (!error) {
         daemon.started = loop_now(daemon.worker.loop);
-        log_notice("%s %s started; %s", role_name[daemon.config->role], daemon.config->name, loop_features(daemon.worker.loop));
+        log_notice("%s %s started; %s", role_name[daemon.config->role], daemon.config->name,
+                   loop_features(daemon.worker.loop));
         privs_ready();
         error = loop_run(daemon.worker.loop);
-        if (error) snprintf(why, sizeof why, "the event loop failed: %s", strerror(-error));
+        if (error)
+            snprintf(why, sizeof why, "the event loop failed: %s", strerror(-error));
     }
-    if (error) log_error("%s", why);
+    if (error)
+        log_error("%s", why);
     privs_notify("STOPPING=1");
     finish(&daemon);
-    if (pid_file[0] && unlink(pid_file)) log_warning("%s: %s", pid_file, strerror(errno));
+    if (pid_file[0] && unlink(pid_file))
+        log_warning("%s: %s", pid_file, strerror(errno));
     return error ? EXIT_FAILURE : EXIT_SUCCESS;
 }

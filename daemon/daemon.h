@@ -12,30 +12,32 @@
 
 /** One instance. Exactly one of server and client is in use, by config->role. */
 struct daemon {
-    struct config *config;      /**< in force; owned */
-    struct worker worker;       /**< datapath */
-    struct netlink *netlink;    /**< owned */
-    struct ctlsock *control;    /**< owned; NULL: none */
-    struct server server;       /**< CONFIG_SERVER */
-    struct client client;       /**< CONFIG_CLIENT */
-    struct loop_watch signals;  /**< signalfd: SIGTERM, SIGINT, SIGHUP */
-    struct timer grace;         /**< end of the time for goodbyes */
-    uint64_t started;           /**< ns, when it was ready */
-    bool stopping;              /**< goodbyes are being said */
+    struct config *config;     /**< in force; owned */
+    struct worker worker;      /**< datapath */
+    struct netlink *netlink;   /**< owned */
+    struct ctlsock *control;   /**< owned; NULL: none */
+    struct server server;      /**< CONFIG_SERVER */
+    struct client client;      /**< CONFIG_CLIENT */
+    struct loop_watch signals; /**< signalfd: SIGTERM, SIGINT, SIGHUP */
+    struct timer grace;        /**< end of the time for goodbyes */
+    uint64_t started;          /**< ns, when it was ready */
+    bool stopping;             /**< goodbyes are being said */
 };
 
 /** How to run; from the command line. */
 struct daemon_settings {
-    const char *config_file;    /**< -c */
-    const char *runtime_dir;    /**< where socket and journal live: "/run/mpvpn" */
-    bool background;            /**< -d */
-    const char *pid_file;       /**< with -d; NULL: RUNTIME_DIR/NAME.pid */
-    bool verbose;               /**< -v: log level debug, whatever the file says */
+    const char *config_file; /**< -c */
+    const char *runtime_dir; /**< where socket and journal live: "/run/mpvpn" */
+    bool background;         /**< -d */
+    const char *pid_file;    /**< with -d; NULL: RUNTIME_DIR/NAME.pid */
+    bool verbose;            /**< -v: log level debug, whatever the file says */
 };
 
-/** Run an instance until it is told to stop. Errors of start-up are logged. @return the process's exit status: 0 stopped as told, 1 failed */
+/** Run an instance until it is told to stop. Errors of start-up are logged. @return the process's exit status: 0
+ * stopped as told, 1 failed */
 int daemon_run(const struct daemon_settings *settings);
-/** Read the configuration file again and apply it; the running tunnel keeps its old settings when anything is wrong. @return 0; -errno with the text for the user in why */
+/** Read the configuration file again and apply it; the running tunnel keeps its old settings when anything is wrong.
+ * @return 0; -errno with the text for the user in why */
 int daemon_reload(struct daemon *daemon, char *why, size_t why_size);
 /** Begin to stop: goodbyes, then the end of daemon_run(). */
 void daemon_stop(struct daemon *daemon);

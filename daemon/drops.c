@@ -13,7 +13,7 @@ void drops_add_leg(struct drop_counters *drops, const struct leg *leg) {
     }
     drop_count(drops, DROP_UNKNOWN_CONTEXT, from->unknown_context);
     drop_count(drops, DROP_UNKNOWN_STREAM, from->unknown_stream);
-    drop_count(drops, DROP_MALFORMED_DATAGRAM, from->malformed);
+    drop_count(drops, DROP_MALFORMED_DATAGRAM, from->malformed + leg_counters(leg)->malformed);
 }
 
 void drops_add_queue(struct drop_counters *drops, const struct queue *queue) {
@@ -24,6 +24,17 @@ void drops_add_queue(struct drop_counters *drops, const struct queue *queue) {
     }
     drop_count(drops, DROP_CODEL, from->codel_drops);
     drop_count(drops, DROP_QUEUE_OVERFLOW, from->overflow_drops);
+}
+
+void drops_add_session(struct drop_counters *drops, const struct session *session) {
+    const struct reorder_statistics *from = session && session->bonded ? reorder_statistics(session->reorder) : NULL;
+
+    drops_add_queue(drops, session ? session->queue : NULL);
+    if (!from) {
+        return;
+    }
+    drop_count(drops, DROP_DUPLICATE, from->duplicates);
+    drop_count(drops, DROP_SEQUENCE_JUMP, from->jumps);
 }
 
 void drops_add_socket(struct drop_counters *drops, const struct udp_socket *socket) {

@@ -6,6 +6,7 @@
 
 #include "bond/leg.h"
 #include "bond/queue.h"
+#include "bond/session.h"
 #include "common/drop.h"
 #include "os/tun.h"
 #include "os/udp.h"
@@ -14,6 +15,8 @@
 void drops_add_leg(struct drop_counters *drops, const struct leg *leg);
 /** Add what a queue dropped; NULL is fine. */
 void drops_add_queue(struct drop_counters *drops, const struct queue *queue);
+/** Add what a session's queue and order dropped; NULL is fine. */
+void drops_add_session(struct drop_counters *drops, const struct session *session);
 /** Add what a socket dropped; NULL is fine. */
 void drops_add_socket(struct drop_counters *drops, const struct udp_socket *socket);
 /** Add what a TUN dropped; NULL is fine. */

@@ -1,32 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* egress: one packet out, told top to bottom.
  *
- *   TUN read (a superpacket of up to 64 KiB) → egress_on_tun: parse; find the session by the destination; check the source (client) and the size; queue it →
- *   egress_pump, at the end of the turn: while the leg can send: take the next segment from the queue, rebuild its header, write
- *   it as a DATAGRAM straight into the next slot of the socket's GSO batch, commit.
+ *   TUN read (a superpacket of up to 64 KiB) → egress_on_tun: parse; find the session by the destination; check the
+ * source (client) and the size; queue it → egress_pump, at the end of the turn: what was lost and is due again; then,
+ * while a leg can send: take the next segment from the queue, let the session pick the leg (bonded) and number it,
+ * rebuild its header, write it as a DATAGRAM straight into the next slot of that leg's GSO batch, commit.
  *
- * Hop limits: the kernel decrements them when it forwards a packet into the TUN, which is the hop that RFC 9484 section 7 asks of a proxy; packets of
- * this host keep theirs, as it allows. So nothing is decremented here, or every forwarded packet would lose two.
- * Invariant: a segment leaves the queue only when a leg accepted it, a stream took it, or it is dropped with a counter.
- * Standards: RFC 9484, RFC 9297 section 3.5 (DATAGRAM capsule), RFC 1191, RFC 8201. */
+ * Hop limits: the kernel decrements them when it forwards a packet into the TUN, which is the hop that RFC 9484 section
+ * 7 asks of a proxy; packets of this host keep theirs, as it allows. So nothing is decremented here, or every forwarded
+ * packet would lose two. Invariant: a segment leaves the queue only when a leg accepted it, a stream took it, or it is
+ * dropped with a counter. Standards: RFC 9484, RFC 9297 section 3.5 (DATAGRAM capsule), RFC 1191, RFC 8201. */
 #include "egress.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "packet/inner.h"
+#include "tunnel.h"
 
-/* Write an ICMP error about a packet that this host sent or forwards back into the TUN. Its source is the packet's target: an address of ours
- * would be a martian to the kernel. */
-static void icmp_to_tun(struct worker *worker, enum icmp_reason reason, const struct superpacket *about, const struct inner *inner, uint32_t mtu_bytes) {
+/* Write an ICMP error about a packet that this host sent or forwards back into the TUN. Its source is the packet's
+ * target: an address of ours would be a martian to the kernel. */
+static void icmp_to_tun(struct worker *worker, enum icmp_reason reason, const struct superpacket *about,
+                        const struct inner *inner, uint32_t mtu_bytes) {
     struct superpacket packet = {.offset = BUF_HEADROOM};
     if (!icmp_limit_allows(&worker->icmp, loop_now(worker->loop))) {
         worker_drop(worker, DROP_ICMP_LIMITED);
         return;
     }
     packet.buf = buf_get(worker->buffers, BUF_HEADROOM + ICMP_ERROR_MAX);
-    if (!packet.buf) return;
-    packet.length = (uint32_t)icmp_error(reason, superpacket_data(about), about->length, &inner->target, mtu_bytes, superpacket_data(&packet));
+    if (!packet.buf)
+        return;
+    packet.length = (uint32_t)icmp_error(reason, superpacket_data(about), about->length, &inner->target, mtu_bytes,
+                                         superpacket_data(&packet));
     if (!packet.length)
         buf_unref(packet.buf);
     else if (tun_write(worker->tun, &packet))
@@ -36,11 +41,13 @@ static void icmp_to_tun(struct worker *worker, enum icmp_reason reason, const st
 /* Bytes of the packets that a superpacket will be cut into (the largest). */
 static size_t wire_length(const struct superpacket *packet, const struct inner *inner) {
     size_t header;
-    if (packet->offload.gso == OFFLOAD_NONE) return packet->length;
+    if (packet->offload.gso == OFFLOAD_NONE)
+        return packet->length;
     header = inner->header_bytes + 8u;
     if (packet->offload.gso != OFFLOAD_UDP) {
         size_t data_offset = inner->header_bytes + 12u;
-        if (data_offset >= packet->length) return packet->length;
+        if (data_offset >= packet->length)
+            return packet->length;
         header = inner->header_bytes + (size_t)(superpacket_data(packet)[data_offset] >> 4) * 4;
     }
     return header + packet->offload.gso_size < packet->length ? header + packet->offload.gso_size : packet->length;
@@ -49,7 +56,8 @@ static size_t wire_length(const struct superpacket *packet, const struct inner *
 /* What kernels say on any link by themselves: router solicitations, multicast listener reports and the like. */
 static bool is_chatter(const struct inner *inner) {
     const uint8_t *source = inner->source.bytes, *target = inner->target.bytes;
-    if (inner->version == 4) return (target[0] & 0xf0) == 0xe0 || (source[0] == 169 && source[1] == 254);
+    if (inner->version == 4)
+        return (target[0] & 0xf0) == 0xe0 || (source[0] == 169 && source[1] == 254);
     return target[0] == 0xff || (source[0] == 0xfe && (source[1] & 0xc0) == 0x80);
 }
 
@@ -63,7 +71,8 @@ static struct session *route(struct worker *worker, const struct superpacket *pa
     }
     if (!session) {
         worker_drop(worker, worker->server ? DROP_NO_ROUTE : DROP_NO_SESSION);
-        if (worker->server) icmp_to_tun(worker, ICMP_ADDRESS_UNREACHABLE, packet, inner, 0);
+        if (worker->server)
+            icmp_to_tun(worker, ICMP_ADDRESS_UNREACHABLE, packet, inner, 0);
         return NULL;
     }
     if (!worker->server && !session_has_address(session, &inner->source)) {
@@ -76,7 +85,7 @@ static struct session *route(struct worker *worker, const struct superpacket *pa
     }
     length = wire_length(packet, inner);
     /* Without a leg nobody knows the limit: a guess would be remembered by the sender's kernel for minutes. */
-    if (session->leg && length > session_mtu(session) && inner->dont_fragment) {
+    if (session->leg_count && length > session_mtu(session) && inner->dont_fragment) {
         worker_drop(worker, DROP_TOO_BIG);
         icmp_to_tun(worker, ICMP_TOO_BIG, packet, inner, (uint32_t)session_mtu(session));
         return NULL;
@@ -94,80 +103,214 @@ void egress_on_tun(struct worker *worker, struct superpacket *packet) {
         goto drop;
     }
     session = route(worker, packet, &inner);
-    if (!session) goto drop;
+    if (!session)
+        goto drop;
     if (queue_put(session->queue, packet, &inner, now)) {
         worker_drop(worker, DROP_MALFORMED_INNER);
         goto drop;
     }
-    if (session->leg) carrier_mark(session->owner);
+    tunnel_mark(tunnel_of(session));
     return;
 
 drop:
     buf_unref(packet->buf);
 }
 
-/* Write one segment as a DATAGRAM. @return false: the leg or the socket takes no more now */
-static bool send_datagram(struct carrier *carrier, const struct queue_item *item, uint64_t now) {
-    struct queue *queue = carrier->session->queue;
-    struct conn_packet packet;
-    struct segment segment;
+/* Write one packet as a DATAGRAM on the leg in a slot. @return true: accepted; false: the leg or its socket takes no
+ * more now (blocked tells the session) */
+static bool write_datagram(struct session_leg *slot, const struct frame_packet *frame, const struct segment *segment,
+                           uint64_t id, uint64_t now) {
+    struct carrier *carrier = slot->owner;
+    const size_t length = (size_t)segment->header_bytes + segment->payload_bytes;
     bool accepted = false;
-    ssize_t written;
-    uint8_t *out;
-
-    if (!leg_can_send(carrier->leg, item->length, now)) return false;
-    out = udp_tx_reserve(carrier->tx, CONN_UDP_MAX);
-    if (!out) return false;
-    queue_build(item, &segment);
-    written = leg_write_packet(carrier->leg, &segment, &accepted, out, CONN_UDP_MAX, &packet, now);
-    if (written < 0) carrier->error = (int)written;
-    if (written <= 0) return false;
-    udp_tx_commit(carrier->tx, (size_t)written, &packet.path.local, &packet.path.remote, packet.ecn, packet.probe);
-    if (accepted) {
-        meter_add(&carrier->session->sent, item->length, now);
-        queue_commit(queue);
+    while (!accepted && !carrier->error && !carrier->closing && leg_can_send(slot->leg, length, now)) {
+        uint8_t *out = udp_tx_reserve(carrier->tx, CONN_UDP_MAX);
+        struct conn_packet packet;
+        ssize_t written;
+        if (!out)
+            break;
+        written = leg_write_packet(slot->leg, frame, segment, id, &accepted, out, CONN_UDP_MAX, &packet, now);
+        if (written < 0)
+            carrier->error = (int)written;
+        if (written <= 0)
+            break;
+        udp_tx_commit(carrier->tx, (size_t)written, &packet.path.local, &packet.path.remote, packet.ecn, packet.probe);
     }
-    return true;
+    if (!accepted)
+        slot->blocked = true;
+    carrier_mark_only(carrier);
+    return accepted;
 }
 
-/* Give one segment that fits no DATAGRAM to the stream: an IPv6 packet of up to 1280 bytes on a narrow path, an IPv4 packet that may not be refused because
- * it may be fragmented, or one queued before the path shrank. @return false: the stream is full */
-static bool send_capsule(struct carrier *carrier, const struct queue_item *item, uint64_t now) {
+/* A plain session: one leg, packets as they are. */
+
+static bool send_plain(struct session *session, struct session_leg *slot, const struct queue_item *item, uint64_t now) {
+    const size_t length = item->length;
     struct segment segment;
+    if (length <= leg_packet_max(slot->leg) && !leg_can_send(slot->leg, length, now))
+        return false;
     queue_build(item, &segment);
-    if (leg_write_capsule(carrier->leg, &segment, now)) return false;
-    meter_add(&carrier->session->sent, item->length, now);
-    queue_commit(carrier->session->queue);
+    if (length > leg_packet_max(slot->leg)) {
+        if (leg_write_capsule(slot->leg, NULL, &segment, now))
+            return false;
+        carrier_mark_only(slot->owner);
+    } else if (!write_datagram(slot, NULL, &segment, 0, now)) {
+        return false;
+    }
+    meter_add(&session->sent, length, now);
+    queue_commit(session->queue);
     return true;
 }
 
-bool egress_pump(struct carrier *carrier, uint64_t now) {
+static bool pump_plain(struct session *session, uint64_t now) {
+    struct session_leg *slot = session_first(session);
     const struct queue_item *item;
-    if (!leg_is_open(carrier->leg)) return false;
-    while ((item = queue_peek(carrier->session->queue, now))) {
-        bool fits = item->length <= leg_packet_max(carrier->leg);
-        if (!(fits ? send_datagram(carrier, item, now) : send_capsule(carrier, item, now))) return true;
+    if (!slot || !leg_is_open(slot->leg))
+        return false;
+    while ((item = queue_peek(session->queue, now)))
+        if (!send_plain(session, slot, item, now))
+            return true;
+    return false;
+}
+
+/* A bonded session: what was lost first, then what is new, then marks. */
+
+/* Send again what is due. @return true: something is due and no leg takes it now */
+static bool pump_resends(struct session *session, uint64_t now) {
+    const struct outstanding_resend *resend;
+    while ((resend = outstanding_next_resend(session->outstanding, now))) {
+        const struct outstanding_packet *packet = &resend->packet;
+        const struct frame_packet frame = {
+            .sequence = packet->sequence, .bucket = packet->bucket, .bucket_sequence = packet->bucket_sequence};
+        int slot = session_pick_resend(session, packet->length, resend->legs, now);
+        struct segment segment;
+        if (slot == SCHED_NONE) {
+            outstanding_refuse(session->outstanding, packet->sequence);
+            continue;
+        }
+        if (slot < 0)
+            return true;
+        split_segment(packet->split, packet->index, &segment);
+        if (packet->mark_ce)
+            inner_mark_ce(segment.header_bytes ? segment.header : (uint8_t *)(uintptr_t)segment.payload);
+        if (write_datagram(&session->legs[slot], &frame, &segment, outstanding_next_id(session->outstanding), now))
+            session_resent(session, (unsigned)slot, resend, now);
     }
     return false;
 }
 
-void egress_icmp_to_peer(struct carrier *carrier, enum icmp_reason reason, const uint8_t *packet, size_t length, const struct inner *inner) {
-    struct worker *worker = carrier->worker;
+/* No DATAGRAM carries it: the stream of the first usable leg does. A stream loses nothing, so the packet is done with
+ * at once. */
+static bool send_bonded_capsule(struct session *session, const struct frame_packet *frame,
+                                const struct queue_item *item, uint64_t now) {
+    struct segment segment;
+    queue_build(item, &segment);
+    for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
+        struct session_leg *slot = &session->legs[i];
+        uint64_t id = outstanding_next_id(session->outstanding);
+        if (!slot->leg || !leg_is_open(slot->leg) || slot->suspect ||
+            leg_write_capsule(slot->leg, frame, &segment, now))
+            continue;
+        session_sent(session, i, frame, item, false, now);
+        outstanding_on_acked(session->outstanding, id, now);
+        carrier_mark_only(slot->owner);
+        return true;
+    }
+    return false;
+}
+
+static bool send_bonded(struct session *session, const struct queue_item *item, uint64_t now) {
+    const struct frame_packet frame = session_number(session, item->inner, item->flow_hash);
+    uint16_t copies = 0;
+    int slot = session_pick(session, item->length, item->flow_hash, &copies, now);
+    struct segment segment;
+    if (slot == SCHED_NONE)
+        return send_bonded_capsule(session, &frame, item, now);
+    if (slot < 0)
+        return false;
+    queue_build(item, &segment);
+    if (!write_datagram(&session->legs[slot], &frame, &segment, outstanding_next_id(session->outstanding), now))
+        return false;
+    session_sent(session, (unsigned)slot, &frame, item, true, now);
+    for (unsigned i = 0; copies && i < SESSION_LEGS_MAX; i++) {
+        if (!(copies & 1u << i) ||
+            !write_datagram(&session->legs[i], &frame, &segment, outstanding_next_id(session->outstanding), now))
+            continue;
+        session_sent(session, i, &frame, item, true, now);
+    }
+    return true;
+}
+
+static void pump_marks(struct session *session, uint64_t now) {
+    struct frame_mark mark;
+    unsigned slot;
+    while (session_next_mark(session, &mark, &slot, now)) {
+        struct carrier *carrier = session->legs[slot].owner;
+        struct conn_packet packet;
+        bool accepted = false;
+        uint8_t *out;
+        ssize_t written;
+        if (carrier->error || carrier->closing || !leg_can_send(carrier->leg, FRAME_MARK_BYTES, now) ||
+            !(out = udp_tx_reserve(carrier->tx, CONN_UDP_MAX)))
+            return;
+        written = leg_write_mark(carrier->leg, &mark, &accepted, out, CONN_UDP_MAX, &packet, now);
+        if (written < 0)
+            carrier->error = (int)written;
+        if (written > 0)
+            udp_tx_commit(carrier->tx, (size_t)written, &packet.path.local, &packet.path.remote, packet.ecn,
+                          packet.probe);
+        carrier_mark_only(carrier);
+        if (!accepted)
+            return;
+        session_mark_sent(session, &mark, now);
+    }
+}
+
+static bool pump_bonded(struct session *session, uint64_t now) {
+    const struct queue_item *item;
+    bool waiting = false;
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
+        session->legs[i].blocked = false;
+    pump_marks(session, now); /* a leg that is about to be used again is announced before its first packet */
+    waiting = pump_resends(session, now);
+    while (!waiting && (item = queue_peek(session->queue, now))) {
+        size_t length = item->length;
+        if (!send_bonded(session, item, now)) {
+            waiting = true;
+            break;
+        }
+        meter_add(&session->sent, length, now);
+        queue_commit(session->queue);
+    }
+    pump_marks(session, now);
+    return waiting;
+}
+
+bool egress_pump(struct session *session, uint64_t now) {
+    return session->bonded ? pump_bonded(session, now) : pump_plain(session, now);
+}
+
+void egress_icmp_to_peer(struct session *session, enum icmp_reason reason, const uint8_t *packet, size_t length,
+                         const struct inner *inner) {
+    struct worker *worker = tunnel_of(session)->worker;
     const struct ip_addr *source = &worker->icmp_source[inner->version == 6];
     struct superpacket answer = {.offset = BUF_HEADROOM};
     struct inner headers;
     uint64_t now = loop_now(worker->loop);
 
-    if (!source->version) return;
+    if (!source->version)
+        return;
     if (!icmp_limit_allows(&worker->icmp, now)) {
         worker_drop(worker, DROP_ICMP_LIMITED);
         return;
     }
     answer.buf = buf_get(worker->buffers, BUF_HEADROOM + ICMP_ERROR_MAX);
-    if (!answer.buf) return;
+    if (!answer.buf)
+        return;
     answer.length = (uint32_t)icmp_error(reason, packet, length, source, 0, superpacket_data(&answer));
-    if (!answer.length || inner_parse(superpacket_data(&answer), answer.length, false, &headers) || queue_put(carrier->session->queue, &answer, &headers, now))
+    if (!answer.length || inner_parse(superpacket_data(&answer), answer.length, false, &headers) ||
+        queue_put(session->queue, &answer, &headers, now))
         buf_unref(answer.buf);
     else
-        carrier_mark(carrier);
+        tunnel_mark(tunnel_of(session));
 }

@@ -12,10 +12,11 @@ typedef void ingress_unowned_fn(void *context, const struct udp_received *receiv
  * Datagrams came by a socket: cut them, and give each to its connection.
  * @param unowned called for those that no carrier owns; may be NULL: they are counted and dropped
  */
-void ingress_on_udp(struct worker *worker, const struct udp_received *received, ingress_unowned_fn *unowned, void *context);
+void ingress_on_udp(struct worker *worker, const struct udp_received *received, ingress_unowned_fn *unowned,
+                    void *context);
 /** Give one datagram to a carrier, whatever its connection ID says (a first packet, or a stateless reset). */
 void ingress_deliver(struct carrier *carrier, const struct udp_received *received, uint8_t *data, size_t length);
-/** A leg delivered an IP packet (leg_hooks). */
-void ingress_on_packet(struct carrier *carrier, const uint8_t *packet, size_t length);
+/** A session delivered an IP packet (session_deliver_fn). */
+void ingress_on_packet(struct session *session, const uint8_t *packet, size_t length);
 
 #endif

@@ -5,6 +5,9 @@ libmpvpn_a_SOURCES += \
 	daemon/client.h \
 	daemon/client_host.c \
 	daemon/client_host.h \
+	daemon/client_leg.c \
+	daemon/client_path.c \
+	daemon/client_path.h \
 	daemon/config.c \
 	daemon/config.def \
 	daemon/config.h \
@@ -24,12 +27,19 @@ libmpvpn_a_SOURCES += \
 	daemon/methods_check.c \
 	daemon/methods_check.h \
 	daemon/methods_handlers.h \
+	daemon/methods_paths.c \
 	daemon/methods_show.c \
 	daemon/options.def \
 	daemon/server.c \
 	daemon/server.h \
+	daemon/server_session.c \
+	daemon/server_session.h \
+	daemon/show.c \
+	daemon/show.h \
 	daemon/timers.c \
 	daemon/timers.h \
+	daemon/tunnel.c \
+	daemon/tunnel.h \
 	daemon/users.c \
 	daemon/users.h \
 	daemon/worker.c \

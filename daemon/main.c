@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* main: the command line of mpvpnd, from options.def. Everything else is in the library, so that tests link the same code. */
+/* main: the command line of mpvpnd, from options.def. Everything else is in the library, so that tests link the same
+ * code. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +36,8 @@ static const struct option_text option_text[OPTIONS] = {
 
 static void dashed(const char *name, char *out) {
     while ((*out = *name++)) {
-        if (*out == '_') *out = '-';
+        if (*out == '_')
+            *out = '-';
         out++;
     }
 }
@@ -45,7 +47,8 @@ static void print_help(void) {
     for (size_t i = 0; i < OPTIONS; i++) {
         char name[32], left[64];
         dashed(option_text[i].name, name);
-        snprintf(left, sizeof left, "-%c, --%s %s", option_text[i].letter, name, option_text[i].argument ? option_text[i].argument : "");
+        snprintf(left, sizeof left, "-%c, --%s %s", option_text[i].letter, name,
+                 option_text[i].argument ? option_text[i].argument : "");
         printf("  %-22s %s\n", left, option_text[i].help);
     }
     printf("\nSee mpvpnd(8), mpvpnd.conf(5) and mpvpnctl(8).\n");
@@ -56,7 +59,8 @@ static int check(const char *file) {
     struct auth *auth = NULL;
     char why[CONFIG_WHY_MAX];
     int error = config_read(file, &config, why, sizeof why);
-    if (!error && config->role == CONFIG_SERVER) error = users_load(config, &auth, why, sizeof why);
+    if (!error && config->role == CONFIG_SERVER)
+        error = users_load(config, &auth, why, sizeof why);
     if (error) {
         fprintf(stderr, "%s\n", why);
         return EXIT_FAILURE;
@@ -71,9 +75,12 @@ static int check(const char *file) {
 static void make_tables(struct option *longs, char *shorts, char names[][32]) {
     for (size_t i = 0; i < OPTIONS; i++) {
         dashed(option_text[i].name, names[i]);
-        longs[i] = (struct option){.name = names[i], .has_arg = option_text[i].argument ? required_argument : no_argument, .val = option_text[i].letter};
+        longs[i] = (struct option){.name = names[i],
+                                   .has_arg = option_text[i].argument ? required_argument : no_argument,
+                                   .val = option_text[i].letter};
         *shorts++ = option_text[i].letter;
-        if (option_text[i].argument) *shorts++ = ':';
+        if (option_text[i].argument)
+            *shorts++ = ':';
     }
     *shorts = '\0';
 }

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* methods_show: the methods that only look: status, stats, path.list, session.list, user.list, version. Each builds its
- * JSON from the hall's structs. "Down" is towards the client and "up" towards the server on both ends, so that the two
- * tell the same of one tunnel. It leaves out tables for people: mpvpnctl makes them from the same JSON. Invariants:
- * nothing here changes the daemon but for rates brought up to date; names carry their unit; what is not known is null.
- * Standards: JSON-RPC 2.0. */
-#include <math.h>
+/* methods_show: the methods that only look: status, stats, session.list, user.list, version; path.list and the
+ * schedulers' are in methods_paths.c. Each puts together what show.c makes of the hall's structs. It leaves out tables
+ * for people: mpvpnctl makes them from the same JSON. Invariants: nothing here changes the daemon but for rates brought
+ * up to date; names carry their unit; what is not known is null. Standards: JSON-RPC 2.0. */
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -13,53 +11,7 @@
 #include "daemon.h"
 #include "drops.h"
 #include "methods_handlers.h"
-
-/* Traffic as the client sees it. */
-struct traffic {
-    struct meter down;
-    struct meter up;
-};
-
-static json_t *number(uint64_t value) {
-    return json_integer((json_int_t)value);
-}
-
-static json_t *microseconds(uint64_t ns) {
-    return ns == TIME_NEVER ? json_null() : number(ns / NS_PER_US);
-}
-
-static json_t *seconds_since(uint64_t then, uint64_t now) {
-    return number(now > then ? (now - then) / NS_PER_SEC : 0);
-}
-
-/* A text, or null for an empty one. */
-static json_t *text_or_null(const char *text) {
-    json_t *string = *text ? json_string(text) : json_null();
-
-    return string ? string : json_null();
-}
-
-static json_t *address(const struct ip_addr *addr) {
-    char text[IP_ADDR_TEXT_MAX];
-
-    return addr->version ? json_string(ip_addr_print(addr, text)) : json_null();
-}
-
-static json_t *endpoint(const union sock_addr *addr) {
-    char text[SOCK_ADDR_TEXT_MAX];
-
-    return addr->sa.sa_family ? json_string(sock_addr_print(addr, text)) : json_null();
-}
-
-static json_t *prefixes(const struct ip_prefix *prefix, size_t count) {
-    json_t *list = json_array();
-    char text[IP_PREFIX_TEXT_MAX];
-
-    for (size_t i = 0; i < count; i++) {
-        json_array_append_new(list, json_string(ip_prefix_print(&prefix[i], text)));
-    }
-    return list;
-}
+#include "show.h"
 
 static void add_meter(struct meter *sum, const struct meter *meter) {
     sum->packets += meter->packets;
@@ -67,124 +19,39 @@ static void add_meter(struct meter *sum, const struct meter *meter) {
     sum->rate_bps += meter->rate_bps;
 }
 
-static void add_traffic(json_t *object, const struct traffic *traffic) {
-    json_object_set_new(object, "rate_down_bps", number(traffic->down.rate_bps));
-    json_object_set_new(object, "rate_up_bps", number(traffic->up.rate_bps));
-    json_object_set_new(object, "bytes_down", number(traffic->down.bytes));
-    json_object_set_new(object, "bytes_up", number(traffic->up.bytes));
-    json_object_set_new(object, "packets_down", number(traffic->down.packets));
-    json_object_set_new(object, "packets_up", number(traffic->up.packets));
-}
-
-/* Traffic of one session, or of all that a server has and had. */
-static struct traffic session_traffic(const struct session *session, bool server) {
-    return server ? (struct traffic){session->sent, session->received}
-                  : (struct traffic){session->received, session->sent};
-}
-
-static struct traffic all_traffic(struct daemon *daemon, uint64_t now) {
-    struct traffic all = {0};
-    struct session *session;
+/* Traffic of the client's session, or of all that a server has and had. */
+static struct show_traffic all_traffic(struct daemon *daemon, uint64_t now) {
+    struct show_traffic all = {0};
+    struct session *session = daemon->client.session;
 
     if (daemon->config->role == CONFIG_CLIENT) {
-        if (!daemon->client.session) {
+        if (!session) {
             return all;
         }
-        session_roll(daemon->client.session, now);
-        return session_traffic(daemon->client.session, false);
-    }
-    all = (struct traffic){daemon->server.ended_sent, daemon->server.ended_received};
-    DL_FOREACH(daemon->server.sessions, session) {
-        struct traffic one;
-
         session_roll(session, now);
-        one = session_traffic(session, true);
-        add_meter(&all.down, &one.down);
-        add_meter(&all.up, &one.up);
+        return (struct show_traffic){session->received, session->sent};
+    }
+    all = (struct show_traffic){daemon->server.ended_sent, daemon->server.ended_received};
+    DL_FOREACH(daemon->server.sessions, session) {
+        session_roll(session, now);
+        add_meter(&all.down, &session->sent);
+        add_meter(&all.up, &session->received);
     }
     return all;
 }
 
-/* Lost QUIC packets in percent of those sent, three decimals. */
-static json_t *loss_percent(const struct conn_statistics *of) {
-    if (of->packets_sent == 0) {
-        return json_real(0);
-    }
-    return json_real(round((double)of->packets_lost * 1e5 / (double)of->packets_sent) / 1e3);
+/* The daemon's sessions: a client has one, on no list. */
+static const struct session *sessions_of(const struct daemon *daemon) {
+    return daemon->config->role == CONFIG_SERVER ? daemon->server.sessions : daemon->client.session;
 }
 
-/* What is known of a connection: the same names for a client's path and a server's session. */
-static void add_connection(json_t *object, struct leg *leg, const struct conn_path *path) {
-    struct conn_statistics s = {
-        .rtt_smoothed = TIME_NEVER, .rtt_min = TIME_NEVER, .rtt_latest = TIME_NEVER, .rtt_variation = TIME_NEVER};
+static struct show_bonding all_bonding(const struct daemon *daemon) {
+    struct show_bonding sum = {0};
 
-    if (leg && conn_is_ready(leg_conn(leg))) {
-        conn_statistics(leg_conn(leg), &s);
+    for (const struct session *session = sessions_of(daemon); session; session = session->next) {
+        show_bonding_add(&sum, session);
     }
-    json_object_set_new(object, "local", path ? endpoint(&path->local) : json_null());
-    json_object_set_new(object, "remote", path ? endpoint(&path->remote) : json_null());
-    json_object_set_new(object, "rtt_us", microseconds(s.rtt_smoothed));
-    json_object_set_new(object, "rtt_min_us", microseconds(s.rtt_min));
-    json_object_set_new(object, "rtt_latest_us", microseconds(s.rtt_latest));
-    json_object_set_new(object, "jitter_us", microseconds(s.rtt_variation));
-    json_object_set_new(object, "loss_percent", loss_percent(&s));
-    json_object_set_new(object, "lost_packets", number(s.packets_lost));
-    json_object_set_new(object, "sent_packets", number(s.packets_sent));
-    json_object_set_new(object, "received_packets", number(s.packets_received));
-    json_object_set_new(object, "sent_bytes", number(s.bytes_sent));
-    json_object_set_new(object, "received_bytes", number(s.bytes_received));
-    json_object_set_new(object, "lost_datagrams", number(s.datagrams_lost));
-    json_object_set_new(object, "spurious_datagrams", number(s.datagrams_spurious));
-    json_object_set_new(object, "cwnd_bytes", number(s.cwnd_bytes));
-    json_object_set_new(object, "in_flight_bytes", number(s.in_flight_bytes));
-    json_object_set_new(object, "delivery_rate_bps", number(s.delivery_rate_bps));
-    json_object_set_new(object, "udp_payload_bytes", number(s.udp_payload_bytes));
-    json_object_set_new(object, "mtu_bytes", leg ? number(leg_packet_max(leg)) : json_null());
-    json_object_set_new(object, "capsules_sent", number(leg ? leg_counters(leg)->capsules_sent : 0));
-    json_object_set_new(object, "key_updates", number(s.key_updates));
-}
-
-/* The client's path. */
-static json_t *show_path(const struct client *client, uint64_t now) {
-    const struct client_path *path = &client->path;
-    const struct carrier *carrier = path->carrier;
-    struct leg *leg = carrier ? carrier->leg : NULL;
-    struct traffic traffic = {0};
-    const char *device = *path->device ? path->device : path->config ? path->config->device : "auto";
-    json_t *object = json_object();
-
-    json_object_set_new(object, "path", json_string(device));
-    json_object_set_new(object, "state", json_string(path_state_name(path->state)));
-    json_object_set_new(object, "reason", text_or_null(path->state == PATH_UP ? "" : path->reason));
-    json_object_set_new(object, "role", json_string("primary"));
-    json_object_set_new(object, "since_s", seconds_since(path->since, now));
-    json_object_set_new(object, "source", address(&path->source));
-    json_object_set_new(object, "gateway", address(&path->gateway));
-    json_object_set_new(object, "share_percent", json_integer(path->state == PATH_UP ? 100 : 0));
-    if (leg) {
-        leg_roll(leg, now);
-        traffic = (struct traffic){leg_counters(leg)->received, leg_counters(leg)->sent};
-    }
-    add_traffic(object, &traffic);
-    add_connection(object, leg, carrier ? &carrier->path : NULL);
-    return object;
-}
-
-/* A server's session, with the connection that carries it. */
-static json_t *show_session(struct session *session, uint64_t now) {
-    const struct carrier *carrier = session_carrier(session);
-    struct traffic traffic;
-    json_t *object = json_object();
-
-    session_roll(session, now);
-    traffic = session_traffic(session, true);
-    json_object_set_new(object, "id", number(session->id));
-    json_object_set_new(object, "user", text_or_null(session->user));
-    json_object_set_new(object, "addresses", prefixes(session->address, session->address_count));
-    json_object_set_new(object, "since_s", seconds_since(session->since, now));
-    add_traffic(object, &traffic);
-    add_connection(object, session->leg, carrier ? &carrier->path : NULL);
-    return object;
+    return sum;
 }
 
 /* What the client may say of itself: the routes setting as it was written. */
@@ -192,7 +59,8 @@ static json_t *show_routes(const struct config *config) {
     if (config->routes == CONFIG_ROUTES_DEFAULT) {
         return json_string("default");
     }
-    return config->routes == CONFIG_ROUTES_NONE ? json_string("none") : prefixes(config->route, config->route_count);
+    return config->routes == CONFIG_ROUTES_NONE ? json_string("none")
+                                                : show_prefixes(config->route, config->route_count);
 }
 
 static json_t *show_tunnel(struct daemon *daemon) {
@@ -207,11 +75,11 @@ static json_t *show_tunnel(struct daemon *daemon) {
     if (config->role == CONFIG_CLIENT) {
         const struct client *client = &daemon->client;
 
-        json_object_set_new(object, "addresses", prefixes(client->installed, client->installed_count));
-        json_object_set_new(object, "mtu_bytes", client->mtu_bytes ? number(client->mtu_bytes) : json_null());
+        json_object_set_new(object, "addresses", show_prefixes(client->installed, client->installed_count));
+        json_object_set_new(object, "mtu_bytes", client->mtu_bytes ? show_number(client->mtu_bytes) : json_null());
         json_object_set_new(object, "routes", show_routes(config));
         json_object_set_new(object, "manage_routes", json_boolean(config->manage_routes));
-        json_object_set_new(object, "routes_set", prefixes(client->routed, client->routed_count));
+        json_object_set_new(object, "routes_set", show_prefixes(client->routed, client->routed_count));
         return object;
     }
     for (uint8_t version = 4; version <= 6 && daemon->server.pool; version = (uint8_t)(version + 2)) {
@@ -222,9 +90,9 @@ static json_t *show_tunnel(struct daemon *daemon) {
     if (daemon->netlink && daemon->worker.tun) {
         netlink_link(daemon->netlink, tun_name(daemon->worker.tun), &link);
     }
-    json_object_set_new(object, "addresses", prefixes(own, count));
-    json_object_set_new(object, "mtu_bytes", link.mtu_bytes ? number(link.mtu_bytes) : json_null());
-    json_object_set_new(object, "advertised", prefixes(config->advertise, config->advertise_count));
+    json_object_set_new(object, "addresses", show_prefixes(own, count));
+    json_object_set_new(object, "mtu_bytes", link.mtu_bytes ? show_number(link.mtu_bytes) : json_null());
+    json_object_set_new(object, "advertised", show_prefixes(config->advertise, config->advertise_count));
     return object;
 }
 
@@ -232,7 +100,7 @@ static json_t *listening(const struct config *config) {
     json_t *list = json_array();
 
     for (size_t i = 0; i < config->listen_count; i++) {
-        json_array_append_new(list, endpoint(&config->listen[i]));
+        json_array_append_new(list, show_endpoint(&config->listen[i]));
     }
     return list;
 }
@@ -243,10 +111,78 @@ static json_t *server_text(const struct config *config) {
     return json_sprintf(bracket ? "[%s]:%u" : "%s:%u", config->server_host, (unsigned)config->server_port);
 }
 
+/* How a path counts for the whole: the tunnel is as good as its best path. */
+static int rank_of(const struct client_path *path) {
+    static const char *const ranks[] = {"down", "waiting", "connecting", "suspect", "standby", "up"};
+    const char *state = client_path_state(path);
+    int rank = (int)(sizeof ranks / sizeof *ranks) - 1;
+
+    while (rank > 0 && strcmp(ranks[rank], state) != 0) {
+        rank--;
+    }
+    return rank;
+}
+
+/* State, reason and age of a client as a whole: those of its best path, of several equal ones the oldest. A standby
+ * path with a leg carries the tunnel when no primary one does. */
+static void show_client_state(json_t *object, const struct client *client, uint64_t now) {
+    const struct client_path *path, *best = NULL;
+    json_int_t up = 0, standby = 0;
+    const char *state = "down";
+
+    DL_FOREACH(client->paths, path) {
+        const char *of = client_path_state(path);
+
+        up += strcmp(of, "up") == 0;
+        standby += strcmp(of, "standby") == 0;
+        if (!best || rank_of(path) > rank_of(best) || (rank_of(path) == rank_of(best) && path->since < best->since)) {
+            best = path;
+        }
+    }
+    if (best) {
+        state = client_path_state(best);
+        state = strcmp(state, "standby") == 0 && client_path_leg(best) ? "up" : state;
+    }
+    json_object_set_new(object, "state", json_string(state));
+    json_object_set_new(object, "reason", show_text(best && best->state != PATH_UP ? best->reason : ""));
+    json_object_set_new(object, "since_s", best ? show_since(best->since, now) : json_null());
+    json_object_set_new(object, "paths_up", json_integer(up));
+    json_object_set_new(object, "paths_standby", json_integer(standby));
+}
+
+/* What the `bonding` line tells. bonded is null while it is not known, and false when the server does not bond. */
+static json_t *show_bonding_line(const struct daemon *daemon) {
+    const struct show_bonding bonding = all_bonding(daemon);
+    const struct session *session = sessions_of(daemon);
+    bool plain = daemon->config->role == CONFIG_CLIENT && daemon->client.bonding == BONDING_NO,
+         any = bonding.sessions > 0;
+    const char *scheduler = daemon->config->scheduler;
+    uint64_t sojourn = 0;
+
+    if (daemon->config->role == CONFIG_CLIENT && session) {
+        scheduler = sched_kind(session->sched.id)->name;
+    }
+    for (; session; session = session->next) {
+        const struct queue_stats *stats = queue_stats(session->queue);
+
+        sojourn = stats->sojourn_average > sojourn ? stats->sojourn_average : sojourn;
+    }
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "bonded",
+                     any     ? json_true()
+                     : plain ? json_false()
+                             : json_null(),
+                     "scheduler", show_text(scheduler ? scheduler : ""), "held_percent",
+                     any ? show_percent(bonding.reorder.held, bonding.reorder.delivered + bonding.reorder.held_packets)
+                         : json_null(),
+                     "longest_hold_us", any ? show_us(bonding.reorder.longest_hold) : json_null(), "resent_percent",
+                     any ? show_percent(bonding.repair.resent, bonding.repair.added) : json_null(), "queue_us",
+                     show_us(sojourn));
+}
+
 int method_status(struct daemon *daemon, uint64_t now, const json_t *params, json_t **result,
                   struct jsonrpc_error *error) {
     const struct config *config = daemon->config;
-    struct traffic traffic = all_traffic(daemon, now);
+    struct show_traffic traffic = all_traffic(daemon, now);
     json_t *object = json_object(), *part = json_object();
 
     (void)params;
@@ -254,24 +190,19 @@ int method_status(struct daemon *daemon, uint64_t now, const json_t *params, jso
     json_object_set_new(object, "role", json_string(config->role == CONFIG_SERVER ? "server" : "client"));
     json_object_set_new(object, "name", json_string(config->name));
     json_object_set_new(object, "version", json_string(PACKAGE_VERSION));
-    json_object_set_new(object, "uptime_s", seconds_since(daemon->started, now));
+    json_object_set_new(object, "uptime_s", show_since(daemon->started, now));
     if (config->role == CONFIG_CLIENT) {
-        const struct client_path *path = &daemon->client.path;
-
         json_object_set_new(object, "server", server_text(config));
-        json_object_set_new(object, "state", json_string(path_state_name(path->state)));
-        json_object_set_new(object, "reason", text_or_null(path->state == PATH_UP ? "" : path->reason));
-        json_object_set_new(object, "since_s", seconds_since(path->since, now));
-        json_object_set_new(object, "paths_up", json_integer(path->state == PATH_UP));
-        json_object_set_new(object, "paths_standby", json_integer(0));
+        show_client_state(object, &daemon->client, now);
     } else {
         json_object_set_new(object, "listen", listening(config));
-        json_object_set_new(object, "sessions", number(daemon->server.session_count));
-        json_object_set_new(object, "connections", number(daemon->server.connection_count));
+        json_object_set_new(object, "sessions", show_number(daemon->server.session_count));
+        json_object_set_new(object, "connections", show_number(daemon->server.connection_count));
     }
     json_object_set_new(object, "tunnel", show_tunnel(daemon));
-    add_traffic(part, &traffic);
+    show_traffic(part, &traffic);
     json_object_set_new(object, "traffic", part);
+    json_object_set_new(object, "bonding", show_bonding_line(daemon));
     *result = object;
     return 0;
 }
@@ -295,8 +226,7 @@ static void add_queue(struct queue_stats *sum, const struct queue *queue) {
 static json_t *show_queue(const struct daemon *daemon) {
     struct queue_stats sum = {0};
     uint64_t bytes = 0, packets = 0;
-    const struct session *session =
-        daemon->config->role == CONFIG_SERVER ? daemon->server.sessions : daemon->client.session;
+    const struct session *session = sessions_of(daemon);
 
     for (; session; session = session->next) {
         add_queue(&sum, session->queue);
@@ -315,62 +245,70 @@ static json_t *show_drops(const struct daemon *daemon) {
     struct drop_counters drops = daemon->worker.drops;
     json_t *object = json_object();
     const struct carrier *carrier;
-    const struct session *session =
-        daemon->config->role == CONFIG_SERVER ? daemon->server.sessions : daemon->client.session;
+    const struct client_path *path;
+    const struct session *session = sessions_of(daemon);
 
     DL_FOREACH(daemon->worker.carriers, carrier) {
         drops_add_leg(&drops, carrier->leg);
     }
     for (; session; session = session->next) {
-        drops_add_queue(&drops, session->queue);
+        drops_add_session(&drops, session);
     }
     for (size_t i = 0; i < daemon->server.listener_count; i++) {
         drops_add_socket(&drops, daemon->server.listener[i].socket);
     }
-    drops_add_socket(&drops, daemon->client.path.socket);
+    DL_FOREACH(daemon->client.paths, path) {
+        drops_add_socket(&drops, path->socket);
+    }
     drops_add_tun(&drops, daemon->worker.tun);
     for (int i = 0; i < DROP_REASONS; i++) {
-        json_object_set_new(object, drop_name((enum drop_reason)i), number(drops.count[i]));
+        json_object_set_new(object, drop_name((enum drop_reason)i), show_number(drops.count[i]));
     }
     return object;
 }
 
-int method_stats(struct daemon *daemon, uint64_t now, const json_t *params, json_t **result,
-                 struct jsonrpc_error *error) {
-    struct traffic traffic = all_traffic(daemon, now);
-    json_t *object = json_object(), *session = json_object(), *paths = json_array();
-    struct session *one;
+/* Every leg of every session. */
+static json_t *show_legs(const struct server *server, uint64_t now) {
+    json_t *list = json_array();
+    const struct session *session;
 
-    (void)params;
-    (void)error;
-    json_object_set_new(object, "role", json_string(daemon->config->role == CONFIG_SERVER ? "server" : "client"));
-    json_object_set_new(object, "name", json_string(daemon->config->name));
-    json_object_set_new(session, "uptime_s", seconds_since(daemon->started, now));
-    add_traffic(session, &traffic);
-    if (daemon->config->role == CONFIG_SERVER) {
-        json_object_set_new(session, "sessions", number(daemon->server.session_count));
-        json_object_set_new(session, "retries_sent", number(daemon->server.retries));
-        json_object_set_new(session, "resets_sent", number(daemon->server.resets));
-        DL_FOREACH(daemon->server.sessions, one) {
-            json_array_append_new(paths, show_session(one, now));
+    DL_FOREACH(server->sessions, session) {
+        for (size_t i = 0; i < SESSION_LEGS_MAX; i++) {
+            if (session->legs[i].leg) {
+                json_array_append_new(list, show_leg(session, &session->legs[i], now));
+            }
         }
-    } else {
-        json_object_set_new(session, "connects", number(daemon->client.connects));
-        json_array_append_new(paths, show_path(&daemon->client, now));
     }
-    json_object_set_new(object, "session", session);
-    json_object_set_new(object, "paths", paths);
-    json_object_set_new(object, "queue", show_queue(daemon));
-    json_object_set_new(object, "drops", show_drops(daemon));
-    *result = object;
-    return 0;
+    return list;
 }
 
-int method_path_list(struct daemon *daemon, uint64_t now, const json_t *params, json_t **result,
-                     struct jsonrpc_error *error) {
+int method_stats(struct daemon *daemon, uint64_t now, const json_t *params, json_t **result,
+                 struct jsonrpc_error *error) {
+    const bool server = daemon->config->role == CONFIG_SERVER;
+    struct show_traffic traffic = all_traffic(daemon, now);
+    const struct show_bonding bonding = all_bonding(daemon);
+    json_t *object = json_object(), *session = json_object();
+
     (void)params;
     (void)error;
-    *result = json_pack("{s:[o]}", "paths", show_path(&daemon->client, now));
+    json_object_set_new(object, "role", json_string(server ? "server" : "client"));
+    json_object_set_new(object, "name", json_string(daemon->config->name));
+    json_object_set_new(session, "uptime_s", show_since(daemon->started, now));
+    show_traffic(session, &traffic);
+    if (server) {
+        json_object_set_new(session, "sessions", show_number(daemon->server.session_count));
+        json_object_set_new(session, "retries_sent", show_number(daemon->server.retries));
+        json_object_set_new(session, "resets_sent", show_number(daemon->server.resets));
+    } else {
+        json_object_set_new(session, "connects", show_number(daemon->client.connects));
+    }
+    json_object_set_new(object, "session", session);
+    json_object_set_new(object, "paths", server ? show_legs(&daemon->server, now) : show_paths(&daemon->client, now));
+    json_object_set_new(object, "queue", show_queue(daemon));
+    json_object_set_new(object, "reorder", show_reorder(&bonding));
+    json_object_set_new(object, "repair", show_repair(&bonding));
+    json_object_set_new(object, "drops", show_drops(daemon));
+    *result = object;
     return 0;
 }
 
@@ -430,7 +368,7 @@ int method_user_list(struct daemon *daemon, uint64_t now, const json_t *params, 
 
         for (size_t j = 0; j < 2; j++) {
             if (user->address[j].version) {
-                json_array_append_new(addresses, address(&user->address[j]));
+                json_array_append_new(addresses, show_address(&user->address[j]));
             }
         }
         DL_FOREACH(daemon->server.sessions, session) {

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* server: accepts connections, decides on requests, and keeps the sessions.
  *
- * How it works: a datagram that no connection owns is either a first packet (a carrier is made; past HANDSHAKES_MAX unfinished
- * handshakes the client must first prove its address by a Retry), a version we do not speak, or a packet of a connection that this server has forgotten: that is answered
- * with a stateless reset, whose key comes from the private key, so that a restarted server ends its old connections at once and the
- * clients come back. A good CONNECT-IP request gets a session with an address of each pool.
- * Left out: what the wire looks like (quic/, masque/).
- * Invariants: session->leg and session->owner are set and cleared together; addresses are given back when the session goes.
- * Standards: RFC 9000 sections 8.1, 10.3; RFC 9484. */
+ * How it works: a datagram that no connection owns is either a first packet (a carrier is made; past HANDSHAKES_MAX
+ * unfinished handshakes the client must first prove its address by a Retry), a version we do not speak, or a packet of
+ * a connection that this server has forgotten: that is answered with a stateless reset, whose key comes from the
+ * private key, so that a restarted server ends its old connections at once and the clients come back. A good CONNECT-IP
+ * request gets a session with an address of each pool. Left out: what the wire looks like (quic/, masque/). Standards:
+ * RFC 9000 sections 8.1, 10.3; RFC 9484. */
 #include "server.h"
 
 #include <errno.h>
@@ -20,132 +19,25 @@
 #include "drops.h"
 #include "ingress.h"
 #include "quic/token.h"
+#include "server_session.h"
 #include "users.h"
 
-#define HANDSHAKES_MAX 64u       /* unfinished handshakes past which first packets are answered with Retry */
-#define CONNECTIONS_EXTRA 256u   /* connections beyond MaxSessions: those that have no session yet */
-#define RESETS_PER_SECOND 200u   /* stateless resets sent at most */
-#define SERVER_TUN_MTU 1434u     /* bytes: the largest inner packet that a 1500-byte link can carry; sessions have their own limits */
+#define HANDSHAKES_MAX 64u     /* unfinished handshakes past which first packets are answered with Retry */
+#define CONNECTIONS_EXTRA 256u /* connections beyond MaxSessions: those that have no session yet */
+#define RESETS_PER_SECOND 200u /* stateless resets sent at most */
+#define SERVER_TUN_MTU                                                                                                 \
+    1434u /* bytes: the largest inner packet that a 1500-byte link can carry; sessions have their own limits */
 #define REQUEST_WAIT (10 * NS_PER_SEC) /* a connection without a session is closed after this */
 
-static uint64_t wall_seconds(void) { return (uint64_t)time(NULL); }
-
-/* sessions */
-
-static void session_end(struct server *server, struct session *session) {
-    for (size_t i = 0; i < session->address_count; i++) {
-        prefixmap_remove(server->worker->targets, &session->address[i], session);
-        pool_give(server->pool, &session->address[i].addr);
-    }
-    DL_DELETE(server->sessions, session);
-    server->session_count--;
-    drops_add_queue(&server->worker->drops, session->queue);
-    server->ended_sent.packets += session->sent.packets;
-    server->ended_sent.bytes += session->sent.bytes;
-    server->ended_received.packets += session->received.packets;
-    server->ended_received.bytes += session->received.bytes;
-    session_free(session);
-}
-
-static size_t sessions_of(const struct server *server, const char *user) {
-    const struct session *session;
-    size_t count = 0;
-    DL_FOREACH(server->sessions, session) count += !strcmp(session->user, user);
-    return count;
-}
-
-static struct session *holder_of(const struct server *server, const struct ip_addr *addr) {
-    struct session *session;
-    DL_FOREACH(server->sessions, session) if (session_has_address(session, addr)) return session;
-    return NULL;
-}
-
-/* Detach a session from its carrier and end it; the carrier says why and goes. */
-static void evict(struct server *server, struct session *session, const char *reason) {
-    struct carrier *carrier = session_carrier(session);
-    carrier->session = NULL;
-    carrier_close(carrier, H3_NO_ERROR, reason);
-    session_end(server, session);
-}
-
-/* Give the session an address of one version: the user's fixed one (the newest session wins it), else one of the pool. */
-static int take_address(struct server *server, struct session *session, const struct auth_user *user, uint8_t version, const struct ip_addr *wanted) {
-    const struct ip_addr *fixed = user ? &user->address[version == 6] : NULL;
-    struct ip_prefix prefix;
-    int error;
-    if (fixed && fixed->version) {
-        struct session *holder = holder_of(server, fixed);
-        if (holder == session) return -EALREADY;
-        if (holder) {
-            log_notice("session %llu of %s: replaced by a newer one", (unsigned long long)holder->id, holder->user);
-            evict(server, holder, "replaced by a newer session of the same user");
-        }
-        prefix.addr = *fixed;
-        error = pool_take_fixed(server->pool, fixed, session->user);
-    } else {
-        error = pool_take(server->pool, version, session->user, wanted, &prefix.addr);
-    }
-    if (error) return error;
-    prefix.length = (uint8_t)ip_addr_bits(&prefix.addr);
-    if (session->address_count == SESSION_ADDRESSES_MAX || prefixmap_put(server->worker->targets, &prefix, session)) {
-        pool_give(server->pool, &prefix.addr);
-        return -ENOMEM;
-    }
-    session->address[session->address_count++] = prefix;
-    return 0;
-}
-
-/* What the session may reach: what is advertised, cut to the scope that the client asked for. */
-static int set_reach(struct server *server, struct session *session, const struct connect_ip_scope *scope) {
-    const struct config *config = server->config;
-    struct ip_range *ranges = calloc(config->advertise_count + 1, sizeof *ranges);
-    size_t count = 0;
-    int error;
-    if (!ranges) return -ENOMEM;
-    for (size_t i = 0; i < config->advertise_count; i++) {
-        struct ip_range range = {.first = ip_prefix_first(&config->advertise[i]), .last = ip_prefix_last(&config->advertise[i])};
-        if (!scope->any_target) {
-            struct ip_addr first = ip_prefix_first(&scope->target), last = ip_prefix_last(&scope->target);
-            if (first.version != range.first.version) continue;
-            if (ip_addr_compare(&first, &range.first) > 0) range.first = first;
-            if (ip_addr_compare(&last, &range.last) < 0) range.last = last;
-            if (ip_addr_compare(&range.first, &range.last) > 0) continue;
-        }
-        range.protocol = scope->protocol > 0 ? (uint8_t)scope->protocol : 0;
-        ranges[count++] = range;
-    }
-    error = count ? session_set_reach(session, ranges, count) : -ENETUNREACH;
-    free(ranges);
-    return error;
-}
-
-/* A session for this user on this carrier. @return 0; -errno as the answers in on_request() tell apart */
-static int session_open(struct server *server, struct carrier *carrier, const struct auth_user *user, const struct connect_ip_scope *scope) {
-    struct session *session = worker_session_new(server->worker, user ? user->name : "-");
-    int error, first, second;
-    if (!session) return -ENOMEM;
-    DL_APPEND(server->sessions, session);
-    server->session_count++;
-    error = set_reach(server, session, scope);
-    if (!error) {
-        first = take_address(server, session, user, 4, NULL);
-        second = take_address(server, session, user, 6, NULL);
-        if (!session->address_count) error = first == -ENOENT ? second : first;
-    }
-    if (error) {
-        session_end(server, session);
-        return error;
-    }
-    session->leg = carrier->leg;
-    session->owner = carrier;
-    carrier->session = session;
-    return 0;
+static uint64_t wall_seconds(void) {
+    return (uint64_t)time(NULL);
 }
 
 /* requests */
 
 #define CHALLENGE "Bearer realm=\"mpvpn\""
-static const struct h3_field challenge = {.name = "www-authenticate", .value = CHALLENGE, .value_length = sizeof CHALLENGE - 1};
+static const struct h3_field challenge = {
+    .name = "www-authenticate", .value = CHALLENGE, .value_length = sizeof CHALLENGE - 1};
 
 static void refuse(struct carrier *carrier, struct connect_ip_answer *answer, unsigned status, const char *reason) {
     struct server *server = carrier->owner;
@@ -160,6 +52,29 @@ static void refuse(struct carrier *carrier, struct connect_ip_answer *answer, un
         log_notice("%s refused: %u %s", sock_addr_print(&carrier->path.remote, remote), status, reason);
 }
 
+/* As the request's mpvpn-bond field says; without a good one it gets a plain session. */
+static int open_or_join(struct server *server, struct carrier *carrier, const struct auth_user *user,
+                        const struct connect_ip_request *request) {
+    bool again = false;
+    const struct h3_field *field = h3_message_field(request->message, JOIN_FIELD, &again);
+    struct join_field join;
+    bool bonds = field && !again && !join_parse(field->value, field->value_length, &join);
+    if (bonds && !join.is_new)
+        return server_session_join(server, carrier, user, &join, request->stream_id);
+    return server_session_open(server, carrier, user, &request->scope, bonds ? &join : NULL);
+}
+
+static void grant(struct carrier *carrier, struct connect_ip_answer *answer) {
+    struct server *server = carrier->owner;
+    size_t length = server_session_answer(carrier, server->bond_text, sizeof server->bond_text);
+    answer->status = 200;
+    if (!length)
+        return;
+    server->bond_field = (struct h3_field){.name = JOIN_FIELD, .value = server->bond_text, .value_length = length};
+    answer->fields = &server->bond_field;
+    answer->field_count = 1;
+}
+
 static void on_request(void *context, const struct connect_ip_request *request, struct connect_ip_answer *answer) {
     struct carrier *carrier = context;
     struct server *server = carrier->owner;
@@ -167,18 +82,32 @@ static void on_request(void *context, const struct connect_ip_request *request, 
     const struct auth_user *user = NULL;
     int error = auth_check(server->auth, request->authorization, &user);
 
-    if (config->authority && strcmp(config->authority, request->authority) != 0) return refuse(carrier, answer, 421, "this server does not serve that authority");
-    if (error == -EACCES) return refuse(carrier, answer, 403, "the user is disabled");
-    if (error && (config->require_token || request->authorization)) return refuse(carrier, answer, 401, request->authorization ? "unknown token" : "a token is required");
-    if (error) user = NULL;
-    if (request->scope.host[0]) return refuse(carrier, answer, 501, "targets by host name are not served; ask for an address, a prefix or *");
-    if (user && sessions_of(server, user->name) >= config->max_sessions_per_user) return refuse(carrier, answer, 429, "too many sessions of this user");
-    if (server->session_count >= config->max_sessions) return refuse(carrier, answer, 503, "the server is full");
-    error = session_open(server, carrier, user, &request->scope);
-    if (error == -ENETUNREACH) return refuse(carrier, answer, 403, "the target is outside of what this server routes");
-    if (error == -ENOSPC) return refuse(carrier, answer, 503, "no inner address is free");
-    if (error) return refuse(carrier, answer, 500, strerror(-error));
-    answer->status = 200;
+    if (config->authority && strcmp(config->authority, request->authority) != 0)
+        return refuse(carrier, answer, 421, "this server does not serve that authority");
+    if (error == -EACCES)
+        return refuse(carrier, answer, 403, "the user is disabled");
+    if (error && (config->require_token || request->authorization))
+        return refuse(carrier, answer, 401, request->authorization ? "unknown token" : "a token is required");
+    if (error)
+        user = NULL;
+    if (request->scope.host[0])
+        return refuse(carrier, answer, 501, "targets by host name are not served; ask for an address, a prefix or *");
+    error = open_or_join(server, carrier, user, request);
+    if (error == -EKEYREJECTED)
+        return refuse(carrier, answer, 409, "no such session to join");
+    if (error == -EMLINK)
+        return refuse(carrier, answer, 429, "the session has as many legs as it may have");
+    if (error == -EUSERS)
+        return refuse(carrier, answer, 429, "too many sessions of this user");
+    if (error == -ENFILE)
+        return refuse(carrier, answer, 503, "the server is full");
+    if (error == -ENETUNREACH)
+        return refuse(carrier, answer, 403, "the target is outside of what this server routes");
+    if (error == -ENOSPC)
+        return refuse(carrier, answer, 503, "no inner address is free");
+    if (error)
+        return refuse(carrier, answer, 500, strerror(-error));
+    grant(carrier, answer);
 }
 
 /* The whole list each time: ADDRESS_ASSIGN replaces the one before (RFC 9484 section 4.7.1). */
@@ -186,16 +115,19 @@ static int assign(struct carrier *carrier, const struct capsule_address *request
     const struct session *session = carrier->session;
     struct capsule_address list[SESSION_ADDRESSES_MAX + CAPSULE_ADDRESSES_MAX];
     size_t length = 0;
-    for (size_t i = 0; i < session->address_count; i++) list[length++] = (struct capsule_address){.prefix = session->address[i]};
+    for (size_t i = 0; i < session->address_count; i++)
+        list[length++] = (struct capsule_address){.prefix = session->address[i]};
     for (size_t i = 0; i < count; i++) {
         struct capsule_address answer = {.request_id = requests[i].request_id};
         bool given = false;
         for (size_t k = 0; k < session->address_count && !given; k++) {
-            if (list[k].request_id || session->address[k].addr.version != requests[i].prefix.addr.version) continue;
+            if (list[k].request_id || session->address[k].addr.version != requests[i].prefix.addr.version)
+                continue;
             list[k].request_id = requests[i].request_id;
             given = true;
         }
-        if (given) continue;
+        if (given)
+            continue;
         /* All zeros with the longest prefix: refused (RFC 9484 section 4.7.2). */
         answer.prefix.addr.version = requests[i].prefix.addr.version;
         answer.prefix.length = (uint8_t)ip_addr_bits(&answer.prefix.addr);
@@ -204,20 +136,26 @@ static int assign(struct carrier *carrier, const struct capsule_address *request
     return connect_ip_assign(leg_connect_ip(carrier->leg), list, length);
 }
 
-static void on_open(void *context) {
+static void on_open(void *context, const struct h3_message *response) {
     struct carrier *carrier = context;
     const struct session *session = carrier->session;
     char remote[SOCK_ADDR_TEXT_MAX], address[2][IP_PREFIX_TEXT_MAX] = {"", ""};
-    if (!session) return;
-    for (size_t i = 0; i < session->address_count && i < 2; i++) ip_prefix_print(&session->address[i], address[i]);
-    log_notice("session %llu: %s from %s, %s %s", (unsigned long long)session->id, session->user, sock_addr_print(&carrier->path.remote, remote), address[0], address[1]);
-    if (assign(carrier, NULL, 0) || connect_ip_advertise(leg_connect_ip(carrier->leg), session->reach, session->reach_count))
+    (void)response;
+    if (!session)
+        return;
+    for (size_t i = 0; i < session->address_count && i < 2; i++)
+        ip_prefix_print(&session->address[i], address[i]);
+    log_notice("session %llu: %s from %s, %s %s", (unsigned long long)session->id, session->user,
+               sock_addr_print(&carrier->path.remote, remote), address[0], address[1]);
+    if (assign(carrier, NULL, 0) ||
+        connect_ip_advertise(leg_connect_ip(carrier->leg), session->reach, session->reach_count))
         carrier_close(carrier, H3_INTERNAL_ERROR, "addresses could not be sent");
 }
 
 static void on_address_request(void *context, const struct capsule_address *requests, size_t count) {
     struct carrier *carrier = context;
-    if (carrier->session && assign(carrier, requests, count)) carrier_close(carrier, H3_EXCESSIVE_LOAD, "capsules are not read");
+    if (carrier->session && assign(carrier, requests, count))
+        carrier_close(carrier, H3_EXCESSIVE_LOAD, "capsules are not read");
 }
 
 static void on_closed(void *context, uint64_t code, const char *reason) {
@@ -229,7 +167,8 @@ static void on_closed(void *context, uint64_t code, const char *reason) {
 /* Complete or failed: once for each carrier, whichever comes first. */
 static void handshake_over(struct carrier *carrier) {
     struct server *server = carrier->owner;
-    if (!carrier->handshaking) return;
+    if (!carrier->handshaking)
+        return;
     carrier->handshaking = false;
     server->handshaking--;
 }
@@ -240,7 +179,8 @@ static void on_handshake(void *context) {
     uint8_t token[TOKEN_MAX];
     size_t length = token_write(server->token_key, &carrier->path.remote, wall_seconds(), token);
     handshake_over(carrier);
-    if (length) conn_submit_token(leg_conn(carrier->leg), token, length);
+    if (length)
+        conn_submit_token(leg_conn(carrier->leg), token, length);
 }
 
 static void on_refused(void *context, unsigned status, const char *reason) {
@@ -249,12 +189,23 @@ static void on_refused(void *context, unsigned status, const char *reason) {
     (void)reason;
 }
 
-static void on_mtu(void *context) { carrier_mark(context); }
+static void on_mtu(void *context) {
+    carrier_mark(context);
+}
 
 static void on_path(void *context, const struct conn_path *path) {
     struct carrier *carrier = context;
     char remote[SOCK_ADDR_TEXT_MAX];
-    if (carrier->session) log_info("session %llu: now from %s", (unsigned long long)carrier->session->id, sock_addr_print(&path->remote, remote));
+    if (carrier->session)
+        log_info("session %llu: now from %s", (unsigned long long)carrier->session->id,
+                 sock_addr_print(&path->remote, remote));
+}
+
+static void on_session_closed(struct carrier *carrier) {
+    tunnel_of(carrier->session)->closed = true;
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
+        if (carrier->session->legs[i].leg)
+            carrier_close(carrier->session->legs[i].owner, H3_NO_ERROR, "closed by the client");
 }
 
 static void on_end(struct carrier *carrier, uint64_t now) {
@@ -263,11 +214,13 @@ static void on_end(struct carrier *carrier, uint64_t now) {
     const struct conn_error *error = conn_error(leg_conn(carrier->leg));
     char remote[SOCK_ADDR_TEXT_MAX];
     if (session) {
-        log_notice("session %llu: %s left after %llu s: %s", (unsigned long long)session->id, session->user, (unsigned long long)((now - session->since) / NS_PER_SEC),
-                   error->idle ? "nothing heard for too long" : error->reason[0] ? error->reason : "closed");
-        session_end(server, session);
+        server_session_leave(server, carrier,
+                             error->idle        ? "nothing heard for too long"
+                             : error->reason[0] ? error->reason
+                                                : "closed");
     } else if (!conn_is_ready(leg_conn(carrier->leg)) && log_limit_allows(&server->refusals, now)) {
-        log_info("%s: handshake failed: %s %s", sock_addr_print(&carrier->path.remote, remote), conn_tls_reason(leg_conn(carrier->leg)), error->reason);
+        log_info("%s: handshake failed: %s %s", sock_addr_print(&carrier->path.remote, remote),
+                 conn_tls_reason(leg_conn(carrier->leg)), error->reason);
     }
     handshake_over(carrier);
     server->connection_count--;
@@ -275,20 +228,31 @@ static void on_end(struct carrier *carrier, uint64_t now) {
 }
 
 static const struct carrier_hooks server_hooks = {
-    .leg = {.on_request = on_request, .on_open = on_open, .on_refused = on_refused, .on_address_request = on_address_request, .on_closed = on_closed, .on_handshake = on_handshake,
-            .on_mtu = on_mtu, .on_path = on_path},
+    .leg = {.on_request = on_request,
+            .on_open = on_open,
+            .on_refused = on_refused,
+            .on_address_request = on_address_request,
+            .on_closed = on_closed,
+            .on_handshake = on_handshake,
+            .on_mtu = on_mtu,
+            .on_path = on_path},
+    .on_session_closed = on_session_closed,
     .on_end = on_end,
 };
 
 /* first packets */
 
-static void send_retry(struct listener *listener, const struct udp_received *received, const struct conn_first_packet *first) {
+static void send_retry(struct listener *listener, const struct udp_received *received,
+                       const struct conn_first_packet *first) {
     uint8_t packet[512];
-    size_t length = token_write_retry(listener->server->token_key, first, &received->remote, 0, wall_seconds(), packet, sizeof packet);
-    if (length && !udp_send(listener->socket, packet, length, &received->local, &received->remote)) listener->server->retries++;
+    size_t length = token_write_retry(listener->server->token_key, first, &received->remote, 0, wall_seconds(), packet,
+                                      sizeof packet);
+    if (length && !udp_send(listener->socket, packet, length, &received->local, &received->remote))
+        listener->server->retries++;
 }
 
-static void send_reset(struct listener *listener, const struct udp_received *received, const struct conn_first_packet *first, size_t length) {
+static void send_reset(struct listener *listener, const struct udp_received *received,
+                       const struct conn_first_packet *first, size_t length) {
     struct server *server = listener->server;
     uint64_t second = loop_now(server->worker->loop) / NS_PER_SEC;
     uint8_t packet[128];
@@ -298,25 +262,35 @@ static void send_reset(struct listener *listener, const struct udp_received *rec
         server->reset_count = 0;
     }
     worker_drop(server->worker, DROP_UNKNOWN_CONNECTION);
-    if (server->reset_count++ >= RESETS_PER_SECOND) return;
+    if (server->reset_count++ >= RESETS_PER_SECOND)
+        return;
     size = conn_write_stateless_reset(server->reset_key, &first->dcid, length, packet, sizeof packet);
-    if (size && !udp_send(listener->socket, packet, size, &received->local, &received->remote)) server->resets++;
+    if (size && !udp_send(listener->socket, packet, size, &received->local, &received->remote))
+        server->resets++;
 }
 
-static void accept_first(struct listener *listener, const struct udp_received *received, const struct conn_first_packet *first, uint8_t *data, size_t length) {
+static void accept_first(struct listener *listener, const struct udp_received *received,
+                         const struct conn_first_packet *first, uint8_t *data, size_t length) {
     struct server *server = listener->server;
-    struct conn_server_settings peer = {.peer_cid = first->scid, .initial_dcid = first->dcid, .original_dcid = first->dcid, .token = first->token, .token_length = first->token_length,
+    struct conn_server_settings peer = {.peer_cid = first->scid,
+                                        .initial_dcid = first->dcid,
+                                        .original_dcid = first->dcid,
+                                        .token = first->token,
+                                        .token_length = first->token_length,
                                         .version = first->version};
     struct leg_settings settings = {.uri_template = server->config->path_template, .hooks = carrier_leg_hooks()};
-    enum token_kind kind = token_check(server->token_key, first->token, first->token_length, &received->remote, &first->dcid, wall_seconds(), &peer.original_dcid);
+    enum token_kind kind = token_check(server->token_key, first->token, first->token_length, &received->remote,
+                                       &first->dcid, wall_seconds(), &peer.original_dcid);
     struct carrier *carrier;
     int error;
 
     peer.token_valid = kind != TOKEN_INVALID;
     peer.retried = kind == TOKEN_RETRY;
-    if (!peer.token_valid && server->handshaking >= HANDSHAKES_MAX) return send_retry(listener, received, first);
+    if (!peer.token_valid && server->handshaking >= HANDSHAKES_MAX)
+        return send_retry(listener, received, first);
     carrier = carrier_new(server->worker, listener->socket, &server_hooks, server);
-    if (!carrier) return worker_drop(server->worker, DROP_NO_BUFFER);
+    if (!carrier)
+        return worker_drop(server->worker, DROP_NO_BUFFER);
     carrier->path = (struct conn_path){.local = received->local, .remote = received->remote};
     settings.context = carrier;
     settings.conn = (struct conn_settings){.tls = server->tls, .path = carrier->path, .congestion = "bbr"};
@@ -341,17 +315,23 @@ static void on_unowned(void *context, const struct udp_received *received, uint8
     size_t size;
     switch (conn_peek_first(data, length, &first)) {
     case CONN_FIRST_ACCEPT:
-        if (listener->server->stopping || listener->server->connection_count >= listener->server->config->max_sessions + CONNECTIONS_EXTRA)
+        if (listener->server->stopping ||
+            listener->server->connection_count >= listener->server->config->max_sessions + CONNECTIONS_EXTRA)
             worker_drop(worker, DROP_NOT_ACCEPTING);
         else
             accept_first(listener, received, &first, data, length);
         return;
     case CONN_FIRST_VERSION:
         size = conn_write_version_negotiation(&first, packet, sizeof packet);
-        if (size) udp_send(listener->socket, packet, size, &received->local, &received->remote);
+        if (size)
+            udp_send(listener->socket, packet, size, &received->local, &received->remote);
         return;
-    case CONN_FIRST_SHORT: send_reset(listener, received, &first, length); return;
-    case CONN_FIRST_JUNK: worker_drop(worker, DROP_JUNK_UDP); return;
+    case CONN_FIRST_SHORT:
+        send_reset(listener, received, &first, length);
+        return;
+    case CONN_FIRST_JUNK:
+        worker_drop(worker, DROP_JUNK_UDP);
+        return;
     }
 }
 
@@ -372,7 +352,8 @@ static void sweep(void *context, uint64_t now) {
     struct server *server = context;
     struct carrier *carrier;
     DL_FOREACH(server->worker->carriers, carrier) {
-        if (!carrier->session && !carrier->closing && now - carrier->since >= REQUEST_WAIT) carrier_close(carrier, H3_NO_ERROR, "no tunnel was asked for");
+        if (!carrier->session && !carrier->closing && now - carrier->since >= REQUEST_WAIT)
+            carrier_close(carrier, H3_NO_ERROR, "no tunnel was asked for");
     }
     timer_set(&server->worker->timers, &server->sweeper, now + REQUEST_WAIT / 2);
 }
@@ -382,7 +363,8 @@ static void sweep(void *context, uint64_t now) {
 static int open_listeners(struct server *server, char *why, size_t why_size) {
     const struct config *config = server->config;
     server->listener = calloc(config->listen_count, sizeof *server->listener);
-    if (!server->listener) return -ENOMEM;
+    if (!server->listener)
+        return -ENOMEM;
     for (size_t i = 0; i < config->listen_count; i++) {
         struct listener *listener = &server->listener[i];
         struct udp_settings settings = {.local = config->listen[i], .pool = server->worker->buffers};
@@ -391,7 +373,8 @@ static int open_listeners(struct server *server, char *why, size_t why_size) {
         int error;
         listener->server = server;
         error = udp_open(server->worker->loop, &settings, &hooks, &listener->socket, why, why_size);
-        if (error) return error;
+        if (error)
+            return error;
         server->listener_count++;
         log_notice("listening on %s", sock_addr_print(&config->listen[i], text));
     }
@@ -401,22 +384,28 @@ static int open_listeners(struct server *server, char *why, size_t why_size) {
 static int open_device(struct server *server, char *why, size_t why_size) {
     struct worker *worker = server->worker;
     int error = worker_open_tun(worker, server->config->device, why, why_size);
-    if (error) return error;
-    error = netlink_device_up(server->netlink, tun_ifindex(worker->tun), server->config->mtu_bytes ? server->config->mtu_bytes : SERVER_TUN_MTU);
+    if (error)
+        return error;
+    error = netlink_device_up(server->netlink, tun_ifindex(worker->tun),
+                              server->config->mtu_bytes ? server->config->mtu_bytes : SERVER_TUN_MTU);
     for (uint8_t version = 4; !error && version <= 6; version += 2) {
         struct ip_prefix own;
-        if (pool_server_address(server->pool, version, &own)) continue;
+        if (pool_server_address(server->pool, version, &own))
+            continue;
         worker->icmp_source[version == 6] = own.addr;
         error = netlink_address(server->netlink, tun_ifindex(worker->tun), &own, true);
     }
-    if (error) snprintf(why, why_size, "%s could not be configured: %s", tun_name(worker->tun), strerror(-error));
+    if (error)
+        snprintf(why, why_size, "%s could not be configured: %s", tun_name(worker->tun), strerror(-error));
     return error;
 }
 
 static int set_keys(struct server *server, struct tls_context *tls, char *why, size_t why_size) {
     int error = tls_context_derive(tls, "mpvpn stateless reset", server->reset_key, sizeof server->reset_key);
-    if (!error) error = tls_context_derive(tls, "mpvpn token", server->token_key, sizeof server->token_key);
-    if (error) snprintf(why, why_size, "keys could not be derived from the private key: %s", strerror(-error));
+    if (!error)
+        error = tls_context_derive(tls, "mpvpn token", server->token_key, sizeof server->token_key);
+    if (error)
+        snprintf(why, why_size, "keys could not be derived from the private key: %s", strerror(-error));
     return error;
 }
 
@@ -426,25 +415,35 @@ static int reserve_fixed(struct server *server, const struct auth *auth, char *w
         const struct auth_user *user = auth_at(auth, i);
         for (int k = 0; k < 2; k++) {
             char text[IP_ADDR_TEXT_MAX];
-            if (!user->address[k].version || !pool_reserve(server->pool, &user->address[k], user->name)) continue;
-            snprintf(why, why_size, "[User %s] Address: %s is another user's, or the server's own", user->name, ip_addr_print(&user->address[k], text));
+            if (!user->address[k].version || !pool_reserve(server->pool, &user->address[k], user->name))
+                continue;
+            snprintf(why, why_size, "[User %s] Address: %s is another user's, or the server's own", user->name,
+                     ip_addr_print(&user->address[k], text));
             return -EEXIST;
         }
     }
     return 0;
 }
 
-int server_start(struct server *server, struct worker *worker, struct netlink *netlink, const struct config *config, char *why, size_t why_size) {
+int server_start(struct server *server, struct worker *worker, struct netlink *netlink, const struct config *config,
+                 char *why, size_t why_size) {
     int error;
     *server = (struct server){.worker = worker, .netlink = netlink, .config = config};
     error = tls_server_context_new(config->certificate, config->private_key, NULL, &server->tls, why, why_size);
-    if (!error) error = set_keys(server, server->tls, why, why_size);
-    if (!error) error = pool_new(config->pool, config->pool_count, &server->pool, why, why_size);
-    if (!error) error = users_load(config, &server->auth, why, why_size);
-    if (!error) error = reserve_fixed(server, server->auth, why, why_size);
-    if (!error) error = open_device(server, why, why_size);
-    if (!error) error = open_listeners(server, why, why_size);
-    if (error) return error;
+    if (!error)
+        error = set_keys(server, server->tls, why, why_size);
+    if (!error)
+        error = pool_new(config->pool, config->pool_count, &server->pool, why, why_size);
+    if (!error)
+        error = users_load(config, &server->auth, why, why_size);
+    if (!error)
+        error = reserve_fixed(server, server->auth, why, why_size);
+    if (!error)
+        error = open_device(server, why, why_size);
+    if (!error)
+        error = open_listeners(server, why, why_size);
+    if (error)
+        return error;
     server->sweeper = (struct timer){.on_due = sweep, .context = server};
     timer_set(&worker->timers, &server->sweeper, loop_now(worker->loop) + REQUEST_WAIT);
     return 0;
@@ -457,11 +456,15 @@ void server_close(struct server *server) {
 }
 
 void server_fini(struct server *server) {
-    if (!server->worker) return;
+    if (!server->worker)
+        return;
     timer_set(&server->worker->timers, &server->sweeper, TIME_NEVER);
-    while (server->worker->carriers) carrier_free(server->worker->carriers);
-    while (server->sessions) session_end(server, server->sessions);
-    for (size_t i = 0; i < server->listener_count; i++) udp_close(server->listener[i].socket);
+    while (server->worker->carriers)
+        carrier_free(server->worker->carriers);
+    while (server->sessions)
+        server_session_end(server, server->sessions);
+    for (size_t i = 0; i < server->listener_count; i++)
+        udp_close(server->listener[i].socket);
     free(server->listener);
     pool_free(server->pool);
     auth_free(server->auth);
@@ -474,16 +477,19 @@ static void enforce_users(struct server *server) {
     struct session *session, *next;
     DL_FOREACH_SAFE(server->sessions, session, next) {
         const struct auth_user *user = auth_find(server->auth, session->user);
-        if (!strcmp(session->user, "-") ? !server->config->require_token : user && !user->disabled) continue;
-        log_notice("session %llu of %s: closed, the user may not connect any more", (unsigned long long)session->id, session->user);
-        evict(server, session, "the user may not connect any more");
+        if (!strcmp(session->user, "-") ? !server->config->require_token : user && !user->disabled)
+            continue;
+        log_notice("session %llu of %s: closed, the user may not connect any more", (unsigned long long)session->id,
+                   session->user);
+        server_session_evict(server, session, CONTROL_REMOVED);
     }
 }
 
 static int replace_users(struct server *server, const struct config *config, char *why, size_t why_size) {
     struct auth *auth;
     int error = users_load(config, &auth, why, why_size);
-    if (error) return error;
+    if (error)
+        return error;
     error = reserve_fixed(server, auth, why, why_size);
     if (error) {
         char ignored[160];
@@ -498,26 +504,31 @@ static int replace_users(struct server *server, const struct config *config, cha
 
 int server_reload_users(struct server *server, char *why, size_t why_size) {
     int error = replace_users(server, server->config, why, why_size);
-    if (!error) enforce_users(server);
+    if (!error)
+        enforce_users(server);
     return error;
 }
 
 static bool needs_restart(const struct config *a, const struct config *b) {
-    return a->listen_count != b->listen_count || a->pool_count != b->pool_count || strcmp(a->device, b->device) != 0 || a->mtu_bytes != b->mtu_bytes ||
-           memcmp(a->listen, b->listen, a->listen_count * sizeof *a->listen) != 0 || memcmp(a->pool, b->pool, a->pool_count * sizeof *a->pool) != 0;
+    return a->listen_count != b->listen_count || a->pool_count != b->pool_count || strcmp(a->device, b->device) != 0 ||
+           a->mtu_bytes != b->mtu_bytes || memcmp(a->listen, b->listen, a->listen_count * sizeof *a->listen) != 0 ||
+           memcmp(a->pool, b->pool, a->pool_count * sizeof *a->pool) != 0;
 }
 
 int server_reload(struct server *server, const struct config *config, char *why, size_t why_size) {
     struct tls_context *tls;
     int error;
     if (needs_restart(server->config, config)) {
-        snprintf(why, why_size, "%s: Listen, Pool, Device and MTU cannot change while running: restart the daemon", config->file);
+        snprintf(why, why_size, "%s: Listen, Pool, Device and MTU cannot change while running: restart the daemon",
+                 config->file);
         return -EBUSY;
     }
     error = tls_server_context_new(config->certificate, config->private_key, NULL, &tls, why, why_size);
-    if (error) return error;
+    if (error)
+        return error;
     error = replace_users(server, config, why, why_size);
-    if (!error) error = set_keys(server, tls, why, why_size);
+    if (!error)
+        error = set_keys(server, tls, why, why_size);
     if (error) {
         tls_context_unref(tls);
         return error;
@@ -532,7 +543,7 @@ int server_reload(struct server *server, const struct config *config, char *why,
 int server_close_session(struct server *server, uint64_t id, const char *reason) {
     struct session *session;
     DL_FOREACH(server->sessions, session) if (session->id == id) {
-        evict(server, session, reason);
+        server_session_evict(server, session, reason);
         return 0;
     }
     return -ENOENT;

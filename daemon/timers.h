@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* timers: the hall's one heap of deadlines. Timers are embedded by value in what they wake; setting one allocates nothing once the heap has grown to the number in use. */
+/* timers: the hall's one heap of deadlines. Timers are embedded by value in what they wake; setting one allocates
+ * nothing once the heap has grown to the number in use. */
 #ifndef MPVPN_TIMERS_H
 #define MPVPN_TIMERS_H
 
@@ -8,12 +9,13 @@
 
 #include "common/clock.h"
 
-/** One deadline; zeroed = not set. Its owner sets on_due and context once and clears it by timer_set(TIME_NEVER) before it goes. */
+/** One deadline; zeroed = not set. Its owner sets on_due and context once and clears it by timer_set(TIME_NEVER) before
+ * it goes. */
 struct timer {
-    uint64_t deadline;              /**< absolute ns, valid while in the heap */
-    size_t place;                   /**< index in the heap + 1; 0: not set */
+    uint64_t deadline;                           /**< absolute ns, valid while in the heap */
+    size_t place;                                /**< index in the heap + 1; 0: not set */
     void (*on_due)(void *context, uint64_t now); /**< called once a deadline; the timer is not set then */
-    void *context;                  /**< handed to on_due */
+    void *context;                               /**< handed to on_due */
 };
 
 /** The heap. Zeroed = empty. */

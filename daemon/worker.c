@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* worker: makes and frees the datapath's state, and runs the end of every turn.
  *
- * How it works: completions only read (ingress) or queue (egress) and *mark* the carriers they concern. When all completions of a turn were
- * handed out, worker_on_turn() runs the timers, serves each marked carrier once (so acknowledgements are acted on in the batch that brought them, and
- * one GSO batch gathers all that a turn has to send), writes the merged superpackets to the TUN, and sets the loop's deadline.
- * Left out: any decision about who may connect (client.c, server.c).
- * Invariant: a carrier is freed only from carrier_serve() or by its role outside of the leg's hooks; never from within a leg's call. */
+ * How it works: completions only read (ingress) or queue (egress) and *mark* the carriers they concern. When all
+ * completions of a turn were handed out, worker_on_turn() runs the timers, serves each marked carrier once (so
+ * acknowledgements are acted on in the batch that brought them, and one GSO batch gathers all that a turn has to send),
+ * writes the merged superpackets to the TUN, and sets the loop's deadline. Left out: any decision about who may connect
+ * (client.c, server.c). Invariant: a carrier is freed only from carrier_serve() or by its role outside of the leg's
+ * hooks; never from within a leg's call. */
 #include "worker.h"
 
 #include <errno.h>
@@ -18,12 +19,9 @@
 #include "egress.h"
 #include "ingress.h"
 #include "quic/tls.h"
+#include "tunnel.h"
 
-#define ROLL_EVERY (NS_PER_SEC / 10) /* how often a busy session's queue learns of the path's timing */
-#define QUEUE_MAX_PACKETS 4096u
-#define QUEUE_MAX_BYTES (8u << 20)
-
-/* leg hooks: two are the datapath's, the others the role's */
+/* leg hooks: what moves packets is the datapath's, the others the role's */
 
 static void on_cid(void *context, const struct conn_cid *cid, bool in_use) {
     struct carrier *carrier = context;
@@ -32,31 +30,78 @@ static void on_cid(void *context, const struct conn_cid *cid, bool in_use) {
     else if (cidtable_add(carrier->worker->cids, cid, carrier))
         log_warning("connection ID could not be registered");
 }
-static void on_packet(void *context, const uint8_t *packet, size_t length) { ingress_on_packet(context, packet, length); }
+static void on_packet(void *context, const uint8_t *packet, size_t length) {
+    struct carrier *carrier = context;
+    if (carrier->session)
+        ingress_on_packet(carrier->session, packet, length);
+    else
+        worker_drop(carrier->worker, DROP_NOT_OPEN);
+}
+static void on_bonded(void *context, const struct frame_packet *frame, const uint8_t *packet, size_t length) {
+    struct carrier *carrier = context;
+    if (carrier->session && carrier->session->bonded)
+        session_on_packet(carrier->session, carrier->leg, frame, packet, length, loop_now(carrier->worker->loop));
+    else
+        worker_drop(carrier->worker, DROP_NOT_OPEN);
+}
+static void on_mark(void *context, const struct frame_mark *mark) {
+    struct carrier *carrier = context;
+    if (carrier->session && carrier->session->bonded)
+        session_on_mark(carrier->session, carrier->leg, mark, loop_now(carrier->worker->loop));
+}
+static void on_acked(void *context, uint64_t id) {
+    struct carrier *carrier = context;
+    if (carrier->session && carrier->session->bonded)
+        session_on_acked(carrier->session, carrier->leg, id, loop_now(carrier->worker->loop));
+}
+static void on_lost(void *context, uint64_t id) {
+    struct carrier *carrier = context;
+    if (carrier->session && carrier->session->bonded)
+        session_on_lost(carrier->session, id, loop_now(carrier->worker->loop));
+}
+static void on_capsule(void *context, uint64_t type, const uint8_t *value, size_t length) {
+    struct carrier *carrier = context;
+    if (carrier->session && carrier->session->bonded && !session_on_capsule(carrier->session, type, value, length))
+        carrier->hooks->on_session_closed(carrier);
+}
 static void on_request(void *context, const struct connect_ip_request *request, struct connect_ip_answer *answer) {
     ((struct carrier *)context)->hooks->leg.on_request(context, request, answer);
 }
-static void on_open(void *context) { ((struct carrier *)context)->hooks->leg.on_open(context); }
-static void on_refused(void *context, unsigned status, const char *reason) { ((struct carrier *)context)->hooks->leg.on_refused(context, status, reason); }
+static void on_open(void *context, const struct h3_message *response) {
+    ((struct carrier *)context)->hooks->leg.on_open(context, response);
+}
+static void on_refused(void *context, unsigned status, const char *reason) {
+    ((struct carrier *)context)->hooks->leg.on_refused(context, status, reason);
+}
 static void on_addresses(void *context, const struct capsule_address *addresses, size_t count) {
     const struct carrier_hooks *hooks = ((struct carrier *)context)->hooks;
-    if (hooks->leg.on_addresses) hooks->leg.on_addresses(context, addresses, count);
+    if (hooks->leg.on_addresses)
+        hooks->leg.on_addresses(context, addresses, count);
 }
 static void on_address_request(void *context, const struct capsule_address *requests, size_t count) {
     const struct carrier_hooks *hooks = ((struct carrier *)context)->hooks;
-    if (hooks->leg.on_address_request) hooks->leg.on_address_request(context, requests, count);
+    if (hooks->leg.on_address_request)
+        hooks->leg.on_address_request(context, requests, count);
 }
 static void on_routes(void *context, const struct ip_range *ranges, size_t count) {
     const struct carrier_hooks *hooks = ((struct carrier *)context)->hooks;
-    if (hooks->leg.on_routes) hooks->leg.on_routes(context, ranges, count);
+    if (hooks->leg.on_routes)
+        hooks->leg.on_routes(context, ranges, count);
 }
-static void on_closed(void *context, uint64_t code, const char *reason) { ((struct carrier *)context)->hooks->leg.on_closed(context, code, reason); }
-static void on_mtu(void *context) { ((struct carrier *)context)->hooks->leg.on_mtu(context); }
+static void on_closed(void *context, uint64_t code, const char *reason) {
+    ((struct carrier *)context)->hooks->leg.on_closed(context, code, reason);
+}
+static void on_mtu(void *context) {
+    ((struct carrier *)context)->hooks->leg.on_mtu(context);
+}
 static void on_token(void *context, const uint8_t *token, size_t length) {
     const struct carrier_hooks *hooks = ((struct carrier *)context)->hooks;
-    if (hooks->leg.on_token) hooks->leg.on_token(context, token, length);
+    if (hooks->leg.on_token)
+        hooks->leg.on_token(context, token, length);
 }
-static void on_handshake(void *context) { ((struct carrier *)context)->hooks->leg.on_handshake(context); }
+static void on_handshake(void *context) {
+    ((struct carrier *)context)->hooks->leg.on_handshake(context);
+}
 static void on_path(void *context, const struct conn_path *path) {
     struct carrier *carrier = context;
     carrier->path = *path;
@@ -72,6 +117,11 @@ const struct leg_hooks *carrier_leg_hooks(void) {
         .on_address_request = on_address_request,
         .on_routes = on_routes,
         .on_packet = on_packet,
+        .on_bonded = on_bonded,
+        .on_mark = on_mark,
+        .on_acked = on_acked,
+        .on_lost = on_lost,
+        .on_capsule = on_capsule,
         .on_closed = on_closed,
         .on_cid = on_cid,
         .on_mtu = on_mtu,
@@ -84,18 +134,27 @@ const struct leg_hooks *carrier_leg_hooks(void) {
 
 /* carriers */
 
-static void on_writable(void *context) { carrier_mark(context); }
+static void on_writable(void *context) {
+    struct carrier *carrier = context;
+    struct session_leg *slot = carrier->session ? session_find(carrier->session, carrier->leg) : NULL;
+    if (slot)
+        slot->blocked = false;
+    carrier_mark(carrier);
+}
 
 static void on_deadline(void *context, uint64_t now) {
     struct carrier *carrier = context;
     int error = leg_on_timer(carrier->leg, now);
-    if (error) carrier->error = error;
+    if (error)
+        carrier->error = error;
     carrier_mark(carrier);
 }
 
-struct carrier *carrier_new(struct worker *worker, struct udp_socket *socket, const struct carrier_hooks *hooks, void *owner) {
+struct carrier *carrier_new(struct worker *worker, struct udp_socket *socket, const struct carrier_hooks *hooks,
+                            void *owner) {
     struct carrier *carrier = calloc(1, sizeof *carrier);
-    if (!carrier) return NULL;
+    if (!carrier)
+        return NULL;
     carrier->worker = worker;
     carrier->socket = socket;
     carrier->hooks = hooks;
@@ -112,8 +171,10 @@ struct carrier *carrier_new(struct worker *worker, struct udp_socket *socket, co
 }
 
 void carrier_free(struct carrier *carrier) {
-    if (!carrier) return;
-    if (carrier->marked) LL_DELETE2(carrier->worker->marked, carrier, next_marked);
+    if (!carrier)
+        return;
+    if (carrier->marked)
+        LL_DELETE2(carrier->worker->marked, carrier, next_marked);
     timer_set(&carrier->worker->timers, &carrier->timer, TIME_NEVER);
     drops_add_leg(&carrier->worker->drops, carrier->leg);
     leg_free(carrier->leg);
@@ -125,7 +186,8 @@ void carrier_free(struct carrier *carrier) {
 int carrier_move(struct carrier *carrier, struct udp_socket *socket, const union sock_addr *local) {
     const struct conn_path path = {.local = *local, .remote = carrier->path.remote};
     struct udp_tx *tx = udp_tx_new(socket, on_writable, carrier);
-    if (!tx) return -ENOMEM;
+    if (!tx)
+        return -ENOMEM;
     if (conn_migrate(leg_conn(carrier->leg), &path, loop_now(carrier->worker->loop))) {
         udp_tx_free(tx);
         return -EINVAL;
@@ -143,10 +205,17 @@ void carrier_close(struct carrier *carrier, uint64_t error_code, const char *rea
     carrier_mark(carrier);
 }
 
-void carrier_mark(struct carrier *carrier) {
-    if (carrier->marked) return;
+void carrier_mark_only(struct carrier *carrier) {
+    if (carrier->marked)
+        return;
     carrier->marked = true;
     LL_PREPEND2(carrier->worker->marked, carrier, next_marked);
+}
+
+void carrier_mark(struct carrier *carrier) {
+    carrier_mark_only(carrier);
+    if (carrier->session)
+        tunnel_mark(tunnel_of(carrier->session));
 }
 
 /* All that the connection itself has to say; stops when the socket is full (on_writable marks the carrier again). */
@@ -155,26 +224,27 @@ static void write_control(struct carrier *carrier, uint64_t now) {
     while ((out = udp_tx_reserve(carrier->tx, CONN_UDP_MAX))) {
         struct conn_packet packet;
         ssize_t written = leg_write(carrier->leg, out, CONN_UDP_MAX, &packet, now);
-        if (written > 0) udp_tx_commit(carrier->tx, (size_t)written, &packet.path.local, &packet.path.remote, packet.ecn, packet.probe);
-        if (written < 0 && !carrier->error) carrier->error = (int)written;
-        if (written <= 0 || conn_is_closed(leg_conn(carrier->leg))) return;
+        if (written > 0)
+            udp_tx_commit(carrier->tx, (size_t)written, &packet.path.local, &packet.path.remote, packet.ecn,
+                          packet.probe);
+        if (written < 0 && !carrier->error)
+            carrier->error = (int)written;
+        if (written <= 0 || conn_is_closed(leg_conn(carrier->leg)))
+            return;
     }
 }
 
 void carrier_serve(struct carrier *carrier, uint64_t now) {
-    bool waiting;
+    bool waiting = carrier->session && tunnel_of(carrier->session)->waiting;
     if (carrier->error || carrier->closing) {
         /* A connection that just failed still has its CONNECTION_CLOSE to say; one that the peer ended has nothing. */
-        if (carrier->closing || carrier->error == -ECONNABORTED) write_control(carrier, now);
+        if (carrier->closing || carrier->error == -ECONNABORTED)
+            write_control(carrier, now);
         udp_tx_flush(carrier->tx);
         carrier->hooks->on_end(carrier, now);
         return;
     }
-    if (carrier->session && now - carrier->session->rolled >= ROLL_EVERY) session_roll(carrier->session, now);
-    if (carrier->starved) write_control(carrier, now);
-    waiting = carrier->session && carrier->session->leg == carrier->leg && egress_pump(carrier, now);
-    carrier->starved = waiting;
-    if (!carrier->error) write_control(carrier, now);
+    write_control(carrier, now);
     udp_tx_flush(carrier->tx);
     if (carrier->error || carrier->closing)
         carrier_mark(carrier);
@@ -186,23 +256,34 @@ void carrier_serve(struct carrier *carrier, uint64_t now) {
 
 static void emit_to_tun(void *context, struct superpacket *packet) {
     struct worker *worker = context;
-    if (tun_write(worker->tun, packet)) worker_drop(worker, DROP_TUN_WRITE);
+    if (tun_write(worker->tun, packet))
+        worker_drop(worker, DROP_TUN_WRITE);
 }
 
 static void worker_on_turn(void *context, uint64_t now) {
     struct worker *worker = context;
     timers_run(&worker->timers, now);
-    while (worker->marked) {
+    while (worker->marked_tunnels || worker->marked) {
+        struct tunnel *tunnel = worker->marked_tunnels;
         struct carrier *carrier = worker->marked;
-        LL_DELETE2(worker->marked, carrier, next_marked);
-        carrier->marked = false;
-        carrier_serve(carrier, now);
+        if (tunnel) {
+            LL_DELETE2(worker->marked_tunnels, tunnel, next_marked);
+            tunnel->marked = false;
+            tunnel_serve(tunnel, now);
+        } else {
+            LL_DELETE2(worker->marked, carrier, next_marked);
+            carrier->marked = false;
+            carrier_serve(carrier, now);
+        }
     }
-    if (worker->merge) merge_flush(worker->merge);
+    if (worker->merge)
+        merge_flush(worker->merge);
     loop_set_deadline(worker->loop, timers_next(&worker->timers));
 }
 
-static void on_tun_packet(void *context, struct superpacket *packet) { egress_on_tun(context, packet); }
+static void on_tun_packet(void *context, struct superpacket *packet) {
+    egress_on_tun(context, packet);
+}
 
 static void on_tun_failure(void *context, int error) {
     struct worker *worker = context;
@@ -214,7 +295,8 @@ int worker_init(struct worker *worker, const struct worker_settings *settings, c
     const struct loop_hooks hooks = {.on_turn = worker_on_turn, .context = worker};
     const size_t large = settings->large_buffers ? settings->large_buffers : 256;
     const size_t small = settings->small_buffers ? settings->small_buffers : 4096;
-    const struct buf_pool_settings buffers = {.count = {[BUF_256] = small, [BUF_2048] = small, [BUF_9216] = small / 4, [BUF_LARGE] = large}};
+    const struct buf_pool_settings buffers = {
+        .count = {[BUF_256] = small, [BUF_2048] = small, [BUF_9216] = small / 4, [BUF_LARGE] = large}};
     uint8_t cid_key[16];
     int error;
 
@@ -222,11 +304,13 @@ int worker_init(struct worker *worker, const struct worker_settings *settings, c
     tls_random(worker->hash_key, sizeof worker->hash_key);
     tls_random(cid_key, sizeof cid_key);
     error = loop_new(&hooks, &worker->loop, why, why_size);
-    if (error) return error;
+    if (error)
+        return error;
     worker->buffers = buf_pool_new(&buffers);
     worker->cids = cidtable_new(cid_key);
     worker->targets = prefixmap_new();
-    if (worker->buffers && worker->cids && worker->targets) return 0;
+    if (worker->buffers && worker->cids && worker->targets)
+        return 0;
     snprintf(why, why_size, "no memory for packet buffers");
     worker_fini(worker);
     return -ENOMEM;
@@ -239,16 +323,19 @@ int worker_open_tun(struct worker *worker, const char *name, char *why, size_t w
     int error;
     snprintf(settings.name, sizeof settings.name, "%s", name);
     error = tun_open(worker->loop, &settings, &hooks, &worker->tun, why, why_size);
-    if (error) return error;
+    if (error)
+        return error;
     merge.udp = tun_has_uso(worker->tun);
     worker->merge = merge_new(&merge);
-    if (worker->merge) return 0;
+    if (worker->merge)
+        return 0;
     snprintf(why, why_size, "no memory for merging packets");
     return -ENOMEM;
 }
 
 void worker_fini(struct worker *worker) {
-    while (worker->carriers) carrier_free(worker->carriers);
+    while (worker->carriers)
+        carrier_free(worker->carriers);
     merge_free(worker->merge);
     tun_close(worker->tun);
     prefixmap_free(worker->targets);
@@ -257,10 +344,4 @@ void worker_fini(struct worker *worker) {
     loop_free(worker->loop);
     buf_pool_free(worker->buffers);
     *worker = (struct worker){0};
-}
-
-struct session *worker_session_new(struct worker *worker, const char *user) {
-    struct queue_settings queue = {.max_packets = QUEUE_MAX_PACKETS, .max_bytes = QUEUE_MAX_BYTES, .max_memory = QUEUE_MAX_BYTES};
-    memcpy(queue.key, worker->hash_key, sizeof queue.key);
-    return session_new(worker->next_session_id++, user, &queue, loop_now(worker->loop));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* worker: the hall's datapath state: one loop, one TUN, buffers, connection IDs, timers, and the carriers (a leg with its socket). Everything in it is touched by one thread. The
- * two stories are told in egress.c and ingress.c; who opens carriers and sessions, and why, is in client.c and server.c. */
+/* worker: the hall's datapath state: one loop, one TUN, buffers, connection IDs, timers, and the carriers (a leg with
+ * its socket). Everything in it is touched by one thread. The two stories are told in egress.c and ingress.c; who opens
+ * carriers and sessions, and why, is in client.c and server.c. */
 #ifndef MPVPN_WORKER_H
 #define MPVPN_WORKER_H
 
@@ -21,10 +22,13 @@
 #include "timers.h"
 
 struct carrier;
+struct tunnel;
 
 /** What the role (client.c, server.c) does for the datapath. */
 struct carrier_hooks {
-    struct leg_hooks leg;  /**< context is the carrier; on_cid and on_packet are the worker's own */
+    struct leg_hooks leg; /**< context is the carrier; on_cid and on_packet are the worker's own */
+    /** The peer closed the session (CLOSE): no linger. Called from within the leg: it may only carrier_close(). */
+    void (*on_session_closed)(struct carrier *carrier);
     /** The leg is over: conn_error() of it says why. The callee must carrier_free() it, now. */
     void (*on_end)(struct carrier *carrier, uint64_t now);
 };
@@ -52,29 +56,30 @@ struct carrier {
 
 /** The datapath of one thread. */
 struct worker {
-    struct loop *loop;              /**< owned */
-    struct buf_pool *buffers;       /**< owned */
-    struct tun *tun;                /**< owned; NULL until opened */
-    struct merge *merge;            /**< towards the TUN; owned */
-    struct cidtable *cids;          /**< connection ID to carrier; owned */
-    struct prefixmap *targets;      /**< inner destination to session; owned */
-    struct timers timers;           /**< every deadline of the hall */
-    struct carrier *carriers;       /**< all */
-    struct carrier *marked;         /**< to be served this turn */
-    struct drop_counters drops;     /**< packets dropped, by reason */
-    struct icmp_limit icmp;         /**< bounds the ICMP errors we send */
-    struct log_limit unowned;       /**< bounds the log line about packets from wrong sources */
-    uint8_t hash_key[16];           /**< for queues and the cid table */
-    bool server;                    /**< role: which way sources are checked */
-    struct ip_addr icmp_source[2];  /**< our inner address, IPv4 and IPv6: source of errors sent to peers */
-    uint64_t next_session_id;       /**< numbers sessions */
+    struct loop *loop;             /**< owned */
+    struct buf_pool *buffers;      /**< owned */
+    struct tun *tun;               /**< owned; NULL until opened */
+    struct merge *merge;           /**< towards the TUN; owned */
+    struct cidtable *cids;         /**< connection ID to carrier; owned */
+    struct prefixmap *targets;     /**< inner destination to session; owned */
+    struct timers timers;          /**< every deadline of the hall */
+    struct carrier *carriers;      /**< all */
+    struct carrier *marked;        /**< to be served this turn */
+    struct tunnel *marked_tunnels; /**< to be pumped this turn */
+    struct drop_counters drops;    /**< packets dropped, by reason */
+    struct icmp_limit icmp;        /**< bounds the ICMP errors we send */
+    struct log_limit unowned;      /**< bounds the log line about packets from wrong sources */
+    uint8_t hash_key[16];          /**< for queues and the cid table */
+    bool server;                   /**< role: which way sources are checked */
+    struct ip_addr icmp_source[2]; /**< our inner address, IPv4 and IPv6: source of errors sent to peers */
+    uint64_t next_session_id;      /**< numbers sessions */
 };
 
 /** How large. */
 struct worker_settings {
-    bool server;              /**< role */
-    size_t large_buffers;     /**< 66 KiB buffers (0: 256) */
-    size_t small_buffers;     /**< 2 KiB buffers (0: 4096) */
+    bool server;          /**< role */
+    size_t large_buffers; /**< 66 KiB buffers (0: 256) */
+    size_t small_buffers; /**< 2 KiB buffers (0: 4096) */
 };
 
 /** @return 0 or -errno with a sentence in why */
@@ -83,15 +88,15 @@ int worker_init(struct worker *worker, const struct worker_settings *settings, c
 void worker_fini(struct worker *worker);
 /** Open the TUN device. @return 0 or -errno with a sentence in why */
 int worker_open_tun(struct worker *worker, const char *name, char *why, size_t why_size);
-/** A session with this worker's queue settings. @return NULL: no memory */
-struct session *worker_session_new(struct worker *worker, const char *user);
-
-/** A new carrier without a leg (the role makes that with carrier_leg_hooks() and context = carrier). @return NULL: no memory */
-struct carrier *carrier_new(struct worker *worker, struct udp_socket *socket, const struct carrier_hooks *hooks, void *owner);
+/** A new carrier without a leg (the role makes that with carrier_leg_hooks() and context = carrier). @return NULL: no
+ * memory */
+struct carrier *carrier_new(struct worker *worker, struct udp_socket *socket, const struct carrier_hooks *hooks,
+                            void *owner);
 /** Free it with its leg, without a word to the peer. NULL is fine. */
 void carrier_free(struct carrier *carrier);
 /**
- * Move a client's carrier to another socket and local address (QUIC connection migration); datagrams not handed to the old socket yet are lost.
+ * Move a client's carrier to another socket and local address (QUIC connection migration); datagrams not handed to the
+ * old socket yet are lost.
  * @return 0; -EINVAL: this connection cannot migrate (now); -ENOMEM. On error nothing has changed
  */
 int carrier_move(struct carrier *carrier, struct udp_socket *socket, const union sock_addr *local);
@@ -99,12 +104,17 @@ int carrier_move(struct carrier *carrier, struct udp_socket *socket, const union
 const struct leg_hooks *carrier_leg_hooks(void);
 /** Say goodbye: on_end follows once the last packet is written. */
 void carrier_close(struct carrier *carrier, uint64_t error_code, const char *reason);
-/** Serve this carrier before the turn ends: something came in, was queued, or a deadline passed. */
+/** Serve this carrier, and pump its session, before the turn ends: something came in, a deadline passed, or its socket
+ * is free again. */
 void carrier_mark(struct carrier *carrier);
+/** Serve this carrier before the turn ends: something was written, or its deadline is to be set anew. */
+void carrier_mark_only(struct carrier *carrier);
 /** Serve it at once: write what is to be said, and end it if it is over. */
 void carrier_serve(struct carrier *carrier, uint64_t now);
 
 /** Count a dropped packet. */
-static inline void worker_drop(struct worker *worker, enum drop_reason reason) { worker->drops.count[reason]++; }
+static inline void worker_drop(struct worker *worker, enum drop_reason reason) {
+    worker->drops.count[reason]++;
+}
 
 #endif

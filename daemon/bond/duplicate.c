@@ -37,8 +37,8 @@ int duplicate_init(struct duplicate *window, uint32_t first) {
     if (!bits)
         return -ENOMEM;
     memset(bits, 0xff, DUPLICATE_WINDOW_MIN / 8);
-    *window = (struct duplicate){
-        .bits = bits, .span = DUPLICATE_WINDOW_MIN, .highest = first - 1, .jumped = UINT64_MAX};
+    *window =
+        (struct duplicate){.bits = bits, .span = DUPLICATE_WINDOW_MIN, .highest = first - 1, .jumped = UINT64_MAX};
     return 0;
 }
 

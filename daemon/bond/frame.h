@@ -39,13 +39,13 @@
 #define FRAME_PACKET_BYTES 8u /**< bytes of a bonded packet before its IP packet */
 #define FRAME_MARK_BYTES 10u  /**< bytes of a mark, all of it */
 
-#define FRAME_BUCKETS 256u          /**< buckets there are, FRAME_BUCKET_UNORDERED among them */
-#define FRAME_BUCKET_UNORDERED 0u   /**< packets that need no order; their bucket sequence means nothing */
-#define FRAME_SEQUENCE24 0xffffffu  /**< the largest bucket sequence; also the mask that wraps one */
+#define FRAME_BUCKETS 256u         /**< buckets there are, FRAME_BUCKET_UNORDERED among them */
+#define FRAME_BUCKET_UNORDERED 0u  /**< packets that need no order; their bucket sequence means nothing */
+#define FRAME_SEQUENCE24 0xffffffu /**< the largest bucket sequence; also the mask that wraps one */
 
-#define FRAME_LEG_MAX 254u        /**< the largest number of a leg */
-#define FRAME_MARK_IDLE 0x01u     /**< the leg is not in use: wait for nothing on it until a mark or packet */
-#define FRAME_MARK_GONE 0x02u     /**< the leg is not coming back */
+#define FRAME_LEG_MAX 254u    /**< the largest number of a leg */
+#define FRAME_MARK_IDLE 0x01u /**< the leg is not in use: wait for nothing on it until a mark or packet */
+#define FRAME_MARK_GONE 0x02u /**< the leg is not coming back */
 
 /** The numbers of a bonded packet. A copy (redundant or resent) bears the same three as the original. */
 struct frame_packet {

@@ -10,12 +10,12 @@
 
 #include "bond/frame.h"
 
-#define LEGSET_MAX 16u                     /**< legs that are kept account of */
-#define LEGSET_POINTS 256u                 /**< points of the trail: a quarter of a second at one a millisecond */
-#define LEGSET_TICK 1000000ull             /**< ns: lateness and bookkeeping are looked at no more often */
-#define LEGSET_WAIT_MIN 5000000ull         /**< ns: no leg counts as silent sooner */
-#define LEGSET_WAIT_MAX 500000000ull       /**< ns: every silent leg counts as silent by then */
-#define LEGSET_SRTT_INITIAL 100000000ull   /**< ns: assumed while nobody has told a leg's RTT */
+#define LEGSET_MAX 16u                   /**< legs that are kept account of */
+#define LEGSET_POINTS 256u               /**< points of the trail: a quarter of a second at one a millisecond */
+#define LEGSET_TICK 1000000ull           /**< ns: lateness and bookkeeping are looked at no more often */
+#define LEGSET_WAIT_MIN 5000000ull       /**< ns: no leg counts as silent sooner */
+#define LEGSET_WAIT_MAX 500000000ull     /**< ns: every silent leg counts as silent by then */
+#define LEGSET_SRTT_INITIAL 100000000ull /**< ns: assumed while nobody has told a leg's RTT */
 
 /** What is known of a leg. */
 struct legset_leg {
@@ -40,13 +40,13 @@ struct legset_point {
 
 /** The set; embedded by value, written by legset.c alone. */
 struct legset {
-    struct legset_leg legs[LEGSET_MAX];         /**< count of them */
-    struct legset_point points[LEGSET_POINTS];  /**< ring of the trail */
-    uint64_t ticked;                            /**< ns, when bookkeeping was done last */
-    uint32_t head;                              /**< the sequence furthest ahead */
-    uint32_t trail;                             /**< points written since the start */
-    unsigned count;                             /**< legs known */
-    uint8_t slot[FRAME_LEG_MAX + 1];            /**< by number: 1 + index in legs; 0: unknown; LEGSET_GONE */
+    struct legset_leg legs[LEGSET_MAX];        /**< count of them */
+    struct legset_point points[LEGSET_POINTS]; /**< ring of the trail */
+    uint64_t ticked;                           /**< ns, when bookkeeping was done last */
+    uint32_t head;                             /**< the sequence furthest ahead */
+    uint32_t trail;                            /**< points written since the start */
+    unsigned count;                            /**< legs known */
+    uint8_t slot[FRAME_LEG_MAX + 1];           /**< by number: 1 + index in legs; 0: unknown; LEGSET_GONE */
 };
 
 /** Start with no legs. @param first the sequence expected first */

@@ -32,7 +32,9 @@ libmpvpn_a_SOURCES += \
 	daemon/bond/sched_redundant.c \
 	daemon/bond/sched_wrr.c \
 	daemon/bond/session.c \
-	daemon/bond/session.h
+	daemon/bond/session.h \
+	daemon/bond/session_receive.c \
+	daemon/bond/session_send.c
 unit_tests += tests/unit/check_queue
 unit_tests += tests/unit/check_duplicate tests/unit/check_frame tests/unit/check_legset \
 	tests/unit/check_reorder tests/unit/check_reorder_sim

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* meter: packets and bytes counted since the start, and the rate of the last whole second; a few additions per packet. */
+/* meter: packets and bytes counted since the start, and the rate of the last whole second; a few additions per packet.
+ */
 #ifndef MPVPN_BOND_METER_H
 #define MPVPN_BOND_METER_H
 
@@ -19,7 +20,8 @@ struct meter {
 /** Close the window if it is a second old or older. */
 static inline void meter_roll(struct meter *meter, uint64_t now) {
     uint64_t age = now - meter->window_start;
-    if (age < NS_PER_SEC) return;
+    if (age < NS_PER_SEC)
+        return;
     /* A window that was not closed in time spans a silence: its average is what was carried, honestly spread. */
     meter->rate_bps = (uint64_t)((double)(meter->bytes - meter->window_bytes) * 8e9 / (double)age);
     meter->window_start = now;

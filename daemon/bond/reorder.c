@@ -448,8 +448,7 @@ void reorder_mark(struct reorder *reorder, uint8_t leg, const struct frame_mark 
     }
     if (floor < 0)
         duplicate_reserve(&reorder->window, (uint32_t)-floor);
-    if (frame_before32(reorder->floor, mark->floor) ||
-        frame_distance32(reorder->floor, mark->floor) < 2 * behind)
+    if (frame_before32(reorder->floor, mark->floor) || frame_distance32(reorder->floor, mark->floor) < 2 * behind)
         reorder->floor = mark->floor;
     if (legset_on_mark(&reorder->legs, leg, mark, now) < 0)
         reorder->statistics.marks_refused++;

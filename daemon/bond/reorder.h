@@ -34,19 +34,19 @@ struct reorder_settings {
 
 /** What happened so far; packets unless said otherwise. */
 struct reorder_statistics {
-    uint64_t delivered;      /**< handed on, in order or not */
-    uint64_t duplicates;     /**< dropped: seen before */
-    uint64_t jumps;          /**< dropped: an unbelievable sequence */
-    uint64_t held;           /**< of those delivered or held now: had to wait behind a gap */
-    uint64_t lost_once;      /**< missing when every leg had passed them */
-    uint64_t repaired;       /**< of those, came as a copy in time */
-    uint64_t given_up;       /**< missing when what waited behind them was released */
-    uint64_t late;           /**< came after they were given up; delivered out of order */
-    uint64_t pressed;        /**< given up early, because held bytes reached a limit or the pool ran low */
-    uint64_t marks_refused;  /**< marks outside of what is believed, or of more legs than there can be */
-    uint64_t longest_hold;   /**< ns: the longest that any packet was held */
-    uint64_t held_packets;   /**< held now */
-    uint64_t held_bytes;     /**< bytes of buffers held now */
+    uint64_t delivered;     /**< handed on, in order or not */
+    uint64_t duplicates;    /**< dropped: seen before */
+    uint64_t jumps;         /**< dropped: an unbelievable sequence */
+    uint64_t held;          /**< of those delivered or held now: had to wait behind a gap */
+    uint64_t lost_once;     /**< missing when every leg had passed them */
+    uint64_t repaired;      /**< of those, came as a copy in time */
+    uint64_t given_up;      /**< missing when what waited behind them was released */
+    uint64_t late;          /**< came after they were given up; delivered out of order */
+    uint64_t pressed;       /**< given up early, because held bytes reached a limit or the pool ran low */
+    uint64_t marks_refused; /**< marks outside of what is believed, or of more legs than there can be */
+    uint64_t longest_hold;  /**< ns: the longest that any packet was held */
+    uint64_t held_packets;  /**< held now */
+    uint64_t held_bytes;    /**< bytes of buffers held now */
 };
 
 /** @return a receiver, or NULL: no memory */

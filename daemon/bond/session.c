@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* session: the state of one IP tunnel.
+/* session: the state of one IP tunnel, and its legs.
  *
- * How it works: address and route lists are short (one address of each version, a default route of each), so they are searched one by one.
- * Left out: moving packets (the hall's egress and ingress), and who may have what (masque/pool, auth).
- * Standards: RFC 9484 sections 4.7 and 5. */
+ * How it works: address and route lists are short (one address of each version, a default route of each), so they are
+ * searched one by one, and so are the slots of legs. Sending is in session_send.c, receiving in session_receive.c. Left
+ * out: moving packets to and from the kernel (the hall's egress and ingress), and who may have what (masque/pool,
+ * auth). Invariants: a slot is in use exactly while its leg is set; leg_count is their number; outstanding and reorder
+ * are there exactly while bonded. Standards: RFC 9484 sections 4.7 and 5. */
 #include "bond/session.h"
 
 #include <errno.h>
@@ -12,23 +14,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct session *session_new(uint64_t id, const char *user, const struct queue_settings *queue, uint64_t now) {
+#define MAX_ACK_DELAY (5 * NS_PER_MS) /* between our ends */
+#define MTU_PRIMARY 1280u             /* bytes: a leg that carries less does not shrink the tunnel: capsules serve it */
+
+struct session *session_new(const struct session_settings *settings, uint64_t now) {
     struct session *session = calloc(1, sizeof *session);
-    if (!session) return NULL;
-    session->queue = queue_new(queue);
+    if (!session)
+        return NULL;
+    session->queue = queue_new(settings->queue);
     if (!session->queue) {
         free(session);
         return NULL;
     }
-    session->id = id;
-    snprintf(session->user, sizeof session->user, "%s", user);
+    session->id = settings->id;
+    snprintf(session->user, sizeof session->user, "%s", settings->user);
+    session->deliver = settings->deliver;
+    session->buffers = settings->buffers;
     session->since = now;
     session->sent.window_start = session->received.window_start = now;
     return session;
 }
 
 void session_free(struct session *session) {
-    if (!session) return;
+    if (!session)
+        return;
+    outstanding_free(session->outstanding);
+    reorder_free(session->reorder);
     queue_free(session->queue);
     free(session->reach);
     free(session);
@@ -41,8 +52,10 @@ void session_set_addresses(struct session *session, const struct ip_prefix *addr
 
 int session_set_reach(struct session *session, const struct ip_range *ranges, size_t count) {
     struct ip_range *copy = calloc(count ? count : 1, sizeof *copy);
-    if (!copy) return -ENOMEM;
-    if (count) memcpy(copy, ranges, count * sizeof *copy);
+    if (!copy)
+        return -ENOMEM;
+    if (count)
+        memcpy(copy, ranges, count * sizeof *copy);
     free(session->reach);
     session->reach = copy;
     session->reach_count = count;
@@ -51,7 +64,8 @@ int session_set_reach(struct session *session, const struct ip_range *ranges, si
 
 bool session_has_address(const struct session *session, const struct ip_addr *addr) {
     for (size_t i = 0; i < session->address_count; i++)
-        if (ip_prefix_contains(&session->address[i], addr)) return true;
+        if (ip_prefix_contains(&session->address[i], addr))
+            return true;
     return false;
 }
 
@@ -59,25 +73,115 @@ bool session_reaches(const struct session *session, const struct ip_addr *addr, 
     bool icmp = protocol == (addr->version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
     for (size_t i = 0; i < session->reach_count; i++) {
         const struct ip_range *range = &session->reach[i];
-        if (range->protocol && range->protocol != protocol && !icmp) continue;
-        if (ip_range_contains(range, addr)) return true;
+        if (range->protocol && range->protocol != protocol && !icmp)
+            continue;
+        if (ip_range_contains(range, addr))
+            return true;
     }
     return false;
 }
 
+static void deliver(void *context, const uint8_t *packet, size_t length) {
+    struct session *session = context;
+    session->deliver(session, packet, length);
+}
+
+int session_bond(struct session *session, const uint8_t id[JOIN_ID_BYTES], const uint8_t secret[JOIN_SECRET_BYTES]) {
+    const struct outstanding_settings sending = {0};
+    const struct reorder_settings receiving = {.pool = session->buffers, .deliver = deliver, .context = session};
+    struct outstanding *outstanding = outstanding_new(&sending);
+    struct reorder *reorder = reorder_new(&receiving);
+    if (!outstanding || !reorder) {
+        outstanding_free(outstanding);
+        reorder_free(reorder);
+        return -ENOMEM;
+    }
+    outstanding_free(session->outstanding);
+    reorder_free(session->reorder);
+    session->outstanding = outstanding;
+    session->reorder = reorder;
+    session->bonded = true;
+    memcpy(session->bond_id, id, JOIN_ID_BYTES);
+    memcpy(session->secret, secret, JOIN_SECRET_BYTES);
+    memset(session->bucket_sequence, 0, sizeof session->bucket_sequence);
+    memset(&session->serials, 0, sizeof session->serials);
+    session->next_number = 0;
+    return 0;
+}
+
+int session_attach(struct session *session, struct leg *leg, void *owner, uint8_t number, uint64_t now) {
+    for (int slot = 0; slot < (int)SESSION_LEGS_MAX; slot++) {
+        if (session->legs[slot].leg)
+            continue;
+        session->legs[slot] = (struct session_leg){
+            .leg = leg, .owner = owner, .number = number, .state = CONTROL_UP, .weight = 1, .last_sent = now};
+        session->leg_count++;
+        if (session->bonded) {
+            leg_bond(leg);
+            session_roll(session, now);
+        }
+        return slot;
+    }
+    return -ENOSPC;
+}
+
+void session_detach(struct session *session, const struct leg *leg, uint64_t now) {
+    struct session_leg *found = session_find(session, leg);
+    if (!found)
+        return;
+    if (session->bonded) {
+        outstanding_leg_died(session->outstanding, (unsigned)(found - session->legs), now);
+        reorder_remove_leg(session->reorder, found->number, now);
+    }
+    *found = (struct session_leg){0};
+    session->leg_count--;
+}
+
+struct session_leg *session_find(struct session *session, const struct leg *leg) {
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
+        if (leg && session->legs[i].leg == leg)
+            return &session->legs[i];
+    return NULL;
+}
+
+struct session_leg *session_first(struct session *session) {
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
+        if (session->legs[i].leg)
+            return &session->legs[i];
+    return NULL;
+}
+
 size_t session_mtu(const struct session *session) {
-    size_t max = session->leg ? leg_packet_max(session->leg) : 0;
-    return max > SESSION_MTU_MIN ? max : SESSION_MTU_MIN;
+    size_t smallest = SIZE_MAX;
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++) {
+        size_t max = session->legs[i].leg ? leg_packet_max(session->legs[i].leg) : 0;
+        if (max >= MTU_PRIMARY && max < smallest)
+            smallest = max;
+    }
+    return smallest == SIZE_MAX ? SESSION_MTU_MIN : smallest;
 }
 
 void session_roll(struct session *session, uint64_t now) {
+    uint64_t slowest = 0, rate_bps = 0;
     session->rolled = now;
     meter_roll(&session->sent, now);
     meter_roll(&session->received, now);
-    if (session->leg) {
-        struct conn_statistics statistics;
-        leg_roll(session->leg, now);
-        conn_statistics(leg_conn(session->leg), &statistics);
-        queue_set_timing(session->queue, statistics.rtt_smoothed, statistics.delivery_rate_bps);
+    for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
+        struct session_leg *leg = &session->legs[i];
+        struct conn_statistics s;
+        if (!leg->leg)
+            continue;
+        leg_roll(leg->leg, now);
+        conn_statistics(leg_conn(leg->leg), &s);
+        rate_bps += s.delivery_rate_bps;
+        if (s.rtt_smoothed > slowest)
+            slowest = s.rtt_smoothed;
+        if (!session->bonded)
+            continue;
+        outstanding_set_leg_pto(session->outstanding, i, s.rtt_smoothed + 4 * s.rtt_variation + MAX_ACK_DELAY);
+        reorder_set_leg(session->reorder, leg->number, s.rtt_smoothed);
     }
+    if (session->bonded)
+        outstanding_set_repair_limit(session->outstanding, slowest * 5 / 2 + 10 * NS_PER_MS);
+    queue_set_timing(session->queue, slowest, rate_bps);
 }

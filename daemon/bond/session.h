@@ -1,42 +1,103 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* session: one IP tunnel: whose it is, its addresses and routes, the queue of what waits to be sent, and the leg that carries it. It outlives its leg on the
- * client, so that a reconnect finds queue and addresses as they were. */
+/* session: one IP tunnel: whose it is, its addresses and routes, the queue of what waits to be sent, and the legs that
+ * carry it. A plain session has one leg and sends IP packets as they are. A bonded one (session_bond()) numbers them,
+ * gives each to the leg that its scheduler picks, repairs what is lost, and puts in order what comes. It outlives its
+ * legs, so that a reconnect finds queue and addresses as they were.
+ *
+ * Standards: RFC 9484; mpvpn-protocol(7). */
 #ifndef MPVPN_BOND_SESSION_H
 #define MPVPN_BOND_SESSION_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bond/control.h"
+#include "bond/join.h"
 #include "bond/leg.h"
 #include "bond/meter.h"
+#include "bond/outstanding.h"
 #include "bond/queue.h"
+#include "bond/reorder.h"
+#include "bond/sched.h"
 #include "common/addr.h"
 #include "masque/auth.h"
 
-#define SESSION_ADDRESSES_MAX 8u  /**< inner addresses of a client that are kept */
-#define SESSION_MTU_MIN 1280u     /**< bytes: IPv6's minimum (RFC 8200), held on every path */
+#define SESSION_ADDRESSES_MAX 8u /**< inner addresses of a client that are kept */
+#define SESSION_LEGS_MAX 16u     /**< legs at a time */
+#define SESSION_MTU_MIN 1280u    /**< bytes: IPv6's minimum (RFC 8200), held on every path */
 
-/** A session. Public because the hall embeds and lists it; written by session.c alone but for prev/next and owner. */
-struct session {
-    uint64_t id;                       /**< number within this daemon, for people */
-    char user[AUTH_NAME_MAX];          /**< server: whose; client: "" */
-    struct ip_prefix address[SESSION_ADDRESSES_MAX]; /**< the client's inner addresses */
-    size_t address_count;              /**< of them */
-    struct ip_range *reach;            /**< what the client may reach through the server (ROUTE_ADVERTISEMENT) */
-    size_t reach_count;                /**< of them */
-    struct queue *queue;               /**< towards the peer */
-    struct leg *leg;                   /**< carries it now; NULL: none */
-    struct meter sent;                 /**< IP packets to the peer */
-    struct meter received;             /**< IP packets from the peer */
-    uint64_t since;                    /**< ns, when it was opened */
-    uint64_t rolled;                   /**< ns, when session_roll() was called last */
-    struct session *prev, *next;       /**< the hall's list */
-    void *owner;                       /**< the hall's carrier of the leg; set with it */
+struct session;
+
+/** A leg in its slot of a session. The slot number names it within this end; `number` on the wire. */
+struct session_leg {
+    struct leg *leg;              /**< NULL: the slot is free */
+    void *owner;                  /**< the hall's carrier of the leg */
+    uint8_t number;               /**< on the wire */
+    bool ours;                    /**< priority, weight and role were set at this end, not by the peer's LEG_ROLE */
+    bool suspect;                 /**< silent while others were heard: nothing new is sent on it */
+    bool blocked;                 /**< the hall's: its socket is full */
+    bool entered;                 /**< announced by a mark since it was idle */
+    enum control_leg_state state; /**< whether it may be used: up, standby, draining, down */
+    uint8_t priority;             /**< smaller is preferred */
+    uint16_t weight;              /**< share, wrr and flow */
+    uint64_t last_sent;           /**< ns, when a packet was sent on it last */
+    uint64_t unheard_since;    /**< ns, when the first packet was sent on it that nothing was heard of since; 0: all was
+                                  heard */
+    uint64_t suspect_received; /**< QUIC packets received on it when it became suspect */
+    uint64_t resent;           /**< packets sent again on it */
+    uint64_t duplicates;       /**< packets that came on it and had come before */
 };
 
-/** @param queue settings of its queue @return the session, or NULL: no memory */
-struct session *session_new(uint64_t id, const char *user, const struct queue_settings *queue, uint64_t now);
-/** Free with its queue; the leg is not touched. NULL is fine. */
+/** How the session hands on what it received. */
+typedef void session_deliver_fn(struct session *session, const uint8_t *packet, size_t length);
+
+/** A session. Public because the hall embeds and lists it; written by the session*.c files alone but for prev/next,
+ * owner and the slots' owner and blocked. */
+struct session {
+    uint64_t id;                                     /**< number within this daemon, for people */
+    char user[AUTH_NAME_MAX];                        /**< server: whose; client: "" */
+    struct ip_prefix address[SESSION_ADDRESSES_MAX]; /**< the client's inner addresses */
+    size_t address_count;                            /**< of them */
+    struct ip_range *reach; /**< what the client may reach through the server (ROUTE_ADVERTISEMENT) */
+    size_t reach_count;     /**< of them */
+    struct queue *queue;    /**< towards the peer */
+    struct session_leg legs[SESSION_LEGS_MAX]; /**< by slot */
+    size_t leg_count;                          /**< slots in use */
+    struct meter sent;                         /**< IP packets to the peer */
+    struct meter received;                     /**< IP packets from the peer */
+    uint64_t since;                            /**< ns, when it was opened */
+    uint64_t rolled;                           /**< ns, when session_roll() was called last */
+
+    bool bonded;                             /**< the following are in use */
+    uint8_t bond_id[JOIN_ID_BYTES];          /**< the session's ID on the wire */
+    uint8_t secret[JOIN_SECRET_BYTES];       /**< what joining legs prove */
+    uint8_t next_number;                     /**< server: of the next leg */
+    uint32_t bucket_sequence[FRAME_BUCKETS]; /**< of the next packet of each bucket */
+    struct sched sched;                      /**< for what we send */
+    struct outstanding *outstanding;         /**< what we sent and not heard of; owned */
+    struct reorder *reorder;                 /**< what we received out of order; owned */
+    struct control_serials serials;          /**< of the peer's capsules */
+    uint32_t control_serial;                 /**< of our next capsule */
+    uint64_t marked;                         /**< ns, when a mark was sent last */
+
+    session_deliver_fn *deliver; /**< the hall's: an IP packet is through */
+    struct buf_pool *buffers;    /**< for what is held */
+    struct session *prev, *next; /**< the hall's list */
+    void *owner;                 /**< the hall's holder of it */
+};
+
+/** What a session is made with. */
+struct session_settings {
+    uint64_t id;                        /**< number for people */
+    const char *user;                   /**< copied */
+    const struct queue_settings *queue; /**< of its queue */
+    struct buf_pool *buffers;           /**< kept */
+    session_deliver_fn *deliver;        /**< kept */
+};
+
+/** @return the session, or NULL: no memory */
+struct session *session_new(const struct session_settings *settings, uint64_t now);
+/** Free with its queue; legs are not touched. NULL is fine. */
 void session_free(struct session *session);
 /** Replace the client's addresses (beyond SESSION_ADDRESSES_MAX they are ignored). */
 void session_set_addresses(struct session *session, const struct ip_prefix *addresses, size_t count);
@@ -44,11 +105,70 @@ void session_set_addresses(struct session *session, const struct ip_prefix *addr
 int session_set_reach(struct session *session, const struct ip_range *ranges, size_t count);
 /** Whether an address is one of the client's. */
 bool session_has_address(const struct session *session, const struct ip_addr *addr);
-/** Whether an address may be reached through the server with this IP protocol (0 in a range: any). ICMP is always part of it (RFC 9484 section 4.7.3). */
+/** Whether an address may be reached through the server with this IP protocol (0 in a range: any). ICMP is always part
+ * of it (RFC 9484 section 4.7.3). */
 bool session_reaches(const struct session *session, const struct ip_addr *addr, uint8_t protocol);
-/** Longest IP packet this session takes: what its leg's datagrams carry, but never less than SESSION_MTU_MIN. */
+
+/** Start (or start anew) to bond: numbers from 0, nothing outstanding, nothing held. @return 0; -ENOMEM */
+int session_bond(struct session *session, const uint8_t id[JOIN_ID_BYTES], const uint8_t secret[JOIN_SECRET_BYTES]);
+/** Take a leg in. @param number on the wire @return its slot; -ENOSPC: SESSION_LEGS_MAX are in */
+int session_attach(struct session *session, struct leg *leg, void *owner, uint8_t number, uint64_t now);
+/** Let a leg go: what was outstanding on it is sent again on others. Unknown is fine. */
+void session_detach(struct session *session, const struct leg *leg, uint64_t now);
+/** The slot of a leg, or NULL. */
+struct session_leg *session_find(struct session *session, const struct leg *leg);
+/** The first leg, or NULL: the one of a plain session. */
+struct session_leg *session_first(struct session *session);
+/** Longest IP packet this session takes: what every leg that may be used carries, but never less than SESSION_MTU_MIN.
+ */
 size_t session_mtu(const struct session *session);
-/** Bring rates, and the queue's idea of the path, up to date. */
+/** Bring rates, and what queue, repair and order know of the legs, up to date; several times a second while in use. */
 void session_roll(struct session *session, uint64_t now);
+
+/* What is received (bonded). */
+
+/** A bonded packet came on a leg; delivers what it lets go. */
+void session_on_packet(struct session *session, const struct leg *leg, const struct frame_packet *frame,
+                       const uint8_t *packet, size_t length, uint64_t now);
+/** A mark came on a leg. */
+void session_on_mark(struct session *session, const struct leg *leg, const struct frame_mark *mark, uint64_t now);
+/** A capsule came. @return false: CLOSE: the session is over */
+bool session_on_capsule(struct session *session, uint64_t type, const uint8_t *value, size_t length);
+/** Fate of a transmission. */
+void session_on_acked(struct session *session, const struct leg *leg, uint64_t id, uint64_t now);
+void session_on_lost(struct session *session, uint64_t id, uint64_t now);
+/** A leg is not to be trusted (its link went down): what is outstanding on it goes to the others at once. */
+void session_suspect(struct session *session, const struct leg *leg, uint64_t now);
+/** Something came in on a leg: a suspect one that is heard again is trusted again. */
+void session_look(struct session *session);
+/** Nearest deadline of order, repair and suspicion; TIME_NEVER for a plain session. */
+uint64_t session_deadline(const struct session *session, uint64_t now);
+/** The deadline came. */
+void session_on_timer(struct session *session, uint64_t now);
+
+/* What is sent (bonded): the hall asks, writes, and tells. */
+
+/** Which leg a packet goes to. @param copies out: further slots (bits) @return slot or enum sched_result */
+int session_pick(struct session *session, size_t length, uint32_t flow_hash, uint16_t *copies, uint64_t now);
+/** Which leg a packet goes to again. @param avoid slots it was on already (bits) @return as session_pick() */
+int session_pick_resend(struct session *session, size_t length, uint16_t avoid, uint64_t now);
+/** Numbers of the next packet. */
+struct frame_packet session_number(const struct session *session, const struct inner *inner, uint32_t flow_hash);
+/** A leg took the packet with these numbers. */
+void session_sent(struct session *session, unsigned slot, const struct frame_packet *frame,
+                  const struct queue_item *item, bool repair, uint64_t now);
+/** A leg took a packet again that outstanding_next_resend() showed. */
+void session_resent(struct session *session, unsigned slot, const struct outstanding_resend *resend, uint64_t now);
+/** The next mark to send, if any is due. @param slot out: the leg to send it on @return false: none */
+bool session_next_mark(struct session *session, struct frame_mark *mark, unsigned *slot, uint64_t now);
+/** The mark was sent. */
+void session_mark_sent(struct session *session, const struct frame_mark *mark, uint64_t now);
+/** Send a capsule on every leg. */
+void session_tell(struct session *session, struct control_capsule *capsule);
+/** Set a leg's part in what this end sends, and tell the peer what it should send. */
+void session_set_role(struct session *session, struct session_leg *leg, enum control_leg_state state, uint8_t priority,
+                      uint16_t weight);
+/** Set the scheduler for what this end sends, and ask the peer for the same. */
+void session_set_scheduler(struct session *session, enum sched_id id);
 
 #endif

@@ -218,7 +218,7 @@ static bool send_acceptance(struct connect_ip *ip, int64_t stream_id, const stru
 /** Server: a request came. */
 static void on_request(void *context, int64_t stream_id, const struct h3_message *message) {
     struct connect_ip *ip = context;
-    struct connect_ip_request request = {.message = message, .authority = message->authority};
+    struct connect_ip_request request = {.stream_id = stream_id, .message = message, .authority = message->authority};
     struct connect_ip_answer owners = {.status = 503};
     if (stream_id > ip->newest_stream)
         ip->newest_stream = stream_id;

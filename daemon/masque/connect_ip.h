@@ -23,6 +23,7 @@ struct connect_ip_scope {
 
 /** A request as the server's owner sees it; pointers valid in the call only. */
 struct connect_ip_request {
+    int64_t stream_id;                /**< of the request */
     const char *authority;            /**< :authority */
     const char *authorization;        /**< value of the field, or NULL */
     struct connect_ip_scope scope;    /**< parsed from the path by the template */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* prefixmap: one uthash table keyed by (version, length, masked address), and a count of prefixes for each length, so that only lengths in use are tried. */
+/* prefixmap: one uthash table keyed by (version, length, masked address), and a count of prefixes for each length, so
+ * that only lengths in use are tried. */
 #include "packet/prefixmap.h"
 
 #include <errno.h>
@@ -32,11 +33,14 @@ static struct entry *find_key(const struct prefixmap *map, const struct ip_prefi
     return entry;
 }
 
-struct prefixmap *prefixmap_new(void) { return calloc(1, sizeof(struct prefixmap)); }
+struct prefixmap *prefixmap_new(void) {
+    return calloc(1, sizeof(struct prefixmap));
+}
 
 void prefixmap_free(struct prefixmap *map) {
     struct entry *entry, *next;
-    if (!map) return;
+    if (!map)
+        return;
     HASH_ITER(hh, map->table, entry, next) {
         HASH_DEL(map->table, entry);
         free(entry);
@@ -49,7 +53,8 @@ int prefixmap_put(struct prefixmap *map, const struct ip_prefix *prefix, void *o
     struct entry *entry = find_key(map, &key);
     if (!entry) {
         entry = calloc(1, sizeof *entry);
-        if (!entry) return -ENOMEM;
+        if (!entry)
+            return -ENOMEM;
         entry->key = key;
         HASH_ADD(hh, map->table, key, sizeof entry->key, entry);
         map->count[key.addr.version == 6][key.length]++;
@@ -61,7 +66,8 @@ int prefixmap_put(struct prefixmap *map, const struct ip_prefix *prefix, void *o
 void prefixmap_remove(struct prefixmap *map, const struct ip_prefix *prefix, const void *owner) {
     struct ip_prefix key = masked(&prefix->addr, prefix->length);
     struct entry *entry = find_key(map, &key);
-    if (!entry || entry->owner != owner) return;
+    if (!entry || entry->owner != owner)
+        return;
     map->count[key.addr.version == 6][key.length]--;
     HASH_DEL(map->table, entry);
     free(entry);
@@ -70,10 +76,12 @@ void prefixmap_remove(struct prefixmap *map, const struct ip_prefix *prefix, con
 void *prefixmap_find(const struct prefixmap *map, const struct ip_addr *addr) {
     const size_t *count = map->count[addr->version == 6];
     for (int length = (int)ip_addr_bits(addr); length >= 0; length--) {
-        if (!count[length]) continue;
+        if (!count[length])
+            continue;
         struct ip_prefix key = masked(addr, (unsigned)length);
         struct entry *entry = find_key(map, &key);
-        if (entry) return entry->owner;
+        if (entry)
+            return entry->owner;
     }
     return NULL;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* prefixmap: longest-prefix match from an address to an owner; a hash look-up per prefix length in use, longest first (sessions mostly have host
- * addresses, so one look-up finds them). */
+/* prefixmap: longest-prefix match from an address to an owner; a hash look-up per prefix length in use, longest first
+ * (sessions mostly have host addresses, so one look-up finds them). */
 #ifndef MPVPN_PACKET_PREFIXMAP_H
 #define MPVPN_PACKET_PREFIXMAP_H
 

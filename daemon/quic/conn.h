@@ -21,7 +21,8 @@
 struct conn;
 struct tls_context;
 
-#define CONN_CID_BYTES 12u /**< bytes of every connection ID we issue; the first is the worker's number in the clear   \
+#define CONN_CID_BYTES                                                                                                 \
+    12u                    /**< bytes of every connection ID we issue; the first is the worker's number in the clear   \
                             */
 #define CONN_UDP_MAX 1472u /**< bytes: largest UDP payload we probe for and ever send */
 #define CONN_CID_MAX 20u   /**< bytes: longest connection ID of QUIC version 1 */

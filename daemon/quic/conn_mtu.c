@@ -4,8 +4,9 @@
  * How it works: ngtcp2 probes once, after the handshake, and never looks back. A path that narrows later swallows full
  * packets while small ones pass, so for each of a few sizes the datagrams lost in a row are counted; an acknowledgement
  * of that size or a larger one ends the row. When a row is long enough, lasts longer than congestion would explain, and
- * round trips were measured again and again between its losses, the limit falls to the largest size that was acknowledged
- * since. One round trip is not enough: on a path that was dead and lives again the first answer is to a small packet, too. Later the limit is raised step by step; the datagrams that then go are the probes, and the first
+ * round trips were measured again and again between its losses, the limit falls to the largest size that was
+ * acknowledged since. One round trip is not enough: on a path that was dead and lives again the first answer is to a
+ * small packet, too. Later the limit is raised step by step; the datagrams that then go are the probes, and the first
  * acknowledgement of that size proves the step. A failed step is tried again after twice the time.
  *
  * What it leaves out: a path that grows wider than ngtcp2 found it at the start (another path, another connection).

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* bench_datapath: the daemon's datapath without QUIC: TUN, split, UDP batches on one side; UDP, merge, TUN on the other.
- * Shows what os/ and packet/ cost by themselves, hence the ceiling for the tunnel. One process for each end, started by
- * bench_datapath.sh.
+/* bench_datapath: the daemon's datapath without QUIC: TUN, split, UDP batches on one side; UDP, merge, TUN on the
+ * other. Shows what os/ and packet/ cost by themselves, hence the ceiling for the tunnel. One process for each end,
+ * started by bench_datapath.sh.
  *
  * usage: bench_datapath TUN LOCAL:PORT REMOTE:PORT      ends at the end of its input and prints counters */
 #include <poll.h>

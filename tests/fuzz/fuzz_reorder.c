@@ -37,12 +37,12 @@ static uint32_t take(struct input *input, unsigned bytes) {
 
 /** What was pushed and what came out. */
 struct run {
-    struct reorder *reorder;      /**< under test */
-    uint64_t now;                 /**< virtual time */
-    uint32_t sequence;            /**< of the session, where the sender is about */
-    uint32_t count;               /**< packets pushed */
-    uint32_t fresh;               /**< of them, fresh */
-    uint32_t delivered;           /**< packets that came out */
+    struct reorder *reorder;          /**< under test */
+    uint64_t now;                     /**< virtual time */
+    uint32_t sequence;                /**< of the session, where the sender is about */
+    uint32_t count;                   /**< packets pushed */
+    uint32_t fresh;                   /**< of them, fresh */
+    uint32_t delivered;               /**< packets that came out */
     uint8_t delivered_of[MAX_EVENTS]; /**< by number of the push: times */
 };
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* replay: runs a fuzz target over the files of its corpus, where libFuzzer is not linked in.
  *
- * How it works: the program's own name, fuzz_<target>, names the corpus directory tests/fuzz/corpus/<target>/ (or the arguments
- * name files and directories). Each file is handed to the target in a buffer of exactly its size, so that a sanitizer sees every
- * byte read past the end. What is reported is TAP: a target that returns has passed; one that crashes ends the program.
- * What it leaves out: anything random; libFuzzer is for that ("make fuzz").
+ * How it works: the program's own name, fuzz_<target>, names the corpus directory tests/fuzz/corpus/<target>/ (or the
+ * arguments name files and directories). Each file is handed to the target in a buffer of exactly its size, so that a
+ * sanitizer sees every byte read past the end. What is reported is TAP: a target that returns has passed; one that
+ * crashes ends the program. What it leaves out: anything random; libFuzzer is for that ("make fuzz").
  */
 #include <dirent.h>
 #include <errno.h>
@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /** What was run. */
 struct replay {
-    unsigned count; /**< files run so far */
+    unsigned count;  /**< files run so far */
     unsigned failed; /**< files that could not be read */
 };
 

@@ -4,7 +4,7 @@
 # nothing that the program has not.
 . "$(dirname "$0")/lib.sh"
 
-for page in man/mpvpnd.8 man/mpvpnctl.8 man/mpvpnd.conf.5; do
+for page in man/mpvpnd.8 man/mpvpnctl.8 man/mpvpnd.conf.5 man/mpvpn-protocol.7; do
     if ! command -v mandoc >/dev/null; then
         skip "$page is well formed" 'no mandoc'
         continue
@@ -65,7 +65,7 @@ told() { awk -F'\t' '{ text = $2; sub(/\.$/, "", text); print $1 ": " tolower(su
 items() {
     awk -v macro="$1" '
         name && /^\./ { print scope name "\t" text; name = text = "" }
-        /^\.Va (queue|paths)/ { scope = ($2 == "queue" ? "QUEUE" : "PATH") " " }
+        /^\.Va (queue|reorder|repair|paths)/ { scope = ($2 == "paths" ? "PATH" : toupper($2)) " " }
         $1 == ".It" && $2 == macro { name = $3; for (i = 4; i <= NF; i++) if ($i != "Cm") name = name " " $i; next }
         name { text = text (text ? " " : "") $0 }'
 }

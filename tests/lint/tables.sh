@@ -55,7 +55,7 @@ commands() {
 }
 same 'the commands of mpvpnctl and what they take' "$(commands)" "$(items man/mpvpnctl.8 '.Ss Commands' '.Sh STATISTICS' | sed 's/ : /:/')"
 
-for scope in session queue path; do
+for scope in session queue reorder repair path; do
     from=".Va $scope"
     [ $scope = path ] && from=.Va\ paths
     same "the statistics of $scope" "$(rows common/statistics.def STATISTIC | awk -F '\t' -v s="${scope^^}" '$1 == s { print $2 }')" \
@@ -74,7 +74,7 @@ keys_in_manual() {
     awk '/^\.Ss / { section = substr($0, 5) }
          /^\.It Cm .* No = / { if (key) print key, value; key = section " " $3; value = "-" }
          /^\.Sh / && key { print key, value; key = "" }
-         fallback && /^\.Ql / { value = $2 } { fallback = /^Default:$/ }' man/mpvpnd.conf.5
+         fallback && /^\.Ql / { value = substr($0, 5); sub(/ \.$/, "", value) } { fallback = /^Default:$/ }' man/mpvpnd.conf.5
 }
 same 'the keys of the configuration and their defaults' "$(keys)" "$(keys_in_manual)"
 finish

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ends: see ends.h. A numbered packet is UDP; its payload is its number and bytes that follow from it, so damage shows. GSO superpackets out of the TUN are cut again by
- * the packet room's own split, which has its own tests. */
+/* ends: see ends.h. A numbered packet is UDP; its payload is its number and bytes that follow from it, so damage shows.
+ * GSO superpackets out of the TUN are cut again by the packet room's own split, which has its own tests. */
 #include "ends.h"
 
 #include <check.h>
@@ -27,7 +27,8 @@ static void remove_dir(void) {
 const char *ends_dir(void) {
     static bool made;
     char certificate[64], key[64], why[256];
-    if (made) return directory;
+    if (made)
+        return directory;
     made = true;
     ck_assert_ptr_nonnull(mkdtemp(directory));
     snprintf(certificate, sizeof certificate, "%s/server.crt", directory);
@@ -51,9 +52,11 @@ void end_start(struct end *end, struct host *host, const char *config_text) {
     settings.server = end->config->role == CONFIG_SERVER;
     ck_assert(!worker_init(&end->worker, &settings, why, sizeof why));
     if (settings.server)
-        ck_assert_msg(!server_start(&end->server, &end->worker, host_netlink(host), end->config, why, sizeof why), "%s", why);
+        ck_assert_msg(!server_start(&end->server, &end->worker, host_netlink(host), end->config, why, sizeof why), "%s",
+                      why);
     else
-        ck_assert_msg(!client_start(&end->client, &end->worker, host_netlink(host), end->config, why, sizeof why), "%s", why);
+        ck_assert_msg(!client_start(&end->client, &end->worker, host_netlink(host), end->config, why, sizeof why), "%s",
+                      why);
     loop_set_deadline(end->worker.loop, world_now());
 }
 
@@ -67,27 +70,32 @@ void end_kill(struct end *end) {
 
 bool end_is_up(void *context) {
     const struct end *end = context;
-    return end->client.path.state == PATH_UP && end->client.session->address_count;
+    return end->client.session->leg_count && end->client.session->address_count;
 }
 
 struct ip_addr end_address(const struct end *end, uint8_t version) {
     for (size_t i = 0; i < end->client.session->address_count; i++)
-        if (end->client.session->address[i].addr.version == version) return end->client.session->address[i].addr;
+        if (end->client.session->address[i].addr.version == version)
+            return end->client.session->address[i].addr;
     ck_abort_msg("the client has no IPv%u address", version);
     return (struct ip_addr){0};
 }
 
 /* numbered packets */
 
-static uint8_t filler(uint32_t number, size_t i) { return (uint8_t)(number * 31 + i * 7); }
+static uint8_t filler(uint32_t number, size_t i) {
+    return (uint8_t)(number * 31 + i * 7);
+}
 
 static uint32_t add_words(uint32_t sum, const uint8_t *data, size_t length) {
-    for (size_t i = 0; i < length; i++) sum += i % 2 ? data[i] : (uint32_t)data[i] << 8;
+    for (size_t i = 0; i < length; i++)
+        sum += i % 2 ? data[i] : (uint32_t)data[i] << 8;
     return sum;
 }
 
 static uint16_t fold(uint32_t sum) {
-    while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
     return (uint16_t)~sum;
 }
 
@@ -96,7 +104,8 @@ static void put16(uint8_t *p, uint32_t v) {
     p[1] = (uint8_t)v;
 }
 
-static void make(uint8_t *p, const struct ip_addr *source, const struct ip_addr *target, uint32_t number, size_t length) {
+static void make(uint8_t *p, const struct ip_addr *source, const struct ip_addr *target, uint32_t number,
+                 size_t length) {
     size_t size = ip_addr_size(source), header = size == 4 ? 20 : 40, udp = length - header;
     memset(p, 0, header + 12);
     if (size == 4) {
@@ -117,13 +126,15 @@ static void make(uint8_t *p, const struct ip_addr *source, const struct ip_addr 
         memcpy(p + 8, source->bytes, 16);
         memcpy(p + 24, target->bytes, 16);
     }
-    put16(p + header, 7000);
+    put16(p + header, 443); /* QUIC's port: a bonded session keeps such flows in order */
     put16(p + header + 2, 7001);
     put16(p + header + 4, (uint32_t)udp);
     put16(p + header + 8, number >> 16);
     put16(p + header + 10, number & 0xffff);
-    for (size_t i = 12; i < udp; i++) p[header + i] = filler(number, i);
-    put16(p + header + 6, fold(add_words(add_words((uint32_t)(17 + udp), source->bytes, size), target->bytes, size) + add_words(0, p + header, udp)));
+    for (size_t i = 12; i < udp; i++)
+        p[header + i] = filler(number, i);
+    put16(p + header + 6, fold(add_words(add_words((uint32_t)(17 + udp), source->bytes, size), target->bytes, size) +
+                               add_words(0, p + header, udp)));
 }
 
 static void enter(struct ledger *ledger, const uint8_t *packet, size_t length) {
@@ -137,15 +148,19 @@ static void enter(struct ledger *ledger, const uint8_t *packet, size_t length) {
     }
     udp = packet + inner.header_bytes;
     number = (uint32_t)udp[8] << 24 | (uint32_t)udp[9] << 16 | (uint32_t)udp[10] << 8 | udp[11];
-    for (size_t i = 12; i < length - inner.header_bytes; i++) damaged |= udp[i] != filler(number, i);
+    for (size_t i = 12; i < length - inner.header_bytes; i++)
+        damaged |= udp[i] != filler(number, i);
     ledger->received++;
     if (damaged || number >= FLOW_PACKETS_MAX) {
         ledger->damaged++;
         return;
     }
-    if (ledger->seen[number]++) ledger->duplicates++;
-    if (number + 1 < ledger->highest) ledger->disordered++;
-    if (number + 1 > ledger->highest) ledger->highest = number + 1;
+    if (ledger->seen[number]++)
+        ledger->duplicates++;
+    if (number + 1 < ledger->highest)
+        ledger->disordered++;
+    if (number + 1 > ledger->highest)
+        ledger->highest = number + 1;
 }
 
 static void on_tun(void *context, const uint8_t *packet, size_t length, const struct offload *offload) {
@@ -170,7 +185,8 @@ void ledger_watch(struct ledger *ledger, struct host *host) {
     host_on_tun(host, on_tun, ledger);
 }
 
-void flow_send(struct end *from, const struct ip_addr *source, const struct ip_addr *target, uint32_t first, uint32_t count, size_t length, uint64_t gap) {
+void flow_send(struct end *from, const struct ip_addr *source, const struct ip_addr *target, uint32_t first,
+               uint32_t count, size_t length, uint64_t gap) {
     uint8_t packet[2048];
     for (uint32_t i = 0; i < count; i++) {
         make(packet, source, target, first + i, length);

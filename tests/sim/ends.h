@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ends: whole mpvpn ends, server and client, made from configuration texts on the hosts of a world; and numbered inner packets to send through them, with a
- * ledger of what came out. */
+/* ends: whole mpvpn ends, server and client, made from configuration texts on the hosts of a world; and numbered inner
+ * packets to send through them, with a ledger of what came out. */
 #ifndef MPVPN_SIM_ENDS_H
 #define MPVPN_SIM_ENDS_H
 
@@ -21,7 +21,8 @@ struct end {
 
 /** A temporary directory with server.crt and server.key, made once a process and removed at exit. */
 const char *ends_dir(void);
-/** Start an end; the text may use %s twice for certificate and key (server), or is taken as it is. Fails the test on any error. */
+/** Start an end; the text may use %s twice for certificate and key (server), or is taken as it is. Fails the test on
+ * any error. */
 void end_start(struct end *end, struct host *host, const char *config_text);
 /** Stop it without a word to the peer, as SIGKILL would. */
 void end_kill(struct end *end);
@@ -32,17 +33,19 @@ struct ip_addr end_address(const struct end *end, uint8_t version);
 
 /** What came out at a host's TUN of the numbered packets of one flow. */
 struct ledger {
-    uint32_t received;   /**< packets */
-    uint32_t duplicates; /**< of them seen before */
-    uint32_t disordered; /**< with a lower number than one before */
-    uint32_t damaged;    /**< whose contents are not what was sent */
-    uint32_t other;      /**< packets that are of no flow of ours (ICMP) */
-    uint32_t highest;    /**< number + 1 */
+    uint32_t received;              /**< packets */
+    uint32_t duplicates;            /**< of them seen before */
+    uint32_t disordered;            /**< with a lower number than one before */
+    uint32_t damaged;               /**< whose contents are not what was sent */
+    uint32_t other;                 /**< packets that are of no flow of ours (ICMP) */
+    uint32_t highest;               /**< number + 1 */
     uint8_t seen[FLOW_PACKETS_MAX]; /**< times */
 };
 /** Enter what comes out of a host's TUN from now on in this ledger. */
 void ledger_watch(struct ledger *ledger, struct host *host);
-/** Send UDP packets number first … first+count-1 into a host's TUN, one each gap ns, letting the world go on; length is of the whole IP packet. */
-void flow_send(struct end *from, const struct ip_addr *source, const struct ip_addr *target, uint32_t first, uint32_t count, size_t length, uint64_t gap);
+/** Send UDP packets number first … first+count-1 into a host's TUN, one each gap ns, letting the world go on; length is
+ * of the whole IP packet. */
+void flow_send(struct end *from, const struct ip_addr *source, const struct ip_addr *target, uint32_t first,
+               uint32_t count, size_t length, uint64_t gap);
 
 #endif

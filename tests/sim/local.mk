@@ -15,3 +15,11 @@ tests_sim_check_tunnel_SOURCES = \
 	tests/sim/ends.h \
 	tests/sim/world.c \
 	tests/sim/world.h
+unit_tests += tests/sim/check_bond
+tests_sim_check_bond_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
+tests_sim_check_bond_SOURCES = \
+	tests/sim/check_bond.c \
+	tests/sim/ends.c \
+	tests/sim/ends.h \
+	tests/sim/world.c \
+	tests/sim/world.h

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* world: the virtual network, and os/ on top of it.
  *
- * How it works: one heap of events ordered by (time, number); an event is a datagram that arrives or a loop's deadline. Handing a datagram to a socket runs the same hooks as the real
- * loop does, then the host's on_turn. A turn is one event: batches do not exist here, which is the harder case for the protocol rooms.
- * Left out: io_uring, GSO, the kernel's routing (routes and addresses are accepted and forgotten).
- * Invariant: nothing here reads a clock or a source of randomness but the seed (TLS keys are random, which changes no sizes or times). */
+ * How it works: one heap of events ordered by (time, number); an event is a datagram that arrives or a loop's deadline.
+ * Handing a datagram to a socket runs the same hooks as the real loop does, then the host's on_turn. A turn is one
+ * event: batches do not exist here, which is the harder case for the protocol rooms. Left out: io_uring, GSO, the
+ * kernel's routing (routes and addresses are accepted and forgotten). Invariant: nothing here reads a clock or a source
+ * of randomness but the seed (TLS keys are random, which changes no sizes or times). */
 #include "world.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@
 
 #define HOSTS_MAX 16u
 #define SOCKETS_MAX 64u
+#define DEVICES_MAX 4u
 #define ETHERNET_BYTES 38u /* preamble, header, FCS and gap around an IP packet */
 
 struct loop {
@@ -31,9 +33,17 @@ struct loop {
 struct netlink {
     struct host *host; /* whose kernel this stands for */
 };
+struct device {
+    const char *name;
+    struct ip_addr address;
+    struct link_quality quality;
+    uint64_t link_free[2][2]; /* to and from the host: when the link is free again; last arrival */
+};
 struct host {
     const char *name;
     struct ip_addr address;
+    struct device device[DEVICES_MAX]; /* besides the first, "sim0" */
+    size_t devices;
     struct loop *loop;
     struct tun *tun;
     host_tun_fn *on_tun;
@@ -80,7 +90,8 @@ static struct {
     struct udp_socket *socket[SOCKETS_MAX];
     struct event **heap;
     size_t events, capacity;
-    void (*tap)(void *context, const union sock_addr *from, const union sock_addr *to, const uint8_t *data, size_t length);
+    void (*tap)(void *context, const union sock_addr *from, const union sock_addr *to, const uint8_t *data,
+                size_t length);
     void *tap_context;
 } world;
 
@@ -93,26 +104,33 @@ uint64_t world_random(void) {
     world.random ^= world.random >> 27;
     return world.random * 0x2545f4914f6cdd1dull;
 }
-static double uniform(void) { return (double)(world_random() >> 11) / 9007199254740992.0; }
+static double uniform(void) {
+    return (double)(world_random() >> 11) / 9007199254740992.0;
+}
 static double normal(void) {
     double sum = -6;
-    for (int i = 0; i < 12; i++) sum += uniform();
+    for (int i = 0; i < 12; i++)
+        sum += uniform();
     return sum;
 }
 
 /* events */
 
-static bool before(const struct event *a, const struct event *b) { return a->at != b->at ? a->at < b->at : a->number < b->number; }
+static bool before(const struct event *a, const struct event *b) {
+    return a->at != b->at ? a->at < b->at : a->number < b->number;
+}
 
 static void push(struct event *event) {
     size_t i = world.events++;
     if (world.events > world.capacity) {
         world.capacity = world.capacity ? 2 * world.capacity : 256;
         world.heap = realloc(world.heap, world.capacity * sizeof(struct event *));
-        if (!world.heap) abort();
+        if (!world.heap)
+            abort();
     }
     event->number = world.number++;
-    for (; i && before(event, world.heap[(i - 1) / 2]); i = (i - 1) / 2) world.heap[i] = world.heap[(i - 1) / 2];
+    for (; i && before(event, world.heap[(i - 1) / 2]); i = (i - 1) / 2)
+        world.heap[i] = world.heap[(i - 1) / 2];
     world.heap[i] = event;
 }
 
@@ -120,8 +138,10 @@ static struct event *pop(void) {
     struct event *first = world.heap[0], *last = world.heap[--world.events];
     size_t i = 0, child;
     while ((child = 2 * i + 1) < world.events) {
-        if (child + 1 < world.events && before(world.heap[child + 1], world.heap[child])) child++;
-        if (!before(world.heap[child], last)) break;
+        if (child + 1 < world.events && before(world.heap[child + 1], world.heap[child]))
+            child++;
+        if (!before(world.heap[child], last))
+            break;
         world.heap[i] = world.heap[child];
         i = child;
     }
@@ -131,42 +151,69 @@ static struct event *pop(void) {
 
 /* the wire */
 
-static struct host *host_of(const union sock_addr *addr) {
+static struct device *device_of(const union sock_addr *addr) {
     struct ip_addr ip = sock_addr_ip(addr);
     for (size_t i = 0; i < world.hosts; i++)
-        if (!ip_addr_compare(&world.host[i]->address, &ip)) return world.host[i];
+        for (size_t k = 0; k < world.host[i]->devices; k++)
+            if (!ip_addr_compare(&world.host[i]->device[k].address, &ip))
+                return &world.host[i]->device[k];
     return NULL;
 }
 
-static void schedule(uint64_t at, const union sock_addr *from, const union sock_addr *to, uint8_t ecn, const uint8_t *data, size_t length) {
+static struct host *host_of(const union sock_addr *addr) {
+    struct ip_addr ip = sock_addr_ip(addr);
+    for (size_t i = 0; i < world.hosts; i++) {
+        if (!ip_addr_compare(&world.host[i]->address, &ip))
+            return world.host[i];
+        for (size_t k = 0; k < world.host[i]->devices; k++)
+            if (!ip_addr_compare(&world.host[i]->device[k].address, &ip))
+                return world.host[i];
+    }
+    return NULL;
+}
+
+static void schedule(const struct link_quality *quality, uint64_t at, const union sock_addr *from,
+                     const union sock_addr *to, uint8_t ecn, const uint8_t *data, size_t length) {
     struct event *event = malloc(sizeof *event + length);
-    if (!event) abort();
+    if (!event)
+        abort();
     *event = (struct event){.at = at, .from = *from, .to = *to, .ecn = ecn, .length = length};
     memcpy(event->data, data, length);
-    if (uniform() < world.quality.corrupt) event->data[world_random() % length] ^= (uint8_t)(1 + world_random() % 255);
-    if (ecn && uniform() < world.quality.ce_mark) event->ecn = 3;
+    if (uniform() < quality->corrupt)
+        event->data[world_random() % length] ^= (uint8_t)(1 + world_random() % 255);
+    if (ecn && uniform() < quality->ce_mark)
+        event->ecn = 3;
     push(event);
 }
 
-static void transmit(struct host *host, const union sock_addr *from, const union sock_addr *to, uint8_t ecn, const uint8_t *data, size_t length) {
-    const struct link_quality *q = &world.quality;
+static void transmit(struct host *host, const union sock_addr *from, const union sock_addr *to, uint8_t ecn,
+                     const uint8_t *data, size_t length) {
+    struct device *out = device_of(from), *in = device_of(to);
+    const struct link_quality *q = out ? &out->quality : in ? &in->quality : &world.quality;
+    uint64_t *link_free = out ? out->link_free[0] : in ? in->link_free[1] : host->link_free;
     size_t ip_bytes = length + 8 + (to->sa.sa_family == AF_INET6 ? 40 : 20);
     uint64_t queue_bytes = q->queue_bytes ? q->queue_bytes : 256u << 10, start = world.now, at;
     int64_t delay;
-    if (world.tap) world.tap(world.tap_context, from, to, data, length);
-    if (q->dead || ip_bytes > (q->mtu_bytes ? q->mtu_bytes : 1500) || uniform() < q->loss) return;
+    if (world.tap)
+        world.tap(world.tap_context, from, to, data, length);
+    if (q->dead || ip_bytes > (q->mtu_bytes ? q->mtu_bytes : 1500) || uniform() < q->loss)
+        return;
     if (q->rate_bps) {
-        if (host->link_free[0] > start) start = host->link_free[0];
-        if ((double)(start - world.now) * (double)q->rate_bps / 8e9 > (double)queue_bytes) return;
+        if (link_free[0] > start)
+            start = link_free[0];
+        if ((double)(start - world.now) * (double)q->rate_bps / 8e9 > (double)queue_bytes)
+            return;
         start += (uint64_t)((double)(ip_bytes + ETHERNET_BYTES) * 8e9 / (double)q->rate_bps);
-        host->link_free[0] = start;
+        link_free[0] = start;
     }
     delay = (int64_t)q->delay + (q->jitter ? (int64_t)(normal() * (double)q->jitter) : 0);
     at = start + (delay > 0 ? (uint64_t)delay : 0);
-    if (at < host->link_free[1]) at = host->link_free[1];
-    host->link_free[1] = at;
-    schedule(at, from, to, ecn, data, length);
-    if (uniform() < q->duplicate) schedule(at, from, to, ecn, data, length);
+    if (at < link_free[1])
+        at = link_free[1];
+    link_free[1] = at;
+    schedule(q, at, from, to, ecn, data, length);
+    if (uniform() < q->duplicate)
+        schedule(q, at, from, to, ecn, data, length);
 }
 
 static void arrive(struct event *event) {
@@ -174,12 +221,19 @@ static void arrive(struct event *event) {
     uint16_t port = sock_addr_port(&event->to);
     for (size_t i = 0; host && i < SOCKETS_MAX; i++) {
         struct udp_socket *socket = world.socket[i];
-        struct udp_received received = {.data = event->data, .length = event->length, .segment_bytes = event->length, .remote = event->from, .ifindex = 2, .ecn = event->ecn};
-        if (!socket || socket->host != host || sock_addr_port(&socket->local) != port) continue;
+        struct udp_received received = {.data = event->data,
+                                        .length = event->length,
+                                        .segment_bytes = event->length,
+                                        .remote = event->from,
+                                        .ifindex = 2,
+                                        .ecn = event->ecn};
+        if (!socket || socket->host != host || sock_addr_port(&socket->local) != port)
+            continue;
         received.local = socket->local;
         socket->statistics.datagrams_received++;
         socket->hooks.on_received(socket->hooks.context, &received);
-        if (host->loop) host->loop->hooks.on_turn(host->loop->hooks.context, world.now);
+        if (host->loop)
+            host->loop->hooks.on_turn(host->loop->hooks.context, world.now);
         return;
     }
 }
@@ -190,19 +244,23 @@ void world_begin(uint64_t seed) {
     memset(&world, 0, sizeof world);
     world.now = NS_PER_SEC;
     world.random = seed * 0x9e3779b97f4a7c15ull + 1;
-    for (int i = 0; i < 8; i++) world_random();
+    for (int i = 0; i < 8; i++)
+        world_random();
 }
 
 void world_end(void) {
-    while (world.events) free(pop());
+    while (world.events)
+        free(pop());
     free(world.heap);
-    for (size_t i = 0; i < world.hosts; i++) free(world.host[i]);
+    for (size_t i = 0; i < world.hosts; i++)
+        free(world.host[i]);
     memset(&world, 0, sizeof world);
 }
 
 struct host *world_host(const char *name, const char *address) {
     struct host *host = calloc(1, sizeof *host);
-    if (!host || world.hosts == HOSTS_MAX || ip_addr_parse(address, &host->address)) abort();
+    if (!host || world.hosts == HOSTS_MAX || ip_addr_parse(address, &host->address))
+        abort();
     host->name = name;
     host->next_port = 40000;
     host->netlink.host = host;
@@ -210,30 +268,63 @@ struct host *world_host(const char *name, const char *address) {
     return host;
 }
 
-void world_enter(struct host *host) { world.entered = host; }
-
-void world_readdress(struct host *host, const char *address, bool moved) {
-    if (ip_addr_parse(address, &host->address)) abort();
-    for (size_t i = 0; moved && i < SOCKETS_MAX; i++)
-        if (world.socket[i] && world.socket[i]->host == host) world.socket[i]->outside = sock_addr_make(&host->address, sock_addr_port(&world.socket[i]->local));
+void world_enter(struct host *host) {
+    world.entered = host;
 }
 
-void world_quality(const struct link_quality *quality) { world.quality = *quality; }
-uint64_t world_now(void) { return world.now; }
+void world_readdress(struct host *host, const char *address, bool moved) {
+    if (ip_addr_parse(address, &host->address))
+        abort();
+    for (size_t i = 0; moved && i < SOCKETS_MAX; i++)
+        if (world.socket[i] && world.socket[i]->host == host)
+            world.socket[i]->outside = sock_addr_make(&host->address, sock_addr_port(&world.socket[i]->local));
+}
 
-void world_tap(void (*fn)(void *context, const union sock_addr *from, const union sock_addr *to, const uint8_t *data, size_t length), void *context) {
+void world_device(struct host *host, const char *device, const char *address, const struct link_quality *quality) {
+    struct device *made = &host->device[host->devices++];
+    if (host->devices > DEVICES_MAX || ip_addr_parse(address, &made->address))
+        abort();
+    made->name = device;
+    made->quality = *quality;
+}
+
+static struct device *device_named(struct host *host, const char *name) {
+    for (size_t i = 0; i < host->devices; i++)
+        if (!strcmp(host->device[i].name, name))
+            return &host->device[i];
+    return NULL;
+}
+
+void world_device_quality(struct host *host, const char *device, const struct link_quality *quality) {
+    device_named(host, device)->quality = *quality;
+}
+
+void world_quality(const struct link_quality *quality) {
+    world.quality = *quality;
+}
+uint64_t world_now(void) {
+    return world.now;
+}
+
+void world_tap(void (*fn)(void *context, const union sock_addr *from, const union sock_addr *to, const uint8_t *data,
+                          size_t length),
+               void *context) {
     world.tap = fn;
     world.tap_context = context;
 }
 
-void world_inject_udp(const union sock_addr *from, const union sock_addr *to, const uint8_t *data, size_t length) { schedule(world.now, from, to, 0, data, length); }
+void world_inject_udp(const union sock_addr *from, const union sock_addr *to, const uint8_t *data, size_t length) {
+    schedule(&world.quality, world.now, from, to, 0, data, length);
+}
 
 bool world_run(uint64_t until, bool (*done)(void *context), void *context) {
     for (;;) {
         struct loop *due = NULL;
         uint64_t next = until;
-        if (done && done(context)) return true;
-        if (world.events && world.heap[0]->at < next) next = world.heap[0]->at;
+        if (done && done(context))
+            return true;
+        if (world.events && world.heap[0]->at < next)
+            next = world.heap[0]->at;
         for (size_t i = 0; i < world.hosts; i++) {
             struct loop *loop = world.host[i]->loop;
             if (loop && !loop->stopped && loop->deadline < next) {
@@ -241,8 +332,10 @@ bool world_run(uint64_t until, bool (*done)(void *context), void *context) {
                 due = loop;
             }
         }
-        if (next > world.now) world.now = next;
-        if (next >= until) return false;
+        if (next > world.now)
+            world.now = next;
+        if (next >= until)
+            return false;
         if (due) {
             due->deadline = TIME_NEVER;
             due->hooks.on_turn(due->hooks.context, world.now);
@@ -254,7 +347,9 @@ bool world_run(uint64_t until, bool (*done)(void *context), void *context) {
     }
 }
 
-struct netlink *host_netlink(struct host *host) { return &host->netlink; }
+struct netlink *host_netlink(struct host *host) {
+    return &host->netlink;
+}
 
 void host_on_tun(struct host *host, host_tun_fn *fn, void *context) {
     host->on_tun = fn;
@@ -263,10 +358,13 @@ void host_on_tun(struct host *host, host_tun_fn *fn, void *context) {
 
 void host_inject(struct host *host, const uint8_t *packet, size_t length, const struct offload *offload) {
     struct superpacket super = {.offset = BUF_HEADROOM, .length = (uint32_t)length};
-    if (!host->tun) return;
+    if (!host->tun)
+        return;
     super.buf = buf_get(host->tun->pool, length + BUF_HEADROOM);
-    if (!super.buf) return;
-    if (offload) super.offload = *offload;
+    if (!super.buf)
+        return;
+    if (offload)
+        super.offload = *offload;
     memcpy(superpacket_data(&super), packet, length);
     host->tun->statistics.packets_read++;
     host->tun->hooks.on_packet(host->tun->hooks.context, &super);
@@ -279,32 +377,48 @@ int loop_new(const struct loop_hooks *hooks, struct loop **out, char *why, size_
     struct loop *loop = calloc(1, sizeof *loop);
     (void)why;
     (void)why_size;
-    if (!loop) return -ENOMEM;
+    if (!loop)
+        return -ENOMEM;
     *loop = (struct loop){.hooks = *hooks, .host = world.entered, .deadline = TIME_NEVER};
     world.entered->loop = loop;
     *out = loop;
     return 0;
 }
 void loop_free(struct loop *loop) {
-    if (loop) loop->host->loop = NULL;
+    if (loop)
+        loop->host->loop = NULL;
     free(loop);
 }
-uint64_t loop_now(const struct loop *loop) { return (void)loop, world.now; }
-void loop_set_deadline(struct loop *loop, uint64_t deadline) { loop->deadline = deadline; }
-void loop_stop(struct loop *loop) { loop->stopped = true; }
+uint64_t loop_now(const struct loop *loop) {
+    return (void)loop, world.now;
+}
+void loop_set_deadline(struct loop *loop, uint64_t deadline) {
+    loop->deadline = deadline;
+}
+void loop_stop(struct loop *loop) {
+    loop->stopped = true;
+}
 
 /* os/udp.h */
 
-int udp_open(struct loop *loop, const struct udp_settings *settings, const struct udp_hooks *hooks, struct udp_socket **out, char *why, size_t why_size) {
+int udp_open(struct loop *loop, const struct udp_settings *settings, const struct udp_hooks *hooks,
+             struct udp_socket **out, char *why, size_t why_size) {
     struct udp_socket *socket = calloc(1, sizeof *socket);
     struct host *host = loop->host;
     size_t slot = 0;
     uint16_t port = sock_addr_port(&settings->local);
     (void)why;
     (void)why_size;
-    while (slot < SOCKETS_MAX && world.socket[slot]) slot++;
-    if (!socket || slot == SOCKETS_MAX) abort();
-    *socket = (struct udp_socket){.host = host, .local = sock_addr_make(&host->address, port ? port : host->next_port++), .hooks = *hooks};
+    while (slot < SOCKETS_MAX && world.socket[slot])
+        slot++;
+    if (!socket || slot == SOCKETS_MAX)
+        abort();
+    *socket = (struct udp_socket){.host = host,
+                                  .local = sock_addr_make(settings->device[0] && device_named(host, settings->device)
+                                                              ? &device_named(host, settings->device)->address
+                                                              : &host->address,
+                                                          port ? port : host->next_port++),
+                                  .hooks = *hooks};
     socket->outside = socket->local;
     world.socket[slot] = socket;
     *out = socket;
@@ -312,28 +426,42 @@ int udp_open(struct loop *loop, const struct udp_settings *settings, const struc
 }
 void udp_close(struct udp_socket *socket) {
     for (size_t i = 0; socket && i < SOCKETS_MAX; i++)
-        if (world.socket[i] == socket) world.socket[i] = NULL;
+        if (world.socket[i] == socket)
+            world.socket[i] = NULL;
     free(socket);
 }
-union sock_addr udp_local(const struct udp_socket *socket) { return socket->local; }
-const struct udp_statistics *udp_statistics(const struct udp_socket *socket) { return &socket->statistics; }
+union sock_addr udp_local(const struct udp_socket *socket) {
+    return socket->local;
+}
+const struct udp_statistics *udp_statistics(const struct udp_socket *socket) {
+    return &socket->statistics;
+}
 struct udp_tx *udp_tx_new(struct udp_socket *socket, void (*on_writable)(void *context), void *context) {
     struct udp_tx *tx = calloc(1, sizeof *tx);
     (void)on_writable; /* the wire is never full: its queue drops */
     (void)context;
-    if (tx) tx->socket = socket;
+    if (tx)
+        tx->socket = socket;
     return tx;
 }
-void udp_tx_free(struct udp_tx *tx) { free(tx); }
-uint8_t *udp_tx_reserve(struct udp_tx *tx, size_t length) { return length <= sizeof tx->buffer ? tx->buffer : NULL; }
-void udp_tx_commit(struct udp_tx *tx, size_t length, const union sock_addr *local, const union sock_addr *remote, uint8_t ecn, bool alone) {
+void udp_tx_free(struct udp_tx *tx) {
+    free(tx);
+}
+uint8_t *udp_tx_reserve(struct udp_tx *tx, size_t length) {
+    return length <= sizeof tx->buffer ? tx->buffer : NULL;
+}
+void udp_tx_commit(struct udp_tx *tx, size_t length, const union sock_addr *local, const union sock_addr *remote,
+                   uint8_t ecn, bool alone) {
     (void)local;
     (void)alone;
     tx->socket->statistics.datagrams_sent++;
     transmit(tx->socket->host, &tx->socket->outside, remote, ecn, tx->buffer, length);
 }
-void udp_tx_flush(struct udp_tx *tx) { (void)tx; }
-int udp_send(struct udp_socket *socket, const uint8_t *data, size_t length, const union sock_addr *local, const union sock_addr *remote) {
+void udp_tx_flush(struct udp_tx *tx) {
+    (void)tx;
+}
+int udp_send(struct udp_socket *socket, const uint8_t *data, size_t length, const union sock_addr *local,
+             const union sock_addr *remote) {
     (void)local;
     transmit(socket->host, &socket->outside, remote, 0, data, length);
     return 0;
@@ -341,11 +469,13 @@ int udp_send(struct udp_socket *socket, const uint8_t *data, size_t length, cons
 
 /* os/tun.h */
 
-int tun_open(struct loop *loop, const struct tun_settings *settings, const struct tun_hooks *hooks, struct tun **out, char *why, size_t why_size) {
+int tun_open(struct loop *loop, const struct tun_settings *settings, const struct tun_hooks *hooks, struct tun **out,
+             char *why, size_t why_size) {
     struct tun *tun = calloc(1, sizeof *tun);
     (void)why;
     (void)why_size;
-    if (!tun) return -ENOMEM;
+    if (!tun)
+        return -ENOMEM;
     *tun = (struct tun){.host = loop->host, .hooks = *hooks, .pool = settings->pool};
     memcpy(tun->name, settings->name, sizeof tun->name);
     loop->host->tun = tun;
@@ -353,41 +483,61 @@ int tun_open(struct loop *loop, const struct tun_settings *settings, const struc
     return 0;
 }
 void tun_close(struct tun *tun) {
-    if (tun) tun->host->tun = NULL;
+    if (tun)
+        tun->host->tun = NULL;
     free(tun);
 }
-const char *tun_name(const struct tun *tun) { return tun->name; }
-unsigned tun_ifindex(const struct tun *tun) { return (void)tun, 77; }
-bool tun_has_uso(const struct tun *tun) { return (void)tun, true; }
-const struct tun_statistics *tun_statistics(const struct tun *tun) { return &tun->statistics; }
+const char *tun_name(const struct tun *tun) {
+    return tun->name;
+}
+unsigned tun_ifindex(const struct tun *tun) {
+    return (void)tun, 77;
+}
+bool tun_has_uso(const struct tun *tun) {
+    return (void)tun, true;
+}
+const struct tun_statistics *tun_statistics(const struct tun *tun) {
+    return &tun->statistics;
+}
 int tun_write(struct tun *tun, struct superpacket *packet) {
     tun->statistics.packets_written++;
-    if (tun->host->on_tun) tun->host->on_tun(tun->host->on_tun_context, superpacket_data(packet), packet->length, &packet->offload);
+    if (tun->host->on_tun)
+        tun->host->on_tun(tun->host->on_tun_context, superpacket_data(packet), packet->length, &packet->offload);
     buf_unref(packet->buf);
     return 0;
 }
 
-/* os/netlink.h: one device, "sim0", by which everything is reached; changes are accepted */
+/* os/netlink.h: "sim0" and the devices of world_device(), by each of which everything is reached; changes are accepted
+ */
 
 int netlink_link(struct netlink *netlink, const char *device, struct netlink_link *out) {
-    (void)netlink;
-    (void)device;
-    *out = (struct netlink_link){.ifindex = 2, .up = true, .mtu_bytes = 1500};
+    const struct device *found = device_named(netlink->host, device);
+    *out = (struct netlink_link){
+        .ifindex = found ? 3 + (unsigned)(found - netlink->host->device) : 2, .up = true, .mtu_bytes = 1500};
     return 0;
 }
 int netlink_route(struct netlink *netlink, const struct ip_addr *target, unsigned ifindex, struct netlink_route *out) {
+    const struct device *device = ifindex >= 3 ? &netlink->host->device[ifindex - 3] : NULL;
     (void)target;
-    (void)ifindex;
-    *out = (struct netlink_route){.ifindex = 2, .device = "sim0", .source = netlink->host->address};
+    *out = (struct netlink_route){.ifindex = device ? ifindex : 2,
+                                  .source = device ? device->address : netlink->host->address};
+    snprintf(out->device, sizeof out->device, "%s", device ? device->name : "sim0");
     return 0;
 }
-int netlink_device_up(struct netlink *netlink, unsigned ifindex, uint32_t mtu_bytes) { return (void)netlink, (void)ifindex, (void)mtu_bytes, 0; }
-int netlink_device_mtu(struct netlink *netlink, unsigned ifindex, uint32_t mtu_bytes) { return (void)netlink, (void)ifindex, (void)mtu_bytes, 0; }
+int netlink_device_up(struct netlink *netlink, unsigned ifindex, uint32_t mtu_bytes) {
+    return (void)netlink, (void)ifindex, (void)mtu_bytes, 0;
+}
+int netlink_device_mtu(struct netlink *netlink, unsigned ifindex, uint32_t mtu_bytes) {
+    return (void)netlink, (void)ifindex, (void)mtu_bytes, 0;
+}
 int netlink_address(struct netlink *netlink, unsigned ifindex, const struct ip_prefix *address, bool present) {
     return (void)netlink, (void)ifindex, (void)address, (void)present, 0;
 }
-int netlink_route_set(struct netlink *netlink, const struct netlink_route_spec *route, bool present) { return (void)netlink, (void)route, (void)present, 0; }
-int netlink_rule_set(struct netlink *netlink, const struct ip_addr *from, uint32_t table, uint32_t priority, bool present) {
+int netlink_route_set(struct netlink *netlink, const struct netlink_route_spec *route, bool present) {
+    return (void)netlink, (void)route, (void)present, 0;
+}
+int netlink_rule_set(struct netlink *netlink, const struct ip_addr *from, uint32_t table, uint32_t priority,
+                     bool present) {
     return (void)netlink, (void)from, (void)table, (void)priority, (void)present, 0;
 }
 
@@ -398,7 +548,9 @@ int resolve_new(struct loop *loop, struct resolve **out) {
     *out = calloc(1, sizeof **out);
     return *out ? 0 : -ENOMEM;
 }
-void resolve_free(struct resolve *resolve) { free(resolve); }
+void resolve_free(struct resolve *resolve) {
+    free(resolve);
+}
 int resolve_query(struct resolve *resolve, const char *host, resolve_answer_fn *on_answer, void *context) {
     struct ip_addr addr;
     (void)resolve;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* world: a virtual network in virtual time for whole ends of mpvpn. It implements os/loop.h, os/udp.h, os/tun.h, os/netlink.h and os/resolve.h; a program that links world_*.o
- * runs the real hall and protocol rooms on them, as many ends as it likes, in one process and exactly repeatably: all chance comes from one seed.
+/* world: a virtual network in virtual time for whole ends of mpvpn. It implements os/loop.h, os/udp.h, os/tun.h,
+ * os/netlink.h and os/resolve.h; a program that links world_*.o runs the real hall and protocol rooms on them, as many
+ * ends as it likes, in one process and exactly repeatably: all chance comes from one seed.
  *
  *      host A ── tun ── worker ── udp ══ link (rate, delay, jitter, loss, queue) ══ udp ── worker ── tun ── host B
  */
@@ -39,9 +40,14 @@ void world_end(void);
 struct host *world_host(const char *name, const char *address);
 /** Everything that os/ functions open from now on belongs to this host. */
 void world_enter(struct host *host);
-/** Give a host another address; its sockets keep sending from the old one, unless moved is set: then a NAT gives them the new one, unnoticed by their owners. */
+/** Give a host another address; its sockets keep sending from the old one, unless moved is set: then a NAT gives them
+ * the new one, unnoticed by their owners. */
 void world_readdress(struct host *host, const char *address, bool moved);
-/** Links are between all hosts, with this quality from now on. */
+/** Give a host one more device, with an address and a link of its own. */
+void world_device(struct host *host, const char *device, const char *address, const struct link_quality *quality);
+/** Change the quality of a device's link. */
+void world_device_quality(struct host *host, const char *device, const struct link_quality *quality);
+/** Links are between all hosts, with this quality from now on; devices of world_device() have their own. */
 void world_quality(const struct link_quality *quality);
 /** The current virtual time in ns. */
 uint64_t world_now(void);
@@ -61,6 +67,8 @@ void host_inject(struct host *host, const uint8_t *packet, size_t length, const 
 /** Send raw bytes from one host to an endpoint (attacks). */
 void world_inject_udp(const union sock_addr *from, const union sock_addr *to, const uint8_t *data, size_t length);
 /** Watch all datagrams on the wire. */
-void world_tap(void (*fn)(void *context, const union sock_addr *from, const union sock_addr *to, const uint8_t *data, size_t length), void *context);
+void world_tap(void (*fn)(void *context, const union sock_addr *from, const union sock_addr *to, const uint8_t *data,
+                          size_t length),
+               void *context);
 
 #endif

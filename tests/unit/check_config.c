@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 
 /* A file that is there on every machine serves as certificate, key and authority. */
@@ -59,6 +60,8 @@ START_TEST(the_smallest_server_gets_every_default) {
     ck_assert_uint_eq(c->advertise[0].length, 0);
     ck_assert_int_eq(c->log_level, LOG_LEVEL_INFO);
     ck_assert_ptr_null(c->control_group);
+    ck_assert_str_eq(c->scheduler, "minrtt");
+    ck_assert_uint_eq(c->linger, 60 * NS_PER_SEC);
     config_free(c);
 }
 END_TEST
@@ -81,15 +84,16 @@ START_TEST(the_smallest_client_gets_every_default) {
 END_TEST
 
 START_TEST(a_full_server_is_read) {
-    struct config *c = good(
-        "\xef\xbb\xbf# comment\n; and another\n\n" SERVER
-        "Listen = 192.0.2.1:4433, [2001:db8::1]:443\nListen = 8443\nPool = 10.77.0.0/24 ; the old one\nPool = "
-        "fd77::/64\nAdvertise = 192.168.0.0/16 fd00::/8\n"
-        "Users = users\nMaxSessionsPerUser = 2\nAuthority = vpn.example.net\nRequireToken = no\nPath = "
-        "/x/{target}/{ipproto}\n"
-        "  [ User   alice ]  \n   TokenHash = sha256:" A_HASH
-        "\n\tAddress = 10.77.0.10\n  Address = fd77::10\n[User bob]\nDisabled = yes\n"
-        "[Tunnel]\nDevice = vpn7\nMTU = 1400\n[Control]\nGroup = root\n[Log]\nLevel = debug\n[Daemon]\nRunAs = root\n");
+    struct config *c =
+        good("\xef\xbb\xbf# comment\n; and another\n\n" SERVER
+             "Listen = 192.0.2.1:4433, [2001:db8::1]:443\nListen = 8443\nPool = 10.77.0.0/24 ; the old one\nPool = "
+             "fd77::/64\nAdvertise = 192.168.0.0/16 fd00::/8\n"
+             "Users = users\nMaxSessionsPerUser = 2\nAuthority = vpn.example.net\nRequireToken = no\nPath = "
+             "/x/{target}/{ipproto}\n"
+             "  [ User   alice ]  \n   TokenHash = sha256:" A_HASH
+             "\n\tAddress = 10.77.0.10\n  Address = fd77::10\n[User bob]\nDisabled = yes\n"
+             "[Tunnel]\nDevice = vpn7\nMTU = 1400\nScheduler = flow\nLinger = 0\n[Control]\nGroup = root\n[Log]\nLevel "
+             "= debug\n[Daemon]\nRunAs = root\n");
     char text[SOCK_ADDR_TEXT_MAX];
 
     ck_assert_uint_eq(c->listen_count, 3);
@@ -108,6 +112,8 @@ START_TEST(a_full_server_is_read) {
     ck_assert(!c->require_token);
     ck_assert_str_eq(c->device, "vpn7");
     ck_assert_uint_eq(c->mtu_bytes, 1400);
+    ck_assert_str_eq(c->scheduler, "flow");
+    ck_assert_uint_eq(c->linger, 0);
     ck_assert_str_eq(c->control_group, "root");
     ck_assert_int_eq(c->log_level, LOG_LEVEL_DEBUG);
     ck_assert_str_eq(c->run_as, "root");
@@ -117,12 +123,16 @@ END_TEST
 
 START_TEST(a_full_client_is_read) {
     struct config *c = good("[Path wwan0]\nSource = 192.0.2.17\nServer = [2001:db8::2]:444\nCongestionControl = bbr\n"
+                            "Role = backup\nWeight = 1000\n[Path enp5s0]\n"
                             "[Client]\nServer = [2001:db8::1]:8443\nToken = 4TkG-_=\nServerPin = sha256:" A_HASH
                             "\nCertificateAuthority = " A_FILE "\nServerName = vpn.example.net\n"
                             "[Tunnel]\nRoutes = 10.0.0.0/8, fd00::/8\nRoutes = 192.0.2.0/24\nManageRoutes = no\n");
 
-    ck_assert_uint_eq(c->path_count, 1);
+    ck_assert_uint_eq(c->path_count, 2);
     ck_assert_str_eq(c->path[0].device, "wwan0");
+    ck_assert(c->path[0].backup && !c->path[1].backup);
+    ck_assert_uint_eq(c->path[0].weight, 1000);
+    ck_assert_str_eq(c->path[1].device, "enp5s0");
     ck_assert_uint_eq(c->path[0].source.version, 4);
     ck_assert_str_eq(c->path[0].server, "[2001:db8::2]:444");
     ck_assert_str_eq(c->path[0].congestion, "bbr");
@@ -147,6 +157,8 @@ START_TEST(an_empty_path_section_is_a_path_with_defaults) {
     ck_assert_str_eq(c->path[0].congestion, "auto");
     ck_assert_ptr_null(c->path[0].server);
     ck_assert_uint_eq(c->path[0].source.version, 0);
+    ck_assert(!c->path[0].backup);
+    ck_assert_uint_eq(c->path[0].weight, 1);
     config_free(c);
 }
 END_TEST
@@ -163,8 +175,19 @@ START_TEST(faults_are_told_with_file_line_section_and_key) {
         {"[Zebra]\n", "t.conf:1: [Zebra]: unknown section"},
         {"[Client]\nServer = a\nServer = b\n", "t.conf:3: [Client] Server: is there twice, first at line 2"},
         {"[Client]\nServer = a\n[Log]\n[Client]\n", "t.conf:4: [Client]: is there twice, first at line 1"},
-        {"[Client]\nServer = a\n[Path x]\n[Path x]\n",
-         "t.conf:4: [Path x]: a tunnel has one path, and [Path x] is there"},
+        {"[Client]\nServer = a\n[Path x]\n[Path x]\n", "t.conf:4: [Path x]: is there twice"},
+        {"[Client]\nServer = a\n[Path wwan0]\nRole = bakup\n",
+         "t.conf:4: [Path wwan0] Role: \"bakup\" is not one of primary, backup"},
+        {"[Client]\nServer = a\n[Path wwan0]\nWeight = 0\n",
+         "t.conf:4: [Path wwan0] Weight: \"0\" is not a number from 1 to 1000"},
+        {"[Client]\nServer = a\n[Path wwan0]\nWeight = 1001\n",
+         "t.conf:4: [Path wwan0] Weight: \"1001\" is not a number from 1 to 1000"},
+        {"[Tunnel]\nScheduler = fastest\n",
+         "t.conf:2: [Tunnel] Scheduler: \"fastest\" is not one of minrtt, wrr, flow, redundant, backup"},
+        {"[Tunnel]\nLinger = long\n", "t.conf:2: [Tunnel] Linger: \"long\" is not a time, such as 5 s or 2 min"},
+        {"[Tunnel]\nLinger = 8 d\n", "t.conf:2: [Tunnel] Linger: \"8 d\" is longer than 7 d"},
+        {"[Client]\nServer = a\n[Tunnel]\nLinger = 60 s\n",
+         "t.conf:4: [Tunnel] Linger: has no place in a client's file"},
         {"[Client]\nServer = a\n[Path]\n", "t.conf:3: [Path]: must be [Path DEVICE]"},
         {"[Client foo]\n", "t.conf:1: [Client foo]: must be [Client]"},
         {"[Client]\nServer = a\n[Path longer-than-15-bytes]\n",
@@ -219,6 +242,23 @@ START_TEST(faults_are_told_with_file_line_section_and_key) {
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         bad(cases[i].text, cases[i].why);
+}
+END_TEST
+
+START_TEST(a_tunnel_has_up_to_sixteen_paths) {
+    char text[800] = "[Client]\nServer = a\n";
+    size_t length = strlen(text);
+    struct config *c;
+
+    for (int i = 0; i < 16; i++)
+        length += (size_t)snprintf(text + length, sizeof text - length, "[Path eth%d]\nWeight = %d\n", i, i + 1);
+    c = good(text);
+    ck_assert_uint_eq(c->path_count, 16);
+    ck_assert_str_eq(c->path[15].device, "eth15");
+    ck_assert_uint_eq(c->path[15].weight, 16);
+    config_free(c);
+    snprintf(text + length, sizeof text - length, "[Path eth16]\n");
+    bad(text, "t.conf:35: [Path eth16]: a tunnel has at most 16 paths");
 }
 END_TEST
 
@@ -301,6 +341,7 @@ int main(void) {
     tcase_add_test(tc, a_full_client_is_read);
     tcase_add_test(tc, an_empty_path_section_is_a_path_with_defaults);
     tcase_add_test(tc, faults_are_told_with_file_line_section_and_key);
+    tcase_add_test(tc, a_tunnel_has_up_to_sixteen_paths);
     tcase_add_test(tc, a_line_too_long_is_refused_not_split);
     tcase_add_test(tc, a_file_that_is_not_there_is_told);
     tcase_add_test(tc, instances_are_named_after_their_files);

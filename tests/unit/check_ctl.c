@@ -39,6 +39,12 @@ static void good(const char *text, const char *method, const char *params) {
 START_TEST(command_lines_become_requests) {
     good("status", "status", NULL);
     good("path list", "path.list", NULL);
+    good("path add enp6s0 role=backup weight=2", "path.add",
+         "{\"device\":\"enp6s0\",\"role\":\"backup\",\"weight\":2}");
+    good("path remove enp6s0", "path.remove", "{\"device\":\"enp6s0\"}");
+    good("path set weight=3 wwan0", "path.set", "{\"weight\":3,\"device\":\"wwan0\"}");
+    good("scheduler list", "scheduler.list", NULL);
+    good("scheduler set redundant", "scheduler.set", "{\"name\":\"redundant\"}");
     good("log debug", "log.set", "{\"level\":\"debug\"}");
     good("session list limit=5 after=2", "session.list", "{\"limit\":5,\"after\":2}");
     good("session close 12", "session.close", "{\"id\":12}");
@@ -60,6 +66,10 @@ START_TEST(wrong_command_lines_are_told) {
         {"session close x", "\"x\" is not a number (ID)"},
         {"session close -3", "\"-3\" is not a number (ID)"},
         {"session close 3 4", "session close does not take \"4\""},
+        {"path add", "path add needs DEVICE"},
+        {"path add eth0 eth1", "path add does not take \"eth1\""},
+        {"path set eth0 weight=much", "\"much\" is not a number (N)"},
+        {"path delete eth0", "\"path delete\" is not a command; see mpvpnctl path --help"},
         {"session list limit=1 limit=2", "limit is given twice"},
         {"status --watch", "status has no option --watch"},
         {"stats --watch=soon", "\"soon\" is not a time"},
@@ -147,15 +157,53 @@ START_TEST(a_path_that_is_not_up_says_why) {
 }
 END_TEST
 
+START_TEST(changes_of_paths_and_schedulers_are_confirmed_in_a_line) {
+    expect(COMMAND_path_add,
+           "{'path':'enp6s0','state':'connecting','reason':null,'source':'192.0.2.17','gateway':'192.0.2.1'}",
+           "enp6s0: connecting (192.0.2.17 via 192.0.2.1)\n");
+    expect(COMMAND_path_add, "{'path':'enp6s0','state':'connecting','source':'192.0.2.17','gateway':null}",
+           "enp6s0: connecting (192.0.2.17)\n");
+    expect(COMMAND_path_add, "{'path':'usb0','state':'down','reason':'there is no such device','source':null}",
+           "usb0: down: there is no such device\n");
+    expect(COMMAND_path_remove, "{'path':'enp6s0','state':'removed'}", "enp6s0: removed\n");
+    expect(COMMAND_path_set, "{'path':'wwan0','role':'backup','weight':2,'was_role':'primary','was_weight':1}",
+           "wwan0: backup, weight 2 (was primary, weight 1)\n");
+    expect(COMMAND_scheduler_get, "{'scheduler':'minrtt','bonded':true}", "scheduler: minrtt\n");
+    expect(COMMAND_scheduler_set, "{'scheduler':'redundant','was':'minrtt','directions':'both','bonded':true}",
+           "scheduler: redundant (was minrtt), both directions\n");
+    expect(COMMAND_scheduler_set, "{'scheduler':'redundant','was':'minrtt','directions':'both','bonded':false}",
+           "scheduler: redundant (was minrtt), both directions; without effect: the server does not bond\n");
+    expect(COMMAND_scheduler_list,
+           "{'schedulers':[{'scheduler':'minrtt','help':'the fastest','in_use':true},"
+           "{'scheduler':'wrr','help':'in turn','in_use':false}]}",
+           "SCHEDULER  IN USE  WHAT IT DOES\n"
+           "minrtt     yes     the fastest\n"
+           "wrr                in turn\n");
+}
+END_TEST
+
 START_TEST(a_clients_status_is_a_few_lines) {
     expect(COMMAND_status,
            "{'role':'client','server':'vpn.example.net:443','state':'up','reason':null,'since_s':11520,'paths_up':2,"
            "'paths_standby':1,'tunnel':{'device':'mpvpn0','addresses':['10.77.0.10/32','fd77::10/128'],"
            "'mtu_bytes':1406,'routes':'default'},'traffic':{'rate_down_bps':212000000,'rate_up_bps':38000000,"
-           "'bytes_down':12400000000,'bytes_up':2100000000}}",
+           "'bytes_down':12400000000,'bytes_up':2100000000},'bonding':{'bonded':true,'scheduler':'minrtt',"
+           "'held_percent':0.8,'longest_hold_us':14000,'resent_percent':0.02,'queue_us':1200}}",
            "client   vpn.example.net:443, up 3 h 12 min, 2 paths up, 1 standby\n"
            "tunnel   mpvpn0  10.77.0.10/32  fd77::10/128  MTU 1406   routes: default\n"
-           "traffic  now 212 Mbit/s down, 38 up;  12.4 GB down, 2.1 GB up\n");
+           "traffic  now 212 Mbit/s down, 38 up;  12.4 GB down, 2.1 GB up\n"
+           "bonding  minrtt;  reorder held 0.8 %, longest 14 ms;  resent 0.02 %;  queue 1.2 ms\n");
+}
+END_TEST
+
+START_TEST(a_server_that_does_not_bond_is_told) {
+    expect(COMMAND_status,
+           "{'role':'client','server':'a:443','state':'up','reason':null,'since_s':5,'paths_up':1,'paths_standby':1,"
+           "'tunnel':{'device':'mpvpn0'},'traffic':{},'bonding':{'bonded':false,'queue_us':200}}",
+           "client   a:443, up 5 s, 1 path up, 1 standby\n"
+           "tunnel   mpvpn0\n"
+           "traffic  now 0 Mbit/s down, 0 up;  0 B down, 0 B up\n"
+           "bonding  none: the server does not know it, one path is used at a time;  queue 0.2 ms\n");
 }
 END_TEST
 
@@ -170,13 +218,22 @@ START_TEST(a_servers_status_counts_its_sessions) {
 END_TEST
 
 START_TEST(sessions_and_users_are_tables) {
-    expect(COMMAND_session_list,
-           "{'more':true,'sessions':[{'id':7,'user':'alice','addresses':['10.77.0.2/32','fd77::2/128'],"
-           "'remote':'192.0.2.2:4433','rtt_us':8000,'loss_percent':1.26,'rate_down_bps':100000000,'rate_up_bps':50000,"
-           "'since_s':90000}]}",
-           "ID  USER   ADDRESSES                 FROM            RTT      LOSS    DOWN Mbit/s  UP Mbit/s  SINCE\n"
-           " 7  alice  10.77.0.2/32 fd77::2/128  192.0.2.2:4433  8.0 ms   1.3 %         100.0        0.1  1 d 1 h\n"
-           "There are more: session list after=7\n");
+    expect(
+        COMMAND_session_list,
+        "{'more':true,'sessions':[{'id':7,'user':'alice','addresses':['10.77.0.2/32','fd77::2/128'],'bonded':true,"
+        "'scheduler':'flow','rate_down_bps':100000000,'rate_up_bps':50000,'since_s':90000,'legs':["
+        "{'leg':0,'remote':'192.0.2.2:4433','rtt_us':8000,'loss_percent':1.26,'since_s':90000},"
+        "{'leg':1,'remote':'[2001:db8::2]:99','rtt_us':41000,'loss_percent':0.0,'since_s':60}]},"
+        "{'id':9,'user':'bob','addresses':['10.77.0.3/32'],'bonded':false,'scheduler':null,'since_s':5,'legs':[]}]}",
+        "ID  USER   ADDRESSES                 BONDING  LEGS  FROM              RTT      LOSS    DOWN Mbit/s  UP Mbit/s"
+        "  SINCE\n"
+        " 7  alice  10.77.0.2/32 fd77::2/128  flow        2  192.0.2.2:4433    8.0 ms   1.3 %         100.0        0.1"
+        "  1 d 1 h\n"
+        "                                                    [2001:db8::2]:99  41.0 ms  0.0 %                         "
+        "  1 min\n"
+        " 9  bob    10.77.0.3/32              -           0  -                 -        0.0 %           0.0        0.0"
+        "  5 s\n"
+        "There are more: session list after=9\n");
     expect(COMMAND_user_list,
            "{'users':[{'name':'alice','addresses':[],'has_token':true,'disabled':false,'sessions':2,"
            "'from':'configuration'},{'name':'bob','addresses':['10.77.0.9'],'has_token':true,'disabled':true,"
@@ -190,11 +247,17 @@ END_TEST
 START_TEST(only_drops_that_happened_are_shown) {
     expect(COMMAND_stats,
            "{'session':{'bytes_down':5},'queue':{'sojourn_us':1200,'sojourn_max_us':14000,'bytes':3000,'packets':2,"
-           "'codel_drops':4,'overflow_drops':5,'ce_marks':6},'paths':[],'drops':{'no_route':0,'codel':4}}",
+           "'codel_drops':4,'overflow_drops':5,'ce_marks':6},'paths':[],'reorder':{'held_percent':0.82,"
+           "'longest_hold_us':9400,'missed_packets':7,'repaired_packets':6,'given_up_packets':1,'late_packets':0,"
+           "'waiting_bytes':4096,'waiting_packets':2},'repair':{'resent_percent':0.023,'repaired_packets':8,"
+           "'given_up_packets':1,'spurious_copies':3,'outstanding_bytes':131072,'outstanding_packets':70},"
+           "'drops':{'no_route':0,'codel':4}}",
            "traffic  now 0 Mbit/s down, 0 up;  5 B down, 0 B up\n"
            "queue    1.2 ms, longest 14.0 ms;  3.0 kB in 2 packets;  4 dropped by CoDel, 5 by overflow, 6 marked\n"
+           "reorder  held 0.8 %, longest 9.4 ms;  7 missed, 6 repaired, 1 given up, 0 late;  4.1 kB in 2 packets wait\n"
+           "repair   resent 0.02 %;  8 repaired, 1 given up, 3 spurious;  131.1 kB in 70 packets kept\n"
            "\n"
-           "PATH  RTT      MIN      JITTER   CWND  IN FLIGHT  RATE Mbit/s  SENT  RECEIVED  LOST  MTU\n"
+           "PATH  RTT      MIN      JITTER   CWND  IN FLIGHT  RATE Mbit/s  SENT  RECEIVED  LOST  RESENT  TWICE  MTU\n"
            "\n"
            "DROPPED BECAUSE  PACKETS\n"
            "codel                  4\n");
@@ -227,6 +290,7 @@ START_TEST(metrics_are_labelled_escaped_and_ended) {
     ck_assert_ptr_nonnull(strstr(text, "\nmpvpn_path_up{instance=\"a\\\"b\\\\c\",path=\"wwan0\"} 1\n"));
     ck_assert_ptr_nonnull(strstr(text, "reason=\"no_route\"} 3\n"));
     ck_assert_ptr_null(strstr(text, "\nmpvpn_path_jitter_us{"));
+    ck_assert_ptr_nonnull(strstr(text, "# TYPE mpvpn_reorder_held_packets counter\n"));
     ck_assert_str_eq(text + size - 6, "# EOF\n");
     json_decref(stats);
     free(text);
@@ -260,7 +324,9 @@ int main(void) {
     tcase_add_test(tc, watching_takes_a_time_or_goes_without);
     tcase_add_test(tc, paths_are_a_table);
     tcase_add_test(tc, a_path_that_is_not_up_says_why);
+    tcase_add_test(tc, changes_of_paths_and_schedulers_are_confirmed_in_a_line);
     tcase_add_test(tc, a_clients_status_is_a_few_lines);
+    tcase_add_test(tc, a_server_that_does_not_bond_is_told);
     tcase_add_test(tc, a_servers_status_counts_its_sessions);
     tcase_add_test(tc, sessions_and_users_are_tables);
     tcase_add_test(tc, only_drops_that_happened_are_shown);

@@ -23,10 +23,10 @@
 
 /** A datagram under way. */
 struct flight {
-    uint64_t at;              /**< ns, arrival */
-    bool is_mark;             /**< mark or packet */
-    struct frame_mark mark;   /**< if so */
-    uint32_t index;           /**< else: which packet */
+    uint64_t at;            /**< ns, arrival */
+    bool is_mark;           /**< mark or packet */
+    struct frame_mark mark; /**< if so */
+    uint32_t index;         /**< else: which packet */
 };
 
 /** A link. */

@@ -20,7 +20,8 @@ static void on_due(void *context, uint64_t now) {
     ck_assert_uint_ge(w->due, last_due);
     last_due = w->due;
     w->calls++;
-    if (w->again) timer_set(w->timers, &w->timer, w->again);
+    if (w->again)
+        timer_set(w->timers, &w->timer, w->again);
 }
 
 START_TEST(timers_run_in_order_of_deadline_whatever_order_they_were_set_in) {
@@ -37,10 +38,12 @@ START_TEST(timers_run_in_order_of_deadline_whatever_order_they_were_set_in) {
         timer_set(&timers, &w[i].timer, w[i].due);
     }
     timers_run(&timers, 499);
-    for (int i = 0; i < 500; i++) ck_assert_int_eq(w[i].calls, w[i].due <= 499);
+    for (int i = 0; i < 500; i++)
+        ck_assert_int_eq(w[i].calls, w[i].due <= 499);
     ck_assert_uint_gt(timers_next(&timers), 499);
     timers_run(&timers, 2000);
-    for (int i = 0; i < 500; i++) ck_assert_int_eq(w[i].calls, w[i].due != TIME_NEVER);
+    for (int i = 0; i < 500; i++)
+        ck_assert_int_eq(w[i].calls, w[i].due != TIME_NEVER);
     ck_assert_uint_eq(timers_next(&timers), TIME_NEVER);
     timers_fini(&timers);
 }

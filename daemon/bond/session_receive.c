@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* session_receive: what comes for a bonded session: packets into order, marks, the peer's wishes in capsules.
+ *
+ * How it works: numbers and order are reorder's business; this file knows which leg it was and what a capsule changes.
+ * Left out: what is delivered is checked and written to the TUN by the hall.
+ * Invariant: nothing that comes from the peer can change who the legs are, only how they are used for what this end
+ * sends. Standards: mpvpn-protocol(7); RFC 9297 section 3.3. */
+#include "bond/session.h"
+
+#include <string.h>
+
+void session_on_packet(struct session *session, const struct leg *leg, const struct frame_packet *frame,
+                       const uint8_t *packet, size_t length, uint64_t now) {
+    struct session_leg *from = session_find(session, leg);
+    if (from && reorder_push(session->reorder, from->number, frame, packet, length, now) == DUPLICATE_SEEN)
+        from->duplicates++;
+}
+
+void session_on_mark(struct session *session, const struct leg *leg, const struct frame_mark *mark, uint64_t now) {
+    const struct session_leg *from = session_find(session, leg);
+    if (from)
+        reorder_mark(session->reorder, from->number, mark, now);
+}
+
+static struct session_leg *by_number(struct session *session, uint8_t number) {
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
+        if (session->legs[i].leg && session->legs[i].number == number)
+            return &session->legs[i];
+    return NULL;
+}
+
+bool session_on_capsule(struct session *session, uint64_t type, const uint8_t *value, size_t length) {
+    struct control_capsule capsule;
+    struct session_leg *leg;
+    enum sched_id id;
+    if (control_decode(type, value, length, &capsule) || !control_is_news(&session->serials, &capsule))
+        return true;
+    switch (capsule.type) {
+    case CONTROL_LEG_ROLE:
+        leg = by_number(session, capsule.leg);
+        if (!leg || leg->ours)
+            return true;
+        leg->state = capsule.role.state;
+        leg->priority = capsule.role.priority;
+        leg->weight = capsule.role.weight;
+        return true;
+    case CONTROL_SCHEDULER:
+        id = sched_find(capsule.word, strlen(capsule.word));
+        if (id != SCHED_COUNT && id != session->sched.id)
+            sched_init(&session->sched, id);
+        return true;
+    case CONTROL_CLOSE:
+        return false;
+    default:
+        return true;
+    }
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* session_send: which leg carries the next packet of a bonded session, with what numbers; what is lost and sent again;
+ * marks; and silence.
+ *
+ * How it works: the hall asks session_pick() for a leg, writes the packet there, and tells session_sent(). Every
+ * transmission is recorded by outstanding, which turns losses into resends and knows the floor. A leg is *suspect* when
+ * its oldest transmission without answer is older than its RTT allows and another leg was heard since: what it carried
+ * is then copied to the others, it is pinged, and whatever is heard on it brings it back. Left out: I/O (the hall), the
+ * choice itself (sched_*.c). Invariants: sequences leave in order and without holes; a leg that is suspect, draining or
+ * down gets nothing new. Standards: mpvpn-protocol(7). */
+#include "bond/session.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+#define MAX_ACK_DELAY (5 * NS_PER_MS) /* between our ends */
+#define SUSPECT_SLACK (5 * NS_PER_MS) /* for scheduling of the two hosts */
+#define IDLE_AFTER (NS_PER_SEC / 5)   /* a leg without packets for this long leaves the set */
+#define CHECK_EVERY (5 * NS_PER_MS)   /* suspicion is looked at this often while something is outstanding */
+
+/* choosing */
+
+static void view(const struct session_leg *leg, size_t length, struct sched_leg *out, uint64_t now) {
+    struct conn_statistics s;
+    *out = (struct sched_leg){0};
+    if (!leg->leg || !leg_is_open(leg->leg))
+        return;
+    conn_statistics(leg_conn(leg->leg), &s);
+    out->usable = !leg->suspect && leg->state != CONTROL_DRAINING && leg->state != CONTROL_DOWN;
+    out->can_send = out->usable && !leg->blocked && leg_can_send(leg->leg, length, now);
+    out->role = leg->state == CONTROL_STANDBY ? SCHED_ROLE_BACKUP : SCHED_ROLE_PRIMARY;
+    out->priority = leg->priority;
+    out->weight = leg->weight;
+    out->number = leg->number;
+    out->packet_max = (uint16_t)leg_packet_max(leg->leg);
+    out->srtt = s.rtt_smoothed;
+    out->rttvar = s.rtt_variation;
+    out->delay = s.rtt_min == TIME_NEVER ? 0 : s.rtt_min / 2;
+    out->in_flight = s.in_flight_bytes;
+    out->cwnd = s.cwnd_bytes;
+    out->rate_bps = s.delivery_rate_bps;
+}
+
+static bool any_usable(const struct sched_leg *legs) {
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
+        if (legs[i].usable)
+            return true;
+    return false;
+}
+
+/* How the legs look to a scheduler that has a packet of this length. */
+static void view_all(const struct session *session, size_t length, struct sched_leg legs[SESSION_LEGS_MAX],
+                     uint64_t now) {
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
+        view(&session->legs[i], length, &legs[i], now);
+    if (any_usable(legs))
+        return;
+    /* All silent at once: better any of them than none. */
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++) {
+        const struct session_leg *leg = &session->legs[i];
+        if (!leg->suspect || leg->state == CONTROL_DRAINING || leg->state == CONTROL_DOWN)
+            continue;
+        legs[i].usable = true;
+        legs[i].can_send = !leg->blocked && leg_can_send(leg->leg, length, now);
+    }
+}
+
+int session_pick(struct session *session, size_t length, uint32_t flow_hash, uint16_t *copies, uint64_t now) {
+    const struct sched_packet packet = {.length = length, .flow_hash = flow_hash};
+    struct sched_leg legs[SESSION_LEGS_MAX];
+    view_all(session, length, legs, now);
+    return sched_pick(&session->sched, legs, SESSION_LEGS_MAX, &packet, now, copies);
+}
+
+int session_pick_resend(struct session *session, size_t length, uint16_t avoid, uint64_t now) {
+    struct sched_leg legs[SESSION_LEGS_MAX];
+    view_all(session, length, legs, now);
+    return sched_pick_resend(legs, SESSION_LEGS_MAX, length, avoid);
+}
+
+/* TCP minds order, and so does QUIC, whose loss threshold is three packets (RFC 9002 section 6.1.1); most other UDP
+ * does not. */
+static bool minds_order(const struct inner *inner) {
+    if (inner->fragment)
+        return true;
+    return inner->protocol == IPPROTO_TCP ||
+           (inner->protocol == IPPROTO_UDP && (inner->source_port == 443 || inner->target_port == 443));
+}
+
+struct frame_packet session_number(const struct session *session, const struct inner *inner, uint32_t flow_hash) {
+    uint8_t bucket = minds_order(inner) ? (uint8_t)(1 + flow_hash % (FRAME_BUCKETS - 1)) : FRAME_BUCKET_UNORDERED;
+    return (struct frame_packet){.sequence = outstanding_next(session->outstanding),
+                                 .bucket = bucket,
+                                 .bucket_sequence = session->bucket_sequence[bucket]};
+}
+
+static void count_sent(struct session *session, unsigned slot, size_t length, uint64_t now) {
+    struct sched_leg legs[SESSION_LEGS_MAX];
+    session->legs[slot].last_sent = now;
+    if (!session->legs[slot].unheard_since)
+        session->legs[slot].unheard_since = now;
+    memset(legs, 0, sizeof legs);
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
+        legs[i].weight = session->legs[i].weight;
+    sched_on_sent(&session->sched, legs, slot, length);
+}
+
+void session_sent(struct session *session, unsigned slot, const struct frame_packet *frame,
+                  const struct queue_item *item, bool repair, uint64_t now) {
+    const struct outstanding_packet packet = {.sequence = frame->sequence,
+                                              .bucket_sequence = frame->bucket_sequence,
+                                              .bucket = frame->bucket,
+                                              .mark_ce = item->mark_ce,
+                                              .repair = repair,
+                                              .index = item->index,
+                                              .length = item->length,
+                                              .split = item->split};
+    if (frame->sequence == outstanding_next(session->outstanding))
+        session->bucket_sequence[frame->bucket] = frame_next24(frame->bucket_sequence);
+    outstanding_add(session->outstanding, slot, &packet, now);
+    count_sent(session, slot, item->length, now);
+}
+
+void session_resent(struct session *session, unsigned slot, const struct outstanding_resend *resend, uint64_t now) {
+    size_t length = resend->packet.length;
+    outstanding_resent(session->outstanding, resend->packet.sequence, slot, now);
+    session->legs[slot].resent++;
+    count_sent(session, slot, length, now);
+}
+
+/* fates */
+
+static void trust(struct session *session, struct session_leg *leg) {
+    leg->suspect = false;
+    leg->unheard_since = 0;
+    outstanding_leg_recovered(session->outstanding, (unsigned)(leg - session->legs));
+}
+
+void session_on_acked(struct session *session, const struct leg *leg, uint64_t id, uint64_t now) {
+    struct session_leg *of = session_find(session, leg);
+    struct outstanding_leg record;
+    outstanding_on_acked(session->outstanding, id, now);
+    if (!of)
+        return;
+    if (of->suspect)
+        trust(session, of);
+    outstanding_leg_get(session->outstanding, (unsigned)(of - session->legs), &record);
+    of->unheard_since = record.oldest_sent == TIME_NEVER ? 0 : record.oldest_sent;
+}
+
+void session_look(struct session *session) {
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++) {
+        struct session_leg *leg = &session->legs[i];
+        struct conn_statistics s;
+        if (!leg->leg || !leg->suspect)
+            continue;
+        conn_statistics(leg_conn(leg->leg), &s);
+        if (s.packets_received > leg->suspect_received)
+            trust(session, leg);
+    }
+}
+
+void session_on_lost(struct session *session, uint64_t id, uint64_t now) {
+    outstanding_on_lost(session->outstanding, id, now);
+}
+
+/* When a leg's silence becomes suspicious: after its RTT with four deviations, the peer's acknowledgement delay, and a
+ * little for the hosts; if it is the only one, twice that. */
+static uint64_t suspicious_at(const struct session *session, unsigned slot) {
+    const struct session_leg *leg = &session->legs[slot];
+    struct outstanding_leg other;
+    struct conn_statistics s;
+    bool another_heard = false;
+    uint64_t patience;
+    if (!leg->leg || leg->suspect || !leg->unheard_since)
+        return TIME_NEVER;
+    conn_statistics(leg_conn(leg->leg), &s);
+    for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
+        if (i == slot || !session->legs[i].leg)
+            continue;
+        outstanding_leg_get(session->outstanding, i, &other);
+        if (other.last_acked > leg->unheard_since)
+            another_heard = true;
+    }
+    patience = s.rtt_smoothed + 4 * s.rtt_variation + MAX_ACK_DELAY + SUSPECT_SLACK;
+    return leg->unheard_since + (another_heard ? patience : 2 * patience);
+}
+
+static void suspect(struct session *session, unsigned slot, uint64_t now) {
+    struct session_leg *leg = &session->legs[slot];
+    struct conn_statistics s;
+    conn_statistics(leg_conn(leg->leg), &s);
+    leg->suspect = true;
+    leg->suspect_received = s.packets_received;
+    outstanding_leg_suspect(session->outstanding, slot, now);
+    conn_ping(leg_conn(leg->leg));
+}
+
+void session_suspect(struct session *session, const struct leg *leg, uint64_t now) {
+    struct session_leg *found = session_find(session, leg);
+    if (found && !found->suspect)
+        suspect(session, (unsigned)(found - session->legs), now);
+}
+
+uint64_t session_deadline(const struct session *session, uint64_t now) {
+    uint64_t nearest, deadline;
+    if (!session->bonded)
+        return TIME_NEVER;
+    nearest = reorder_deadline(session->reorder);
+    deadline = outstanding_deadline(session->outstanding);
+    if (deadline < nearest)
+        nearest = deadline;
+    for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
+        deadline = session->leg_count > 1 ? suspicious_at(session, i) : TIME_NEVER;
+        if (deadline < now + CHECK_EVERY && deadline != TIME_NEVER)
+            deadline = deadline < now ? now : deadline;
+        if (deadline < nearest)
+            nearest = deadline;
+    }
+    return nearest;
+}
+
+void session_on_timer(struct session *session, uint64_t now) {
+    if (!session->bonded)
+        return;
+    reorder_on_timer(session->reorder, now);
+    outstanding_on_timer(session->outstanding, now);
+    for (unsigned i = 0; session->leg_count > 1 && i < SESSION_LEGS_MAX; i++)
+        if (suspicious_at(session, i) <= now)
+            suspect(session, i, now);
+}
+
+/* marks */
+
+/* The open leg, fit for use, with the shortest round trip; except one. @return -1: none */
+static int fastest(const struct session *session, int except) {
+    uint64_t best_rtt = TIME_NEVER;
+    int best = -1;
+    for (int i = 0; i < (int)SESSION_LEGS_MAX; i++) {
+        const struct session_leg *leg = &session->legs[i];
+        struct conn_statistics s;
+        if (i == except || !leg->leg || !leg_is_open(leg->leg) || leg->suspect)
+            continue;
+        conn_statistics(leg_conn(leg->leg), &s);
+        if (s.rtt_smoothed >= best_rtt)
+            continue;
+        best_rtt = s.rtt_smoothed;
+        best = i;
+    }
+    return best;
+}
+
+bool session_next_mark(struct session *session, struct frame_mark *mark, unsigned *slot, uint64_t now) {
+    int on;
+    mark->next = outstanding_next(session->outstanding);
+    mark->floor = outstanding_floor(session->outstanding);
+    for (int i = 0; session->leg_count > 1 && i < (int)SESSION_LEGS_MAX; i++) {
+        struct session_leg *leg = &session->legs[i];
+        bool busy = now - leg->last_sent < IDLE_AFTER;
+        if (!leg->leg || !leg_is_open(leg->leg) || busy == leg->entered)
+            continue;
+        on = fastest(session, i);
+        if (on < 0)
+            continue;
+        mark->leg = leg->number;
+        mark->flags = (uint8_t)(busy ? 0u : FRAME_MARK_IDLE);
+        *slot = (unsigned)on;
+        return true;
+    }
+    if (!outstanding_floor_due(session->outstanding, now))
+        return false;
+    on = fastest(session, -1);
+    if (on < 0)
+        return false;
+    mark->leg = session->legs[on].number;
+    mark->flags = 0;
+    *slot = (unsigned)on;
+    return true;
+}
+
+void session_mark_sent(struct session *session, const struct frame_mark *mark, uint64_t now) {
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
+        if (session->legs[i].leg && session->legs[i].number == mark->leg)
+            session->legs[i].entered = !(mark->flags & FRAME_MARK_IDLE);
+    outstanding_floor_announced(session->outstanding, now);
+    session->marked = now;
+}
+
+/* telling the peer */
+
+void session_tell(struct session *session, struct control_capsule *capsule) {
+    uint8_t bytes[CONTROL_MAX];
+    size_t length;
+    capsule->serial = session->control_serial++;
+    length = control_encode(capsule, bytes, sizeof bytes);
+    for (size_t i = 0; length && i < SESSION_LEGS_MAX; i++) {
+        struct leg *leg = session->legs[i].leg;
+        uint64_t type, size;
+        size_t head, more;
+        if (!leg || !leg_is_open(leg))
+            continue;
+        head = varint_read(bytes, length, &type);
+        more = varint_read(bytes + head, length - head, &size);
+        connect_ip_capsule(leg_connect_ip(leg), type, bytes + head + more, (size_t)size);
+    }
+}
+
+void session_set_role(struct session *session, struct session_leg *leg, enum control_leg_state state, uint8_t priority,
+                      uint16_t weight) {
+    struct control_capsule capsule = {
+        .type = CONTROL_LEG_ROLE, .leg = leg->number, .role = {.state = state, .priority = priority, .weight = weight}};
+    leg->ours = true;
+    leg->state = state;
+    leg->priority = priority;
+    leg->weight = weight;
+    if (session->bonded)
+        session_tell(session, &capsule);
+}
+
+void session_set_scheduler(struct session *session, enum sched_id id) {
+    struct control_capsule capsule = {.type = CONTROL_SCHEDULER, .leg = CONTROL_LEG_NONE};
+    if (session->sched.id != id)
+        sched_init(&session->sched, id);
+    memcpy(capsule.word, sched_kind(id)->name, strlen(sched_kind(id)->name) + 1);
+    if (session->bonded)
+        session_tell(session, &capsule);
+}

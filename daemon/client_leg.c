@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* client_leg: what a client asks of the server over a leg, and what its legs say.
+ *
+ * How it works: the first leg whose handshake is complete asks for a new bonded session; the others wait for its answer
+ * and then join, each with a proof of its own. A server that does not bond gets one leg. When no leg is left, the next
+ * one joins again while the server lingers, and asks for a new session when it is told 409.
+ * Left out: how a path connects (client_path.c), which paths there are (client.c).
+ * Invariants: with BONDING_UNKNOWN at most one path, the opener, has asked; with BONDING_NO at most one leg is
+ * attached. Standards: RFC 9484; mpvpn-protocol(7). */
+#include <stdio.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "client_host.h"
+#include "client_path.h"
+
+#define ASK_WAIT_MAX (200 * NS_PER_MS)
+#define ANSWER_WAIT (10 * NS_PER_SEC) /* a server that has not answered the request by then is given up */
+
+static struct client_path *path_of(const struct carrier *carrier) {
+    return carrier->owner;
+}
+
+/* asking for the tunnel */
+
+/* The request of a path whose handshake is complete. @param field the bonding field */
+static void request(struct client_path *path, const struct join_field *join) {
+    const struct config *config = path->client->config;
+    char authority[300], authorization[400], value[JOIN_FIELD_MAX];
+    size_t length = join_print(join, value, sizeof value);
+    const struct h3_field field = {.name = JOIN_FIELD, .value = value, .value_length = length};
+    snprintf(authority, sizeof authority, strchr(config->server_host, ':') ? "[%s]:%u" : "%s:%u", config->server_host,
+             config->server_port);
+    if (config->token)
+        snprintf(authorization, sizeof authorization, "Bearer %s", config->token);
+    path->requested = true;
+    if (leg_request(path->carrier->leg, authority, config->token ? authorization : NULL, &field, 1))
+        client_path_reconnect(path, "the request could not be made");
+    carrier_mark(path->carrier);
+}
+
+static void request_join(struct client_path *path) {
+    const struct session *session = path->client->session;
+    struct join_field join = {.has_proof = true, .leg = -1, .worker = -1};
+    uint8_t exporter[JOIN_SECRET_BYTES];
+    memcpy(join.session_id, session->bond_id, JOIN_ID_BYTES);
+    if (conn_export(leg_conn(path->carrier->leg), JOIN_PROOF_LABEL, session->bond_id, JOIN_ID_BYTES, exporter,
+                    sizeof exporter))
+        return client_path_reconnect(path, "no proof could be made");
+    join_proof(session->secret, exporter, 0, join.proof); /* the request is the connection's first: stream 0 */
+    request(path, &join);
+}
+
+/* What a path whose handshake is complete does next. */
+static void ask_or_wait(struct client_path *path) {
+    const struct join_field new = {.is_new = true, .leg = -1, .worker = -1};
+    struct client *client = path->client;
+    if (path->requested || !path->carrier || !conn_is_ready(leg_conn(path->carrier->leg)))
+        return;
+    if (client->bonding == BONDING_YES) {
+        request_join(path);
+    } else if (client->bonding == BONDING_UNKNOWN && !client->opener) {
+        client->opener = path;
+        request(path, &new);
+    } else if (client->bonding == BONDING_NO && client->session->leg_count == 0) {
+        client->bonding = BONDING_UNKNOWN;
+        client->opener = path;
+        request(path, &new);
+    } else if (client->bonding == BONDING_NO) {
+        snprintf(path->ending, sizeof path->ending, "the server does not bond: one path at a time");
+        carrier_close(path->carrier, H3_NO_ERROR, "not needed");
+    }
+}
+
+static void ask_or_wait_all(struct client *client) {
+    struct client_path *path, *next;
+    DL_FOREACH_SAFE(client->paths, path, next) ask_or_wait(path);
+}
+
+static void on_handshake(void *context) {
+    struct carrier *carrier = context;
+    struct client_path *path = path_of(carrier);
+    struct worker *worker = carrier->worker;
+    log_debug("path %s: handshake complete, %s", path->device, conn_cipher_name(leg_conn(carrier->leg)));
+    timer_set(&worker->timers, &path->ask, loop_now(worker->loop) + ANSWER_WAIT);
+    ask_or_wait(path);
+}
+
+/* The session is forgotten; the next leg asks for a new one. */
+void client_forget_session(struct client *client) {
+    if (client->bonding == BONDING_YES)
+        log_notice("the server does not know the session any more");
+    client->bonding = BONDING_UNKNOWN;
+    client->opener = NULL;
+}
+
+/* The answer to `new`: bonded or not. @return number of the leg */
+static uint8_t take_answer(struct client_path *path, const struct h3_message *response) {
+    struct client *client = path->client;
+    bool again = false;
+    const struct h3_field *field = h3_message_field(response, JOIN_FIELD, &again);
+    struct join_field join;
+    uint8_t secret[JOIN_SECRET_BYTES];
+    bool bonds =
+        field && !again && !join_parse(field->value, field->value_length, &join) && !join.is_new && join.leg >= 0;
+    if (client->bonding == BONDING_YES)
+        return bonds ? (uint8_t)join.leg : 0;
+    if (client->opener == path)
+        client->opener = NULL;
+    client->bonding = BONDING_NO;
+    if (!bonds || conn_export(leg_conn(path->carrier->leg), JOIN_SECRET_LABEL, NULL, 0, secret, sizeof secret))
+        return 0;
+    if (session_bond(client->session, join.session_id, secret))
+        return 0;
+    client->bonding = BONDING_YES;
+    client->assigned = false;
+    return (uint8_t)join.leg;
+}
+
+static void on_open(void *context, const struct h3_message *response) {
+    struct carrier *carrier = context;
+    struct client_path *path = path_of(carrier);
+    struct client *client = path->client;
+    bool first = client->session->leg_count == 0;
+    uint8_t number = take_answer(path, response);
+    struct conn_statistics statistics;
+    uint64_t wait;
+    if (client->bonding == BONDING_NO) {
+        client->session->bonded = false;
+        client->assigned = false;
+    }
+    if (tunnel_attach(client->tunnel, carrier, number))
+        return client_path_reconnect(path, "the session has too many legs");
+    conn_statistics(leg_conn(carrier->leg), &statistics);
+    wait = statistics.rtt_smoothed < ASK_WAIT_MAX ? statistics.rtt_smoothed : ASK_WAIT_MAX;
+    path->reason[0] = '\0';
+    path->opened = loop_now(client->worker->loop);
+    client_path_set_state(path, PATH_UP);
+    client->connects += first;
+    timer_set(&client->worker->timers, &path->ask, path->opened + wait);
+    if (client->session->bonded) {
+        session_set_role(client->session, client_path_leg(path), path->settings.backup ? CONTROL_STANDBY : CONTROL_UP,
+                         path->settings.backup, (uint16_t)path->settings.weight);
+        if (first)
+            session_set_scheduler(client->session, client->session->sched.id);
+    }
+    ask_or_wait_all(client);
+}
+
+static void on_refused(void *context, unsigned status, const char *reason) {
+    struct carrier *carrier = context;
+    struct client_path *path = path_of(carrier);
+    if (status == 409 && path->client->bonding == BONDING_YES) {
+        client_forget_session(path->client);
+        path->again = true;
+    }
+    if (status)
+        snprintf(path->ending, sizeof path->ending, "the server refused: %u %s", status, reason);
+    else
+        snprintf(path->ending, sizeof path->ending, "the server cannot tunnel IP: %s", reason);
+    carrier_close(carrier, H3_NO_ERROR, "refused");
+}
+
+/* addresses and routes */
+
+/* One address of each version: the one of the tunnel before, else whatever is free. */
+static void ask_addresses(struct client_path *path) {
+    const struct session *session = path->client->session;
+    struct capsule_address wanted[2] = {{.request_id = 1, .prefix = {.addr = {.version = 4}, .length = 32}},
+                                        {.request_id = 2, .prefix = {.addr = {.version = 6}, .length = 128}}};
+    for (size_t i = session->address_count; i > 0; i--)
+        wanted[session->address[i - 1].addr.version == 6].prefix = session->address[i - 1];
+    if (connect_ip_ask(leg_connect_ip(path->carrier->leg), wanted, 2))
+        log_warning("path %s: addresses could not be asked for", path->device);
+    carrier_mark(path->carrier);
+}
+
+/* The server has kept us waiting: for addresses, or for its answer to the request. */
+void client_leg_on_ask(void *context, uint64_t now) {
+    struct client_path *path = context;
+    (void)now;
+    if (!path->carrier)
+        return;
+    if (path->state != PATH_CONNECTING) {
+        if (!path->client->assigned)
+            ask_addresses(path);
+        return;
+    }
+    snprintf(path->ending, sizeof path->ending, "no answer to the request");
+    carrier_close(path->carrier, H3_REQUEST_CANCELLED, "no answer to the request");
+}
+
+static void on_addresses(void *context, const struct capsule_address *addresses, size_t count) {
+    struct client *client = path_of(context)->client;
+    struct ip_prefix list[SESSION_ADDRESSES_MAX];
+    size_t length = 0;
+    for (size_t i = 0; i < count && length < SESSION_ADDRESSES_MAX; i++) {
+        static const uint8_t zero[16];
+        const struct ip_addr *addr = &addresses[i].prefix.addr;
+        if (!memcmp(addr->bytes, zero, ip_addr_size(addr)))
+            continue; /* refused: RFC 9484 section 4.7.2 */
+        list[length++] = addresses[i].prefix;
+    }
+    client->assigned = true;
+    session_set_addresses(client->session, list, length);
+    client_host_update(client);
+}
+
+/* A client has no addresses to give, and says so (RFC 9484 section 4.7.2: all zeros refuse). */
+static void on_address_request(void *context, const struct capsule_address *requests, size_t count) {
+    struct carrier *carrier = context;
+    struct capsule_address list[CAPSULE_ADDRESSES_MAX];
+    for (size_t i = 0; i < count; i++) {
+        uint8_t version = requests[i].prefix.addr.version;
+        list[i] = (struct capsule_address){.request_id = requests[i].request_id,
+                                           .prefix = {.addr = {.version = version}, .length = version == 4 ? 32 : 128}};
+    }
+    if (connect_ip_assign(leg_connect_ip(carrier->leg), list, count))
+        carrier_close(carrier, H3_EXCESSIVE_LOAD, "capsules are not read");
+    carrier_mark(carrier);
+}
+
+static void on_routes(void *context, const struct ip_range *ranges, size_t count) {
+    struct client *client = path_of(context)->client;
+    if (session_set_reach(client->session, ranges, count))
+        log_error("no memory for %zu routes", count);
+    client_host_update(client);
+}
+
+/* the rest of what a leg says */
+
+static void on_closed(void *context, uint64_t code, const char *reason) {
+    struct carrier *carrier = context;
+    struct client_path *path = path_of(carrier);
+    (void)code;
+    snprintf(path->ending, sizeof path->ending, "the server ended the tunnel: %s", reason);
+    carrier_close(carrier, H3_NO_ERROR, "the tunnel was ended");
+}
+
+static void on_session_closed(struct carrier *carrier) {
+    struct client *client = path_of(carrier)->client;
+    struct client_path *path;
+    client_forget_session(client);
+    DL_FOREACH(client->paths, path) if (path->carrier) client_path_reconnect(path, "the server closed the session");
+}
+
+static void on_mtu(void *context) {
+    struct carrier *carrier = context;
+    client_host_mtu(path_of(carrier)->client);
+    carrier_mark(carrier);
+}
+
+static void on_token(void *context, const uint8_t *token, size_t length) {
+    struct client *client = path_of(context)->client;
+    if (length > sizeof client->token)
+        return;
+    memcpy(client->token, token, length);
+    client->token_length = length;
+}
+
+static void on_path(void *context, const struct conn_path *path) {
+    char text[SOCK_ADDR_TEXT_MAX];
+    log_info("path %s: now sending from %s", path_of(context)->device, sock_addr_print(&path->local, text));
+}
+
+/* The best words there are for why the connection is over. */
+static void explain_end(const struct client_path *path, const struct conn *conn, char *out, size_t size) {
+    const struct conn_error *error = conn_error(conn);
+    const char *tls = conn_tls_reason(conn);
+    if (path->ending[0])
+        snprintf(out, size, "%s", path->ending);
+    else if (tls[0])
+        snprintf(out, size, "the server is not trusted: %s", tls);
+    else if (error->stateless_reset)
+        snprintf(out, size, "the server was restarted");
+    else if (error->idle)
+        snprintf(out, size, "%s",
+                 conn_is_ready(conn) ? "nothing heard from the server for too long" : "no answer from the server");
+    else if (error->reason[0])
+        snprintf(out, size, "%s: %s", error->remote ? "the server closed the connection" : "connection failed",
+                 error->reason);
+    else
+        snprintf(out, size, "connection %s (%s error 0x%llx)", error->remote ? "closed by the server" : "failed",
+                 error->application ? "HTTP/3" : "QUIC", (unsigned long long)error->code);
+}
+
+/* A plain session's leg is gone: a spare path may connect now. */
+static void wake_spares(struct client *client) {
+    struct client_path *path, *next;
+    DL_FOREACH_SAFE(client->paths, path, next) if (path->state == PATH_SPARE) client_path_connect(path);
+}
+
+static void on_end(struct carrier *carrier, uint64_t now) {
+    struct client_path *path = path_of(carrier);
+    struct client *client = path->client;
+    bool spare = client->bonding == BONDING_NO && !path->removing && client->session->leg_count && !carrier->session;
+    char why[200];
+    (void)now;
+    explain_end(path, leg_conn(carrier->leg), why, sizeof why);
+    client_path_drop(path);
+    if (path->removing) {
+        DL_DELETE(client->paths, path);
+        client->path_count--;
+        client_path_free(path);
+    } else if (client->stopping) {
+        client_path_set_state(path, PATH_DOWN);
+    } else if (spare) {
+        client_path_set_state(path, PATH_SPARE);
+    } else if (path->again) {
+        path->again = false;
+        client_path_set_state(path, PATH_WAITING);
+        client_path_connect(path);
+    } else {
+        client_path_retry(path, why);
+    }
+    if (client->stopping)
+        return;
+    if (client->bonding == BONDING_NO && !client->session->leg_count)
+        wake_spares(client);
+    ask_or_wait_all(client);
+    client_host_mtu(client);
+}
+
+const struct carrier_hooks client_carrier_hooks = {
+    .leg = {.on_open = on_open,
+            .on_refused = on_refused,
+            .on_addresses = on_addresses,
+            .on_address_request = on_address_request,
+            .on_routes = on_routes,
+            .on_closed = on_closed,
+            .on_mtu = on_mtu,
+            .on_token = on_token,
+            .on_handshake = on_handshake,
+            .on_path = on_path},
+    .on_session_closed = on_session_closed,
+    .on_end = on_end,
+};

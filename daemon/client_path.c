@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* client_path: connects, and comes back.
+ *
+ * How it works: a path goes DOWN → RESOLVING → CONNECTING → UP, and on any failure to WAITING with a backoff (at once
+ * after a leg that stood for a while, else 0.5 s doubling to 30 s, with a quarter of jitter), from where a change of
+ * links, addresses or routes wakes it early. When link or address go away under an open leg, the connection is kept
+ * (LOST) until it would time out: it goes on when they come back, and migrates when the device gets another address.
+ * The resolver takes one question at a time, so paths wait their turn in RESOLVING. Left out: what is asked for over
+ * the leg, and what it says (client.c); the host's addresses and routes (client_host.c). Invariants: carrier and socket
+ * are set exactly in CONNECTING, UP and LOST; the session has the leg exactly in UP and LOST. Standards: RFC 9000
+ * section 8.1.3 (tokens), section 9 (migration). */
+#include "client_path.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "client_host.h"
+#include "drops.h"
+#include "ingress.h"
+
+#define RETRY_MIN (NS_PER_SEC / 2)
+#define RETRY_MAX (30 * NS_PER_SEC)
+#define WORKED_AFTER                                                                                                   \
+    NS_PER_SEC /* a leg that stood so long worked: the next try is at once, unless others failed before it */
+#define SETTLED_AFTER                                                                                                  \
+    (10 *                                                                                                              \
+     NS_PER_SEC) /* a leg that stood so long ends a row of failures: two clients that replace each other slow down */
+#define KEEPALIVE (15 * NS_PER_SEC) /* half of the idle time-out */
+#define KEEPALIVE_BONDED NS_PER_SEC /* idle legs of a bond are measured */
+
+static struct timers *timers_of(const struct client_path *path) {
+    return &path->client->worker->timers;
+}
+
+static uint64_t now_of(const struct client_path *path) {
+    return loop_now(path->client->worker->loop);
+}
+
+static const char *name_of(const struct client_path *path) {
+    return path->device[0] ? path->device : path->settings.device[0] ? path->settings.device : "-";
+}
+
+void client_path_set_state(struct client_path *path, enum path_state state) {
+    path->state = state;
+    path->since = now_of(path);
+}
+
+/* failing and trying again */
+
+/* Half a second, doubled with each failure in a row, spread by ± a quarter so that a restarted server does not meet all
+ * its clients at once. */
+static uint64_t backoff(unsigned failures) {
+    uint64_t wait = RETRY_MIN << (failures < 7 ? failures : 6);
+    uint16_t noise;
+    if (wait > RETRY_MAX)
+        wait = RETRY_MAX;
+    tls_random(&noise, sizeof noise);
+    return wait - wait / 4 + (wait / 2) * noise / UINT16_MAX;
+}
+
+void client_path_retry(struct client_path *path, const char *why) {
+    uint64_t stood = path->state == PATH_UP || path->state == PATH_LOST ? now_of(path) - path->opened : 0;
+    bool worked = stood >= SETTLED_AFTER || (stood >= WORKED_AFTER && !path->failures);
+    uint64_t wait = worked ? 0 : backoff(path->failures);
+    path->failures = stood >= SETTLED_AFTER ? 0 : path->failures + 1;
+    snprintf(path->reason, sizeof path->reason, "%s", why);
+    client_path_set_state(path, PATH_WAITING);
+    if (path->client->stopping)
+        return;
+    log_warning("path %s: %s; trying again in %.1f s", name_of(path), path->reason, (double)wait / 1e9);
+    timer_set(timers_of(path), &path->retry, now_of(path) + wait);
+}
+
+/* The link, address or route is missing: nothing to try before the kernel tells of a change. */
+static void go_down(struct client_path *path, const char *reason) {
+    if (path->state != PATH_DOWN || strcmp(path->reason, reason) != 0)
+        log_warning("path %s: down: %s", name_of(path), reason);
+    snprintf(path->reason, sizeof path->reason, "%s", reason);
+    client_path_set_state(path, PATH_DOWN);
+    timer_set(timers_of(path), &path->retry, now_of(path) + RETRY_MAX);
+}
+
+void client_path_drop(struct client_path *path) {
+    struct client *client = path->client;
+    timer_set(timers_of(path), &path->ask, TIME_NEVER);
+    if (path->carrier && path->carrier->session)
+        tunnel_detach(client->tunnel, path->carrier);
+    if (client->opener == path)
+        client->opener = NULL;
+    carrier_free(path->carrier);
+    drops_add_socket(&client->worker->drops, path->socket);
+    udp_close(path->socket);
+    path->carrier = NULL;
+    path->socket = NULL;
+    path->requested = false;
+}
+
+/* connecting */
+
+static void on_received(void *context, const struct udp_received *received) {
+    struct client_path *path = context;
+    /* Every datagram of this socket is the carrier's, also a stateless reset, which bears a random connection ID. */
+    for (size_t offset = 0; path->carrier && offset < received->length; offset += received->segment_bytes) {
+        size_t left = received->length - offset;
+        ingress_deliver(path->carrier, received, received->data + offset,
+                        left < received->segment_bytes ? left : received->segment_bytes);
+    }
+}
+
+static void on_failure(void *context, int error) {
+    struct client_path *path = context;
+    log_warning("path %s: the socket failed: %s", name_of(path), strerror(-error));
+}
+
+static int open_socket(struct client_path *path, char *why, size_t why_size) {
+    struct udp_settings settings = {.local = sock_addr_make(&path->source, 0), .pool = path->client->worker->buffers};
+    const struct udp_hooks hooks = {.on_received = on_received, .on_failure = on_failure, .context = path};
+    memcpy(settings.device, path->device, sizeof settings.device);
+    return udp_open(path->client->worker->loop, &settings, &hooks, &path->socket, why, why_size);
+}
+
+static const char *congestion_of(const struct client_path *path) {
+    const char *congestion = path->settings.congestion;
+    return congestion && strcmp(congestion, "auto") ? congestion : "bbr";
+}
+
+static int open_leg(struct client_path *path) {
+    struct client *client = path->client;
+    const struct config *config = client->config;
+    struct leg_settings settings = {.uri_template = config->path_template, .hooks = carrier_leg_hooks()};
+    struct conn_client_settings peer = {.server_name = config->server_name ? config->server_name : config->server_host,
+                                        .token = client->token,
+                                        .token_length = client->token_length,
+                                        .first_dcid_worker = -1};
+
+    path->carrier = carrier_new(client->worker, path->socket, &client_carrier_hooks, path);
+    if (!path->carrier)
+        return -ENOMEM;
+    path->carrier->path.local = udp_local(path->socket);
+    path->carrier->path.remote = path->remote;
+    settings.context = path->carrier;
+    settings.conn = (struct conn_settings){.tls = client->tls,
+                                           .path = path->carrier->path,
+                                           .congestion = congestion_of(path),
+                                           .keepalive = client->path_count > 1 ? KEEPALIVE_BONDED : KEEPALIVE};
+    tls_random(settings.conn.reset_key, sizeof settings.conn.reset_key);
+    client->token_length = 0; /* a token is used once: RFC 9000 section 8.1.3 */
+    return leg_client_new(&settings, &peer, now_of(path), &path->carrier->leg);
+}
+
+/* Find device, source and gateway for the server's address. */
+static int find_route(struct client_path *path, const struct ip_addr *target, char *why, size_t why_size) {
+    struct client *client = path->client;
+    const struct config_path *settings = &path->settings;
+    struct netlink_route route;
+    struct netlink_link link = {0};
+    int error;
+
+    if (settings->device[0]) {
+        if (netlink_link(client->netlink, settings->device, &link))
+            return snprintf(why, why_size, "there is no such device"), -ENODEV;
+        if (!link.up)
+            return snprintf(why, why_size, "the link is down"), -ENETDOWN;
+    }
+    error = netlink_route(client->netlink, target, link.ifindex, &route);
+    if (!error && route.ifindex == tun_ifindex(client->worker->tun)) {
+        /* Without a [Path] section the way is known from before the tunnel's own routes covered it. */
+        bool known = path->device[0] && !netlink_link(client->netlink, path->device, &link) && link.up;
+        error = known ? netlink_route(client->netlink, target, link.ifindex, &route) : -ENETUNREACH;
+    }
+    if (error) {
+        char text[IP_ADDR_TEXT_MAX];
+        snprintf(why, why_size, "no route to %s", ip_addr_print(target, text));
+        return error;
+    }
+    path->ifindex = route.ifindex;
+    memcpy(path->device, route.device, sizeof path->device);
+    path->gateway = route.gateway;
+    path->source = settings->source.version == target->version ? settings->source : route.source;
+    return 0;
+}
+
+static void connect_to(struct client_path *path, const struct ip_addr *target) {
+    char why[200], text[SOCK_ADDR_TEXT_MAX];
+    int error = find_route(path, target, why, sizeof why);
+    if (error) {
+        if (++path->server_addr_next < path->server_addr_count)
+            return connect_to(path, &path->server_addr[path->server_addr_next]);
+        return go_down(path, why);
+    }
+    path->remote = sock_addr_make(target, path->port);
+    path->ending[0] = '\0';
+    client_host_rule(path, true);
+    error = open_socket(path, why, sizeof why);
+    if (!error) {
+        error = open_leg(path);
+        if (error)
+            snprintf(why, sizeof why, "connection could not be made: %s", strerror(-error));
+    }
+    client_path_set_state(path, PATH_CONNECTING);
+    if (error) {
+        client_path_drop(path);
+        return client_path_retry(path, why);
+    }
+    log_info("path %s: connecting to %s", name_of(path), sock_addr_print(&path->remote, text));
+    carrier_mark(path->carrier);
+}
+
+/* resolving, one path after another */
+
+static void resolve_next(struct client *client);
+
+static void on_answer(void *context, int error, const struct ip_addr *addresses, size_t count) {
+    struct client *client = context;
+    struct client_path *path = client->resolving;
+    client->resolving = NULL;
+    if (path && path->state == PATH_RESOLVING) {
+        if (!error && count) {
+            path->server_addr_count = count < RESOLVE_MAX ? count : RESOLVE_MAX;
+            memcpy(path->server_addr, addresses, path->server_addr_count * sizeof *addresses);
+        } else if (path->server_addr_count) {
+            log_info("%s could not be resolved (%s): using the address known before", path->host, gai_strerror(error));
+        }
+        if (path->server_addr_count) {
+            path->server_addr_next = path->failures % path->server_addr_count;
+            connect_to(path, &path->server_addr[path->server_addr_next]);
+        } else {
+            char why[300];
+            snprintf(why, sizeof why, "%s could not be resolved: %s", path->host, gai_strerror(error));
+            client_path_retry(path, why);
+        }
+    }
+    resolve_next(client);
+}
+
+static void resolve_next(struct client *client) {
+    struct client_path *path, *next;
+    int error;
+    DL_FOREACH_SAFE(client->paths, path, next) {
+        if (client->resolving)
+            return;
+        if (path->state != PATH_RESOLVING)
+            continue;
+        client->resolving = path;
+        error = resolve_query(client->resolve, path->host, on_answer, client);
+        if (!error)
+            continue;
+        client->resolving = NULL;
+        if (error == -EBUSY)
+            return; /* with the question of a path that is gone: its answer comes here */
+        client_path_retry(path, "the name resolver is not available");
+    }
+}
+
+void client_path_connect(struct client_path *path) {
+    timer_set(timers_of(path), &path->retry, TIME_NEVER);
+    if (path->client->stopping || path->state == PATH_RESOLVING || path->carrier)
+        return;
+    client_path_set_state(path, PATH_RESOLVING);
+    resolve_next(path->client);
+}
+
+static void on_retry(void *context, uint64_t now) {
+    (void)now;
+    client_path_connect(context);
+}
+
+/* losing it and coming back */
+
+void client_path_reconnect(struct client_path *path, const char *reason) {
+    if (path->carrier) {
+        log_notice("path %s: %s", name_of(path), reason);
+        carrier_close(path->carrier, H3_NO_ERROR, reason);
+        snprintf(path->ending, sizeof path->ending, "%s", reason);
+        return;
+    }
+    path->failures = 0;
+    if (path->state == PATH_DOWN || path->state == PATH_WAITING)
+        client_path_connect(path);
+}
+
+/* What this end knows of a leg goes to the peer on the others. */
+static void tell_state(struct client_path *path, enum control_leg_state state) {
+    struct session_leg *leg = client_path_leg(path);
+    if (leg && path->client->session->bonded)
+        session_set_role(path->client->session, leg, state, leg->priority, leg->weight);
+}
+
+void client_path_lose(struct client_path *path, const char *reason) {
+    if (path->state != PATH_UP)
+        return client_path_reconnect(path, reason);
+    log_notice("path %s: down: %s", name_of(path), reason);
+    snprintf(path->reason, sizeof path->reason, "%s", reason);
+    client_path_set_state(path, PATH_LOST);
+    tell_state(path, CONTROL_DOWN);
+    if (path->client->session->bonded)
+        session_suspect(path->client->session, path->carrier->leg, now_of(path));
+    tunnel_mark(path->client->tunnel);
+}
+
+static void resume(struct client_path *path) {
+    log_notice("path %s: back", name_of(path));
+    path->reason[0] = '\0';
+    client_path_set_state(path, PATH_UP);
+    client_host_rule(path, true);
+    tell_state(path, path->settings.backup ? CONTROL_STANDBY : CONTROL_UP);
+    conn_ping(leg_conn(path->carrier->leg));
+    carrier_mark(path->carrier);
+}
+
+/* Let a carrier go on from this path's source address. */
+static int move_carrier(struct client_path *path, struct carrier *carrier) {
+    struct udp_socket *old = path->socket;
+    union sock_addr local;
+    char why[200];
+    int error = open_socket(path, why, sizeof why);
+    if (error)
+        return error;
+    local = udp_local(path->socket);
+    error = carrier_move(carrier, path->socket, &local);
+    if (error) {
+        udp_close(path->socket);
+        path->socket = old;
+        return error;
+    }
+    udp_close(old);
+    return 0;
+}
+
+/* Go on as before when link, route and source are as they were, migrate when there is another source, start over when
+ * neither works. */
+void client_path_recover(struct client_path *path) {
+    struct ip_addr source = path->source, target = sock_addr_ip(&path->remote);
+    char why[200];
+    if (find_route(path, &target, why, sizeof why))
+        return;
+    if (ip_addr_compare(&source, &path->source) && move_carrier(path, path->carrier))
+        return client_path_reconnect(path, "our address changed");
+    resume(path);
+}
+
+int client_path_adopt(struct client_path *path, struct client_path *from) {
+    struct ip_addr target = sock_addr_ip(&from->remote);
+    struct carrier *carrier = from->carrier;
+    char why[200];
+    int error = find_route(path, &target, why, sizeof why);
+    if (error)
+        return error;
+    path->remote = from->remote;
+    client_host_rule(path, true);
+    error = move_carrier(path, carrier);
+    if (error)
+        return error;
+    udp_close(from->socket);
+    from->socket = NULL;
+    from->carrier = NULL;
+    from->requested = false;
+    timer_set(timers_of(from), &from->ask, TIME_NEVER);
+    path->carrier = carrier;
+    path->requested = true;
+    path->opened = from->opened;
+    carrier->owner = path;
+    log_notice("path %s: carries the tunnel now, in place of %s", name_of(path), name_of(from));
+    resume(path);
+    return 0;
+}
+
+/* life */
+
+static void free_settings(struct config_path *settings) {
+    free(settings->server);
+    free(settings->congestion);
+}
+
+int client_path_configure(struct client_path *path, const struct config_path *settings) {
+    const struct config *config = path->client->config;
+    struct config_path copy = *settings;
+    uint16_t port = config->server_port;
+    char *host = NULL;
+    copy.server = settings->server ? strdup(settings->server) : NULL;
+    copy.congestion = settings->congestion ? strdup(settings->congestion) : NULL;
+    if (settings->server ? config_split_host(settings->server, &host, &port) : !(host = strdup(config->server_host))) {
+        free_settings(&copy);
+        return -ENOMEM;
+    }
+    free_settings(&path->settings);
+    free(path->host);
+    path->settings = copy;
+    path->host = host;
+    path->port = port;
+    if (client_path_leg(path) && path->state == PATH_UP)
+        tell_state(path, copy.backup ? CONTROL_STANDBY : CONTROL_UP);
+    return 0;
+}
+
+struct client_path *client_path_new(struct client *client, const struct config_path *settings, bool added) {
+    struct client_path *path = calloc(1, sizeof *path);
+    if (!path)
+        return NULL;
+    path->client = client;
+    path->added = added;
+    path->retry = (struct timer){.on_due = on_retry, .context = path};
+    path->ask = (struct timer){.context = path};
+    memcpy(path->device, settings->device, sizeof path->device);
+    if (!client_path_configure(path, settings))
+        return path;
+    free(path);
+    return NULL;
+}
+
+void client_path_free(struct client_path *path) {
+    timer_set(timers_of(path), &path->retry, TIME_NEVER);
+    client_path_drop(path);
+    client_host_rule(path, false);
+    if (path->client->resolving == path)
+        path->client->resolving = NULL;
+    free_settings(&path->settings);
+    free(path->host);
+    free(path);
+}

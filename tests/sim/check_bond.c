@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Two whole ends in virtual time, one session over several paths that differ, lose, die and come back.
+ *
+ *      client sim0 198.51.100.2 ──┐
+ *             simb 203.0.113.2  ──┼── server 198.51.100.1, pools 10.77.0.0/24 and fd77::/64
+ *             simc 192.0.2.2    ──┘
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ends.h"
+#include "masque/auth.h"
+
+#define TOKEN "a-token-for-the-simulation-only-0123456789"
+#define MS NS_PER_MS
+
+static const struct link_quality fast = {.delay = 10 * MS, .rate_bps = 20000000};
+static const struct link_quality slow = {.delay = 40 * MS, .rate_bps = 10000000};
+static const struct link_quality dead = {.dead = true};
+static struct host *server_host, *client_host;
+static struct end server, client;
+static struct ledger at_server, at_client;
+static struct ip_addr server4;
+
+static void start_server(void) {
+    static char text[1024];
+    char hash_text[80];
+    uint8_t hash[32];
+    tls_sha256(TOKEN, strlen(TOKEN), hash);
+    auth_print_hash(hash, hash_text);
+    snprintf(text, sizeof text,
+             "[Server]\nListen = 198.51.100.1:443\nCertificate = %s/server.crt\nPrivateKey = %s/server.key\nPool = "
+             "10.77.0.0/24\nPool = fd77::/64\nUsers = %s/users\n"
+             "[User alice]\nTokenHash = %s\n",
+             ends_dir(), ends_dir(), ends_dir(), hash_text);
+    end_start(&server, server_host, text);
+}
+
+static void begin(uint64_t seed, const struct link_quality *a, const struct link_quality *b, const char *more) {
+    static char text[700];
+    world_begin(seed);
+    world_quality(&fast);
+    server_host = world_host("server", "198.51.100.1");
+    client_host = world_host("client", "198.51.100.2");
+    world_device(client_host, "sima", "198.18.0.2", a);
+    world_device(client_host, "simb", "203.0.113.2", b);
+    ledger_watch(&at_server, server_host);
+    ledger_watch(&at_client, client_host);
+    ip_addr_parse("10.77.0.1", &server4);
+    start_server();
+    snprintf(text, sizeof text,
+             "[Client]\nServer = 198.51.100.1:443\nServerName = vpn.test\nToken = %s\nCertificateAuthority = "
+             "%s/server.crt\n%s[Path sima]\n[Path simb]\n",
+             TOKEN, ends_dir(), more);
+    end_start(&client, client_host, text);
+}
+
+static void finish(void) {
+    end_kill(&client);
+    end_kill(&server);
+    world_end();
+}
+
+static size_t legs_wanted;
+static bool legs_are_in(void *context) {
+    (void)context;
+    return client.client.session->leg_count == legs_wanted && client.client.session->address_count &&
+           server.server.sessions && server.server.sessions->leg_count == legs_wanted;
+}
+
+static bool comes_up(size_t legs, uint64_t within) {
+    legs_wanted = legs;
+    return world_run(world_now() + within, legs_are_in, NULL);
+}
+
+static void up(uint32_t first, uint32_t count, uint64_t gap) {
+    struct ip_addr own = end_address(&client, 4);
+    flow_send(&client, &own, &server4, first, count, 1000, gap);
+}
+
+static void down(uint32_t first, uint32_t count, uint64_t gap) {
+    struct ip_addr own = end_address(&client, 4);
+    flow_send(&server, &server4, &own, first, count, 1000, gap);
+}
+
+static void settle(void) {
+    world_run(world_now() + 2 * NS_PER_SEC, NULL, NULL);
+}
+
+static void is_whole(const struct ledger *ledger, uint32_t count) {
+    ck_assert_uint_eq(ledger->received, count);
+    ck_assert_uint_eq(ledger->duplicates + ledger->disordered + ledger->damaged, 0);
+}
+
+static uint64_t sent_on(const struct end *end, int slot) {
+    return leg_counters(end->client.session->legs[slot].leg)->sent.packets;
+}
+
+START_TEST(two_paths_become_one_session) {
+    begin(1, &fast, &fast, "");
+    ck_assert(comes_up(2, NS_PER_SEC));
+    ck_assert_uint_eq(server.server.session_count, 1);
+    ck_assert_uint_eq(client.client.connects, 1);
+    up(0, 500, MS);
+    down(0, 500, MS);
+    settle();
+    is_whole(&at_server, 500);
+    is_whole(&at_client, 500);
+    finish();
+}
+END_TEST
+
+START_TEST(wrr_uses_both_paths_and_keeps_order_over_different_delays) {
+    begin(2, &fast, &slow, "[Tunnel]\nScheduler = wrr\n");
+    ck_assert(comes_up(2, NS_PER_SEC));
+    up(0, 2000, MS);
+    down(0, 2000, MS);
+    settle();
+    is_whole(&at_server, 2000);
+    is_whole(&at_client, 2000);
+    ck_assert_uint_ge(sent_on(&client, 0), 900);
+    ck_assert_uint_ge(sent_on(&client, 1), 900);
+    finish();
+}
+END_TEST
+
+START_TEST(losses_are_repaired_and_order_is_kept) {
+    struct link_quality a = fast, b = slow;
+    a.loss = 0.02;
+    b.loss = 0.05;
+    b.jitter = 5 * MS;
+    begin((uint64_t)_i + 10, &a, &b, "[Tunnel]\nScheduler = wrr\n");
+    ck_assert(comes_up(2, 10 * NS_PER_SEC));
+    up(0, 3000, MS);
+    settle();
+    ck_assert_uint_ge(at_server.received, 2995);
+    ck_assert_uint_eq(at_server.duplicates + at_server.damaged, 0);
+    ck_assert_uint_le(at_server.disordered, reorder_statistics(server.server.sessions->reorder)->late);
+    ck_assert_uint_gt(outstanding_stats(client.client.session->outstanding)->resent, 20);
+    finish();
+}
+END_TEST
+
+START_TEST(a_path_dying_silently_loses_nothing) {
+    begin(20, &fast, &slow, "[Tunnel]\nScheduler = wrr\n");
+    ck_assert(comes_up(2, NS_PER_SEC));
+    up(0, 500, MS);
+    world_device_quality(client_host, "sima", &dead);
+    up(500, 1500, MS);
+    settle();
+    is_whole(&at_server, 2000);
+    world_device_quality(client_host, "sima", &fast);
+    settle();
+    for (int i = 0; i < 2; i++)
+        ck_assert(!client.client.session->legs[i].suspect);
+    down(0, 500, MS);
+    settle();
+    is_whole(&at_client, 500);
+    finish();
+}
+END_TEST
+
+START_TEST(redundant_loses_nothing_when_a_path_dies_and_delivers_once) {
+    begin(30, &fast, &slow, "[Tunnel]\nScheduler = redundant\n");
+    ck_assert(comes_up(2, NS_PER_SEC));
+    up(0, 300, MS);
+    world_device_quality(client_host, "simb", &dead);
+    up(300, 300, MS);
+    settle();
+    is_whole(&at_server, 600);
+    finish();
+}
+END_TEST
+
+START_TEST(both_paths_dead_for_a_while_keep_session_and_addresses) {
+    struct ip_addr before;
+    begin(40, &fast, &slow, "");
+    ck_assert(comes_up(2, NS_PER_SEC));
+    before = end_address(&client, 4);
+    world_device_quality(client_host, "sima", &dead);
+    world_device_quality(client_host, "simb", &dead);
+    world_run(world_now() + 45 * NS_PER_SEC, NULL, NULL);
+    ck_assert_uint_eq(client.client.session->leg_count, 0);
+    ck_assert_uint_eq(server.server.session_count, 1);
+    world_device_quality(client_host, "sima", &fast);
+    world_device_quality(client_host, "simb", &slow);
+    ck_assert(comes_up(2, 40 * NS_PER_SEC));
+    ck_assert_uint_eq(server.server.session_count, 1);
+    ck_assert_int_eq(ip_addr_compare(&before, &(struct ip_addr){0}) != 0, 1);
+    ck_assert(session_has_address(client.client.session, &before));
+    up(0, 200, MS);
+    down(0, 200, MS);
+    settle();
+    is_whole(&at_server, 200);
+    is_whole(&at_client, 200);
+    finish();
+}
+END_TEST
+
+START_TEST(a_restarted_server_gets_one_new_session_with_both_legs) {
+    begin(50, &fast, &slow, "");
+    ck_assert(comes_up(2, NS_PER_SEC));
+    settle();
+    end_kill(&server);
+    start_server();
+    up(0, 10, MS);
+    ck_assert(comes_up(2, 10 * NS_PER_SEC));
+    ck_assert_uint_eq(server.server.session_count, 1);
+    settle();
+    up(100, 200, MS);
+    settle();
+    ck_assert_uint_ge(at_server.received, 200);
+    finish();
+}
+END_TEST
+
+START_TEST(a_path_is_added_and_removed_under_traffic) {
+    const struct config_path third = {.device = "simc", .weight = 1};
+    char why[200];
+    begin(60, &fast, &slow, "[Tunnel]\nScheduler = wrr\n");
+    world_device(client_host, "simc", "192.0.2.2", &fast);
+    ck_assert(comes_up(2, NS_PER_SEC));
+    up(0, 300, MS);
+    ck_assert(!client_add_path(&client.client, &third, why, sizeof why));
+    up(300, 300, MS);
+    ck_assert(comes_up(3, NS_PER_SEC));
+    up(600, 300, MS);
+    ck_assert(!client_remove_path(&client.client, "sima"));
+    up(900, 600, MS);
+    ck_assert(comes_up(2, NS_PER_SEC));
+    settle();
+    is_whole(&at_server, 1500);
+    ck_assert_ptr_null(client_find_path(&client.client, "sima"));
+    finish();
+}
+END_TEST
+
+START_TEST(the_scheduler_changes_live_for_both_directions) {
+    begin(70, &fast, &slow, "");
+    ck_assert(comes_up(2, NS_PER_SEC));
+    settle();
+    client_set_scheduler(&client.client, SCHED_REDUNDANT);
+    up(0, 100, MS);
+    settle();
+    ck_assert_int_eq(server.server.sessions->sched.id, SCHED_REDUNDANT);
+    down(0, 100, 10 * MS);
+    settle();
+    is_whole(&at_server, 100);
+    is_whole(&at_client, 100);
+    ck_assert_uint_ge(reorder_statistics(client.client.session->reorder)->duplicates, 90);
+    finish();
+}
+END_TEST
+
+START_TEST(a_backup_path_is_used_only_while_no_primary_is) {
+    begin(80, &fast, &slow, "");
+    ck_assert(comes_up(2, NS_PER_SEC));
+    ck_assert(!client_set_path(&client.client, "simb", true, 1));
+    client_set_scheduler(&client.client, SCHED_WRR);
+    settle();
+    up(0, 300, MS);
+    down(0, 300, MS);
+    settle();
+    is_whole(&at_server, 300);
+    is_whole(&at_client, 300);
+    for (int i = 0; i < 2; i++) {
+        bool backup = client.client.session->legs[i].state == CONTROL_STANDBY;
+        ck_assert(backup ? sent_on(&client, i) == 0 : sent_on(&client, i) >= 300);
+    }
+    world_device_quality(client_host, "sima", &dead);
+    up(300, 500, MS);
+    settle();
+    /* What the slow backup cannot repeat within the repair limit is given up. */
+    ck_assert_uint_ge(at_server.received, 750);
+    ck_assert_uint_eq(at_server.duplicates + at_server.damaged, 0);
+    finish();
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("sim_bond");
+    TCase *tcase = tcase_create("bond");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_test(tcase, two_paths_become_one_session);
+    tcase_add_test(tcase, wrr_uses_both_paths_and_keeps_order_over_different_delays);
+    tcase_add_loop_test(tcase, losses_are_repaired_and_order_is_kept, 0, 5);
+    tcase_add_test(tcase, a_path_dying_silently_loses_nothing);
+    tcase_add_test(tcase, redundant_loses_nothing_when_a_path_dies_and_delivers_once);
+    tcase_add_test(tcase, both_paths_dead_for_a_while_keep_session_and_addresses);
+    tcase_add_test(tcase, a_restarted_server_gets_one_new_session_with_both_legs);
+    tcase_add_test(tcase, a_path_is_added_and_removed_under_traffic);
+    tcase_add_test(tcase, the_scheduler_changes_live_for_both_directions);
+    tcase_add_test(tcase, a_backup_path_is_used_only_while_no_primary_is);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
