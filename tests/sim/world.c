@@ -541,6 +541,10 @@ int netlink_rule_set(struct netlink *netlink, const struct ip_addr *from, uint32
     return (void)netlink, (void)from, (void)table, (void)priority, (void)present, 0;
 }
 
+int netlink_rp_filter(const char *device) {
+    return (void)device, 0;
+}
+
 /* os/resolve.h: numeric names only */
 
 int resolve_new(struct loop *loop, struct resolve **out) {
