@@ -52,6 +52,7 @@ struct tunnel *tunnel_new(struct worker *worker, const char *user, void *owner) 
     tunnel->worker = worker;
     tunnel->owner = owner;
     tunnel->session->owner = tunnel;
+    DL_APPEND(worker->tunnels, tunnel);
     tunnel->timer = (struct timer){.on_due = on_deadline, .context = tunnel};
     tunnel->linger = (struct timer){.on_due = on_lingered, .context = tunnel};
     return tunnel;
@@ -62,6 +63,7 @@ void tunnel_free(struct tunnel *tunnel) {
         return;
     if (tunnel->marked)
         LL_DELETE2(tunnel->worker->marked_tunnels, tunnel, next_marked);
+    DL_DELETE(tunnel->worker->tunnels, tunnel);
     timer_set(&tunnel->worker->timers, &tunnel->timer, TIME_NEVER);
     timer_set(&tunnel->worker->timers, &tunnel->linger, TIME_NEVER);
     drops_add_queue(&tunnel->worker->drops, tunnel->session->queue);
@@ -103,4 +105,29 @@ void tunnel_detach(struct tunnel *tunnel, struct carrier *carrier) {
     session_detach(tunnel->session, carrier->leg, loop_now(tunnel->worker->loop));
     carrier->session = NULL;
     tunnel_mark(tunnel);
+}
+
+/* Whether three quarters of the buffers of any class are in use. */
+static bool runs_low(const struct buf_pool *pool) {
+    for (enum buf_class size_class = 0; size_class < BUF_CLASSES; size_class++)
+        if (buf_pool_used(pool, size_class) * 4 > buf_pool_size(pool, size_class) * 3)
+            return true;
+    return false;
+}
+
+void tunnels_relieve(struct worker *worker) {
+    while (runs_low(worker->buffers)) {
+        struct tunnel *tunnel, *largest = NULL;
+        uint64_t most = 0;
+        DL_FOREACH(worker->tunnels, tunnel) {
+            const struct session *session = tunnel->session;
+            uint64_t held = session->bonded ? reorder_statistics(session->reorder)->held_bytes : 0;
+            if (held <= most)
+                continue;
+            most = held;
+            largest = tunnel;
+        }
+        if (!largest || !reorder_release_oldest(largest->session->reorder, loop_now(worker->loop)))
+            return;
+    }
 }

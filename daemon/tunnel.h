@@ -14,6 +14,7 @@ struct tunnel {
     struct timer linger;                                      /**< end of its life without legs */
     void (*on_lingered)(struct tunnel *tunnel, uint64_t now); /**< the role's: linger is over; NULL: it never is */
     void *owner;                                              /**< the role's */
+    struct tunnel *prev, *next;                               /**< worker's list of all */
     struct tunnel *next_marked;                               /**< worker's list of those to be pumped this turn */
     bool marked;                                              /**< is on that list */
     bool waiting;                                             /**< packets wait for a leg */
@@ -32,6 +33,9 @@ static inline struct tunnel *tunnel_of(const struct session *session) {
 void tunnel_mark(struct tunnel *tunnel);
 /** Pump it now: send what it has queued, as far as its legs allow. */
 void tunnel_serve(struct tunnel *tunnel, uint64_t now);
+/** When packet buffers run low, let the session that holds most of them give up its oldest gaps: nobody's new packet is
+ * dropped for another's hold. */
+void tunnels_relieve(struct worker *worker);
 /** Let a carrier carry the session. @param number the leg's, on the wire @return 0; -ENOSPC */
 int tunnel_attach(struct tunnel *tunnel, struct carrier *carrier, uint8_t number);
 /** A carrier carries it no longer. */

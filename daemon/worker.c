@@ -263,6 +263,7 @@ static void emit_to_tun(void *context, struct superpacket *packet) {
 static void worker_on_turn(void *context, uint64_t now) {
     struct worker *worker = context;
     timers_run(&worker->timers, now);
+    tunnels_relieve(worker);
     while (worker->marked_tunnels || worker->marked) {
         struct tunnel *tunnel = worker->marked_tunnels;
         struct carrier *carrier = worker->marked;

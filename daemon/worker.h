@@ -65,6 +65,7 @@ struct worker {
     struct timers timers;          /**< every deadline of the hall */
     struct carrier *carriers;      /**< all */
     struct carrier *marked;        /**< to be served this turn */
+    struct tunnel *tunnels;        /**< all sessions' holders */
     struct tunnel *marked_tunnels; /**< to be pumped this turn */
     struct drop_counters drops;    /**< packets dropped, by reason */
     struct icmp_limit icmp;        /**< bounds the ICMP errors we send */
