@@ -276,3 +276,89 @@ dropped() { ctl "$1" stats --json | tr -d ' \n' | grep -o "\"$2\":[0-9]*" | head
 
 # has_dropped NAME REASON COUNT: at least so many
 has_dropped() { [ "$(dropped "$1" "$2")" -ge "$3" ]; }
+
+# --- several paths -------------------------------------------------------------------------------------------------------
+
+# three_links: the namespaces $server and $client, joined by fibre and wifi (IPv4, 203.0.113.1 behind both) and lte (IPv6); keys and a user
+three_links() {
+    ns_new server client
+    link "$server" fibre 192.0.2.1/24 "$client" fibre 192.0.2.2/24
+    link "$server" lte 2001:db8::1/64 "$client" lte 2001:db8::2/64
+    link "$server" wifi 198.51.100.1/24 "$client" wifi 198.51.100.2/24
+    ip -n "$server" address add 203.0.113.1/32 dev lo
+    three_routes
+    keys
+    user
+}
+
+# three_routes: the client's ways to the server, which go with their link
+three_routes() {
+    ip -n "$client" route replace 203.0.113.1 via 192.0.2.1 dev fibre metric 1
+    ip -n "$client" route replace 203.0.113.1 via 198.51.100.1 dev wifi metric 2
+}
+
+# shape MBIT DEVICE...: so much and no more goes over those links, either way
+shape() {
+    local rate=$1 device ns
+    shift
+    for device in "$@"; do
+        for ns in "$server" "$client"; do
+            tc -n "$ns" qdisc replace dev "$device" root tbf rate "${rate}mbit" burst 64kb latency 50ms || die 'links cannot be shaped'
+        done
+    done
+}
+
+# bonded_config NAME DEVICE...: a client of that server by those links
+bonded_config() {
+    local name=$1 device
+    shift
+    client_config "$name" Server=203.0.113.1:443
+    sed -i '/^\[Path/d' "$dir/$tag-$name.conf"
+    for device in "$@"; do
+        echo "[Path $device]"
+        [ "$device" != lte ] || echo 'Server = [2001:db8::1]:443'
+    done >>"$dir/$tag-$name.conf"
+}
+
+# value NAME EXPRESSION COMMAND...: a Python expression over j, the daemon's answer to the command
+value() {
+    local name=$1 expression=$2
+    shift 2
+    ctl "$name" --json "$@" | /usr/bin/python3 -c 'import json, sys; j = json.load(sys.stdin); print(eval(sys.argv[1]))' "$expression"
+}
+
+# paths NAME: the client's paths with their states, by name
+paths() { value "$1" '" ".join(sorted(p["path"] + "=" + p["state"] for p in j["paths"]))' path list; }
+
+# path_value DEVICE KEY: a number of one path of the client
+path_value() { value client "[p['$2'] for p in j['paths'] if p['path'] == '$1'][0]" path list; }
+
+# paths_are WANTED / legs_are WANTED: the client's paths; how many legs each session of the server has
+paths_are() { [ "$(paths client)" = "$1" ]; }
+legs_are() { [ "$(value server '" ".join(str(len(s["legs"])) for s in j["sessions"])' session list)" = "$1" ]; }
+
+# iperf_server: an iperf3 at the server's end of the tunnel
+iperf_server() {
+    start "$server" iperf iperf3 -s -B 10.77.0.1 --forceflush
+    until_true 5 grep -q listening "$dir/iperf.log"
+}
+
+# iperf NAME OPTION...: an iperf3 run in the background from the client's end; its number is in $last_pid
+iperf() {
+    local name=$1
+    shift
+    rm -f "$dir/$name.log"
+    start "$client" "$name" iperf3 -c 10.77.0.1 -J "$@"
+}
+
+# iperf_went_on NAME PID: it ends without an error, data came through each way, and the last two seconds were not empty
+iperf_went_on() {
+    wait "$2" || { tail -n 3 "$dir/$1.log"; return 1; }
+    /usr/bin/python3 -c '
+import json, sys
+j = json.load(open(sys.argv[1]))
+bits = [v["bits_per_second"] for k, v in j["end"].items() if k.startswith("sum_received")]
+last = sum(i["sum"]["bytes"] for i in j["intervals"][-2:])
+print(bits, last, j.get("error"))
+sys.exit("error" in j or not bits or min(bits) < 1e5 or last == 0)' "$dir/$1.log"
+}
