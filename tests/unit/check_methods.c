@@ -129,6 +129,7 @@ static void tear_down(struct fixture *f) {
     }
     session_free(f->daemon.client.session);
     free(f->daemon.client.tunnel);
+    timers_fini(&f->daemon.worker.timers);
     loop_free(f->daemon.worker.loop);
 }
 
