@@ -1,0 +1,51 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Paths and schedulers by mpvpnctl, under running pings, and what both ends tell of them.
+#
+#      server                                      client
+#      veth  192.0.2.1 ─────────────────────────── veth  192.0.2.2       the path of the configuration
+#      wan   203.0.113.1 ───────────────────────── wan   203.0.113.2     added and removed
+. "$(dirname "$0")/lib.sh"
+
+pair
+link "$server" wan 203.0.113.1/24 "$client" wan 203.0.113.2/24
+ip -n "$client" route add 192.0.2.1/32 via 203.0.113.1 dev wan metric 500
+server_config
+client_config client
+check 'the server starts' daemon "$server" server
+server_pid=$last_pid
+check 'the client starts' daemon "$client" client
+client_pid=$last_pid
+check 'a ping comes back' pings "$client" 10.77.0.1
+like 'there is one path' "$(ctl client path list)" '^veth +up +primary'
+like 'the scheduler is the default one' "$(ctl client scheduler get)" '^scheduler: minrtt$'
+
+start "$client" ping ping -i 0.02 -c 400 -W 1 10.77.0.1
+ping_pid=$last_pid
+is 'a path is added, and it is told how' "$(ctl client path add wan weight=3)" 'wan: connecting (203.0.113.2 via 203.0.113.1)'
+check 'it comes up' until_true 10 eval 'ctl client path list | grep -qE "^wan +up +primary"'
+like 'status counts it' "$(ctl client status)" '2 paths up'
+like 'status tells of bonding' "$(ctl client status)" '^bonding  minrtt;  reorder held [0-9.]+ %, longest [0-9.]+ ms;  resent [0-9.]+ %;  queue'
+like 'the server lists two legs' "$(ctl server session list)" 'minrtt +2 +'
+refuses 'the same path again is refused' ctl client path add wan
+is 'the scheduler is changed' "$(ctl client scheduler set redundant)" 'scheduler: redundant (was minrtt), both directions'
+check 'the server uses it too' until_true 5 eval 'ctl server session list | grep -q "redundant"'
+check 'copies are dropped' until_true 5 has_dropped client duplicate 5
+is 'a role is changed' "$(ctl client path set wan role=backup)" 'wan: backup, weight 3 (was primary, weight 3)'
+check 'the path stands by' until_true 5 eval 'ctl client path list | grep -qE "^wan +standby +backup"'
+like 'status counts it so' "$(ctl client status)" '1 path up, 1 standby'
+refuses 'a scheduler that is none is refused' ctl client scheduler set fastest
+is 'the path is removed' "$(ctl client path remove wan)" 'wan: removed'
+check 'and goes' until_true 5 eval '! ctl client path list | grep -q wan'
+check 'the server sees one leg' until_true 5 eval 'ctl server session list | grep -qE "redundant +1 +"'
+refuses 'it cannot be removed twice' ctl client path remove wan
+is 'a path without a device waits for it' "$(ctl client path add usb0 role=backup)" 'usb0: down: there is no such device'
+wait "$ping_pid"
+like 'no ping was lost' "$(cat "$dir/ping.log")" ' 0% packet loss'
+like 'the metrics name the paths' "$(ctl client stats --openmetrics)" 'mpvpn_path_weight\{instance="[^"]*",path="veth"\} 1'
+like 'the metrics name the legs' "$(ctl server stats --openmetrics)" 'mpvpn_path_rtt_us\{instance="[^"]*",session="[0-9]+",user="alice",leg="0"\} [0-9]'
+stop "$client_pid"
+is 'the client ends with status 0' "$?" 0
+stop "$server_pid"
+is 'the server ends with status 0' "$?" 0
+finish
