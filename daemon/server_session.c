@@ -131,8 +131,12 @@ static int take_addresses(struct server *server, struct session *session, const 
     return session->address_count ? 0 : first == -ENOENT ? second : first;
 }
 
-static int start_bonding(struct session *session, const struct carrier *carrier) {
+static int start_bonding(const struct server *server, struct session *session, const struct carrier *carrier) {
+    const char *scheduler = server->config->scheduler;
+    enum sched_id wanted = scheduler ? sched_find(scheduler, strlen(scheduler)) : SCHED_COUNT;
     uint8_t id[JOIN_ID_BYTES], secret[JOIN_SECRET_BYTES];
+    if (wanted != SCHED_COUNT)
+        sched_init(&session->sched, wanted);
     tls_random(id, sizeof id);
     if (conn_export(leg_conn(carrier->leg), JOIN_SECRET_LABEL, NULL, 0, secret, sizeof secret))
         return -EIO;
@@ -166,7 +170,7 @@ int server_session_open(struct server *server, struct carrier *carrier, const st
     if (error == -ENOSPC && end_lingering(server, NULL))
         error = take_addresses(server, session, user);
     if (!error && join)
-        error = start_bonding(session, carrier);
+        error = start_bonding(server, session, carrier);
     if (!error)
         error = tunnel_attach(tunnel, carrier, session->next_number++);
     if (error)
@@ -189,6 +193,9 @@ int server_session_join(struct server *server, struct carrier *carrier, const st
         return -EKEYREJECTED;
     join_proof(session->secret, exporter, (uint64_t)stream_id, proof);
     if (!join_proof_equal(proof, join->proof))
+        return -EKEYREJECTED;
+    /* Numbers are used up and nothing carries it any more: the client is to open another one. */
+    if (session->next_number > JOIN_LEG_MAX && session->leg_count == 0)
         return -EKEYREJECTED;
     if (session->leg_count >= SESSION_LEGS_MAX || session->next_number > JOIN_LEG_MAX)
         return -EMLINK;

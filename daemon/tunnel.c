@@ -66,7 +66,7 @@ void tunnel_free(struct tunnel *tunnel) {
     DL_DELETE(tunnel->worker->tunnels, tunnel);
     timer_set(&tunnel->worker->timers, &tunnel->timer, TIME_NEVER);
     timer_set(&tunnel->worker->timers, &tunnel->linger, TIME_NEVER);
-    drops_add_queue(&tunnel->worker->drops, tunnel->session->queue);
+    drops_add_session(&tunnel->worker->drops, tunnel->session);
     session_free(tunnel->session);
     free(tunnel);
 }
