@@ -20,7 +20,7 @@
 void ingress_deliver(struct carrier *carrier, const struct udp_received *received, uint8_t *data, size_t length) {
     const struct conn_path path = {.local = received->local, .remote = received->remote};
     int error;
-    if (carrier->error)
+    if (carrier->error || carrier->closing)
         return;
     error = leg_read(carrier->leg, &path, received->ecn, data, length, loop_now(carrier->worker->loop));
     if (error)

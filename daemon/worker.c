@@ -200,7 +200,10 @@ int carrier_move(struct carrier *carrier, struct udp_socket *socket, const union
 }
 
 void carrier_close(struct carrier *carrier, uint64_t error_code, const char *reason) {
-    leg_close(carrier->leg, error_code, reason, loop_now(carrier->worker->loop));
+    if (!carrier->closing) {
+        carrier->close_code = error_code;
+        snprintf(carrier->close_reason, sizeof carrier->close_reason, "%s", reason);
+    }
     carrier->closing = true;
     carrier_mark(carrier);
 }
@@ -237,6 +240,11 @@ static void write_control(struct carrier *carrier, uint64_t now) {
 void carrier_serve(struct carrier *carrier, uint64_t now) {
     bool waiting = carrier->session && tunnel_of(carrier->session)->waiting;
     if (carrier->error || carrier->closing) {
+        /* A capsule that says why goes before the end; it may not, if the window is full. */
+        if (!carrier->error) {
+            write_control(carrier, now);
+            leg_close(carrier->leg, carrier->close_code, carrier->close_reason, now);
+        }
         /* A connection that just failed still has its CONNECTION_CLOSE to say; one that the peer ended has nothing. */
         if (carrier->closing || carrier->error == -ECONNABORTED)
             write_control(carrier, now);

@@ -50,7 +50,9 @@ struct carrier {
     bool marked;                       /**< is on that list */
     bool handshaking;                  /**< the role's: counts among the unfinished handshakes */
     bool starved;                      /**< packets wait for window: streams go first next time */
-    bool closing;                      /**< carrier_close() was called: over once the last packet is written */
+    bool closing;                      /**< carrier_close() was called: over once the last packets are written */
+    uint64_t close_code;               /**< what it was called with … */
+    char close_reason[96];             /**< … and why */
     int error;                         /**< what the leg returned when it was over; 0: alive */
 };
 
@@ -103,7 +105,8 @@ void carrier_free(struct carrier *carrier);
 int carrier_move(struct carrier *carrier, struct udp_socket *socket, const union sock_addr *local);
 /** The hooks a leg of this worker is made with. */
 const struct leg_hooks *carrier_leg_hooks(void);
-/** Say goodbye: on_end follows once the last packet is written. */
+/** Say goodbye: what its streams still have to say, then the end; on_end follows once that is written. @param reason
+ * copied */
 void carrier_close(struct carrier *carrier, uint64_t error_code, const char *reason);
 /** Serve this carrier, and pump its session, before the turn ends: something came in, a deadline passed, or its socket
  * is free again. */

@@ -199,6 +199,18 @@ START_TEST(both_paths_dead_for_a_while_keep_session_and_addresses) {
 }
 END_TEST
 
+START_TEST(a_client_that_stops_ends_its_session_at_once) {
+    begin(45, &fast, &slow, "");
+    ck_assert(comes_up(2, NS_PER_SEC));
+    settle();
+    client_close(&client.client);
+    loop_set_deadline(client.worker.loop, world_now());
+    world_run(world_now() + 200 * MS, NULL, NULL);
+    ck_assert_uint_eq(server.server.session_count, 0);
+    finish();
+}
+END_TEST
+
 START_TEST(a_restarted_server_gets_one_new_session_with_both_legs) {
     begin(50, &fast, &slow, "");
     ck_assert(comes_up(2, NS_PER_SEC));
@@ -289,6 +301,7 @@ int main(void) {
     tcase_add_test(tcase, a_path_dying_silently_loses_nothing);
     tcase_add_test(tcase, redundant_loses_nothing_when_a_path_dies_and_delivers_once);
     tcase_add_test(tcase, both_paths_dead_for_a_while_keep_session_and_addresses);
+    tcase_add_test(tcase, a_client_that_stops_ends_its_session_at_once);
     tcase_add_test(tcase, a_restarted_server_gets_one_new_session_with_both_legs);
     tcase_add_test(tcase, a_path_is_added_and_removed_under_traffic);
     tcase_add_test(tcase, the_scheduler_changes_live_for_both_directions);
