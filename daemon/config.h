@@ -25,7 +25,7 @@ struct config_path {
     char device[IFNAMSIZ]; /**< interface */
     struct ip_addr source; /**< Source; version 0: the device's own */
     char *server;          /**< Server: HOST:PORT of the server for this path; NULL: [Client] Server */
-    char *congestion;      /**< CongestionControl: "auto", "bbr", "cubic" */
+    char *congestion;      /**< CongestionControl: "auto", "bbr", "cubic", "own" */
     bool backup;           /**< Role = backup: used while no primary path is */
     uint32_t weight;       /**< Weight, 1–1000: share for the schedulers that know shares */
 };

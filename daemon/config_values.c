@@ -145,7 +145,7 @@ int config_parse_flag(const struct config_value *value) {
 }
 
 int config_parse_congestion(const struct config_value *value) {
-    static const char *const words[] = {"auto", "bbr", "cubic", NULL};
+    static const char *const words[] = {"auto", "bbr", "cubic", "own", NULL};
     int which = one_of(value, words);
 
     return which < 0 ? which : set_string(value, words[which]);

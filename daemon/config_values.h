@@ -28,7 +28,7 @@ typedef int config_parse_fn(const struct config_value *value);
 
 config_parse_fn config_parse_account;      /* char *: a user of the system */
 config_parse_fn config_parse_address;      /* struct ip_addr */
-config_parse_fn config_parse_congestion;   /* char *: "auto", "bbr", "cubic" */
+config_parse_fn config_parse_congestion;   /* char *: "auto", "bbr", "cubic", "own" */
 config_parse_fn config_parse_count;        /* uint32_t, 1 to 1,000,000 */
 config_parse_fn config_parse_device;       /* char[IFNAMSIZ] */
 config_parse_fn config_parse_duration;     /* uint64_t: ns, at most CONFIG_DURATION_MAX */

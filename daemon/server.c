@@ -293,7 +293,7 @@ static void accept_first(struct listener *listener, const struct udp_received *r
         return worker_drop(server->worker, DROP_NO_BUFFER);
     carrier->path = (struct conn_path){.local = received->local, .remote = received->remote};
     settings.context = carrier;
-    settings.conn = (struct conn_settings){.tls = server->tls, .path = carrier->path, .congestion = "bbr"};
+    settings.conn = (struct conn_settings){.tls = server->tls, .path = carrier->path, .congestion = "auto"};
     memcpy(settings.conn.reset_key, server->reset_key, sizeof server->reset_key);
     error = leg_server_new(&settings, &peer, loop_now(server->worker->loop), &carrier->leg);
     if (error) {

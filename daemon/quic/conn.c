@@ -39,10 +39,12 @@ static int fill_settings(const struct conn_settings *from, uint64_t now, ngtcp2_
     bool v6 = from->path.remote.sa.sa_family == AF_INET6 && sock_addr_ip(&from->path.remote).version == 6;
 
     ngtcp2_settings_default(out);
-    if (from->congestion == NULL || strcmp(from->congestion, "bbr") == 0)
+    if (from->congestion == NULL || strcmp(from->congestion, "bbr") == 0 || strcmp(from->congestion, "auto") == 0)
         out->cc_algo = NGTCP2_CC_ALGO_BBR;
     else if (strcmp(from->congestion, "cubic") == 0)
         out->cc_algo = NGTCP2_CC_ALGO_CUBIC;
+    else if (strcmp(from->congestion, "own") == 0)
+        out->cc_algo = ccseam_available() ? NGTCP2_CC_ALGO_RENO : NGTCP2_CC_ALGO_BBR; /* ours takes Reno's place */
     else
         return -EINVAL;
     out->initial_ts = now;
@@ -88,6 +90,8 @@ static int conn_new(const struct conn_settings *settings, bool server, const cha
     conn_mtu_init(conn);
     memcpy(conn->reset_key, settings->reset_key, sizeof conn->reset_key);
     pacer_init(&conn->pacer, conn->mtu);
+    conn->cc.seed = settings->congestion_seed;
+    if (conn->cc.seed == 0) tls_random(&conn->cc.seed, sizeof conn->cc.seed);
     ngtcp2_ccerr_default(&conn->ccerr);
     conn->tls_context = tls_context_ref(settings->tls);
     conn->tls = tls_session_new(settings->tls, &tls);
@@ -121,6 +125,7 @@ int conn_client_new(const struct conn_settings *settings, const struct conn_clie
     if (rv != 0)
         return rv;
     conn_set_callbacks(conn, &callbacks);
+    if (s.cc_algo == NGTCP2_CC_ALGO_RENO) ccseam_offer(&conn->cc);
     fill_transport_params(settings, &params);
     conn_path_to(&path, &settings->path);
     conn_cid_make(settings->worker, scid.data, scid.datalen);
@@ -154,6 +159,7 @@ int conn_server_new(const struct conn_settings *settings, const struct conn_serv
     if (rv != 0)
         return rv;
     conn_set_callbacks(conn, &callbacks);
+    if (s.cc_algo == NGTCP2_CC_ALGO_RENO) ccseam_offer(&conn->cc);
     fill_transport_params(settings, &params);
     conn_path_to(&path, &settings->path);
     ngtcp2_cid_init(&dcid, server->peer_cid.bytes, server->peer_cid.length);

@@ -7,6 +7,7 @@
 
 #include <ngtcp2/ngtcp2.h>
 
+#include "quic/ccseam.h"
 #include "quic/conn.h"
 #include "quic/pacer.h"
 #include "quic/tls_session.h"
@@ -83,6 +84,7 @@ struct conn {
     uint64_t look_again;        /**< ns: call ngtcp2's writer then, if no packet was written before */
     uint64_t keepalive;         /**< ns between PINGs; 0: none */
     unsigned datagrams_unacked; /**< DATAGRAM frames and stream frames received since the last packet was written */
+    struct ccseam cc;    /**< our congestion controller, where it is in charge */
     struct pacer pacer;         /**< pacing */
     size_t mtu;                 /**< UDP payload the path carries, as last told */
     struct conn_mtu_watch mtu_watch; /**< whether it still does */

@@ -80,6 +80,18 @@ static void count_delivered(struct conn *conn, const ngtcp2_conn_info *info, uin
     rate->bytes = 0;
 }
 
+/** Set the pacing rate after a packet was read: our own controller's, or in proportion to the window of another. */
+static void set_pace(struct conn *conn, const ngtcp2_conn_info *before, const ngtcp2_conn_info *after) {
+    uint64_t bytes = after->cwnd * PACE_PERCENT / 100, ns = after->smoothed_rtt;
+
+    if (conn->cc.active)
+        knee_pace(&conn->cc.knee, &bytes, &ns);
+    else if (after->cwnd == before->cwnd && after->smoothed_rtt == before->smoothed_rtt)
+        return;
+    if (ns != 0)
+        pacer_set_rate(&conn->pacer, bytes, ns, conn->mtu);
+}
+
 int conn_read(struct conn *conn, const struct conn_path *path, uint8_t ecn, uint8_t *data, size_t length,
               uint64_t now) {
     ngtcp2_pkt_info info = {.ecn = ecn & NGTCP2_ECN_MASK};
@@ -111,8 +123,7 @@ int conn_read(struct conn *conn, const struct conn_path *path, uint8_t ecn, uint
         conn->write_wanted = true;
     ngtcp2_conn_get_conn_info(conn->ng, &after);
     count_delivered(conn, &after, before.bytes_in_flight, lost);
-    if (after.cwnd != before.cwnd || after.smoothed_rtt != before.smoothed_rtt)
-        pacer_set_rate(&conn->pacer, after.cwnd * PACE_PERCENT / 100, after.smoothed_rtt, conn->mtu);
+    set_pace(conn, &before, &after);
     conn_check_mtu(conn);
     conn_mtu_watch(conn, after.smoothed_rtt != before.smoothed_rtt);
     return 0;

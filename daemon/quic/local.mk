@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 libmpvpn_a_SOURCES += \
+	daemon/quic/ccseam.h \
 	daemon/quic/cidtable.c \
 	daemon/quic/cidtable.h \
 	daemon/quic/conn.c \
@@ -13,6 +14,8 @@ libmpvpn_a_SOURCES += \
 	daemon/quic/crypt.c \
 	daemon/quic/crypt.h \
 	daemon/quic/keygen.c \
+	daemon/quic/knee.c \
+	daemon/quic/knee.h \
 	daemon/quic/pacer.c \
 	daemon/quic/pacer.h \
 	daemon/quic/tls.c \
@@ -29,7 +32,12 @@ libmpvpn_a_SOURCES += \
 	daemon/quic/token.h \
 	daemon/quic/x509.c \
 	daemon/quic/x509.h
-unit_tests += tests/unit/check_cidtable tests/unit/check_conn tests/unit/check_conn_traffic tests/unit/check_pacer
+if CCSEAM
+libmpvpn_a_SOURCES += daemon/quic/ccseam.c
+else
+libmpvpn_a_SOURCES += daemon/quic/ccseam_none.c
+endif
+unit_tests += tests/unit/check_cidtable tests/unit/check_conn tests/unit/check_conn_traffic tests/unit/check_pacer tests/unit/check_knee
 unit_tests += tests/unit/check_crypt tests/unit/check_tls tests/unit/check_token tests/unit/check_x509
 EXTRA_DIST += tests/unit/conn_fixture.h tests/unit/quic_hello.h tests/unit/quic_pair.h tests/unit/data/chain.pem tests/unit/data/early.pem tests/unit/data/expired.pem tests/unit/data/leaf.key \
 	tests/unit/data/root.crt

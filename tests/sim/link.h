@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* link: one direction of a network path in virtual time: a rate, a queue, a delay with jitter, random loss, a largest
- * payload. Seeded: the same calls give the same result. */
+ * payload. Several links may share one transmitter and its queue. Seeded: the same calls give the same result. */
 #ifndef MPVPN_SIM_LINK_H
 #define MPVPN_SIM_LINK_H
 
@@ -14,13 +14,23 @@
 
 /** What a link does to packets. May be changed between calls. */
 struct link_settings {
-    uint64_t rate_bps;    /**< bits of UDP payload a second; 0: no limit */
-    uint64_t delay;       /**< ns, one way */
-    uint64_t jitter;      /**< ns: delay varies evenly between delay and delay + jitter; order is kept */
-    double loss;          /**< probability 0–1 that a packet is lost */
-    size_t queue_packets; /**< packets that may wait or travel; more are dropped; 0: 1000 */
-    size_t payload_max;   /**< bytes: larger packets vanish; 0: no limit */
-    uint64_t seed;        /**< of jitter and loss */
+    uint64_t rate_bps;          /**< bits of UDP payload a second; 0: no limit */
+    uint64_t delay;             /**< ns, one way */
+    uint64_t jitter;            /**< ns: delay varies evenly between delay and delay + jitter; order is kept */
+    double loss;                /**< probability 0–1 that a packet is lost */
+    size_t queue_packets;       /**< packets that may wait or travel; more are dropped; 0: 1000 */
+    size_t payload_max;         /**< bytes: larger packets vanish; 0: no limit */
+    uint64_t jitter_normal;     /**< ns: another jitter, normally distributed, before the transmitter: packets leave at
+                                   max(previous, sent + delay + jitter) + time on the wire */
+    struct link_shared *shared; /**< the transmitter and queue shared with other links, whose limit replaces
+                                   queue_packets; NULL: its own */
+    uint64_t seed;              /**< of jitter and loss */
+};
+
+/** A transmitter that several links share. Zeroed but for limit at first. */
+struct link_shared {
+    uint64_t free_at;    /**< ns: when it is idle again */
+    size_t count, limit; /**< packets that wait or travel, and that may */
 };
 
 /** A packet that arrives. */
@@ -28,6 +38,7 @@ struct link_packet {
     uint64_t at;                   /**< ns: when */
     struct conn_path path;         /**< as the receiver sees it */
     uint8_t ecn;                   /**< ECN bits */
+    uint64_t sent;                 /**< ns: when it was sent */
     size_t length;                 /**< bytes */
     uint8_t data[LINK_PACKET_MAX]; /**< contents */
 };

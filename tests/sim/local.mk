@@ -2,6 +2,8 @@
 # Two whole ends in virtual time. Programs are added to unit_tests: "make check" runs them.
 check_LIBRARIES += libsim.a
 libsim_a_SOURCES = \
+	tests/sim/cc/flows.c \
+	tests/sim/cc/flows.h \
 	tests/sim/link.c \
 	tests/sim/link.h \
 	tests/sim/pair.c \
@@ -23,3 +25,16 @@ tests_sim_check_bond_SOURCES = \
 	tests/sim/ends.h \
 	tests/sim/world.c \
 	tests/sim/world.h
+if CCSEAM
+unit_tests += tests/sim/cc/check_cc
+check_PROGRAMS += tests/sim/cc/bench_cc
+endif
+EXTRA_DIST += tests/sim/cc/rows.h
+tests_sim_cc_check_cc_SOURCES = tests/sim/cc/check_cc.c tests/sim/cc/rows.h
+tests_sim_cc_bench_cc_SOURCES = tests/sim/cc/bench_cc.c tests/sim/cc/rows.h
+
+# Our congestion controller beside ngtcp2's, in virtual time: median and worst of SEEDS runs.
+.PHONY: bench-cc
+SEEDS = 20
+bench-cc: tests/sim/cc/bench_cc
+	./tests/sim/cc/bench_cc $(SEEDS)

@@ -214,6 +214,7 @@ static void fill_settings(struct pair *pair, struct pair_end *end, struct conn_s
         .idle_timeout = pair->settings.idle_timeout,
         .keepalive = end == &pair->client ? pair->settings.keepalive : 0,
         .congestion = pair->settings.congestion,
+        .congestion_seed = pair->settings.congestion_seed,
         .key_update_packets = pair->settings.key_update_packets,
     };
     memcpy(out->reset_key, pair->reset_key, sizeof out->reset_key);
@@ -377,11 +378,19 @@ static void pump(struct pair_end *end) {
     write_plain(end);
 }
 
-static void turn(struct pair *pair) {
+static void count_arrival(struct pair_end *end, const struct link_packet *packet) {
+    end->bytes_in += packet->length;
+    end->packets_in++;
+    end->travelled += packet->at - packet->sent;
+}
+
+void pair_turn(struct pair *pair) {
     struct link_packet *packet;
 
-    while ((packet = link_receive(&pair->up, pair->now)) != NULL)
+    while ((packet = link_receive(&pair->up, pair->now)) != NULL) {
+        count_arrival(&pair->server, packet);
         server_read(pair, packet);
+    }
     while ((packet = link_receive(&pair->down, pair->now)) != NULL)
         note(&pair->client,
              conn_read(pair->client.conn, &packet->path, packet->ecn, packet->data, packet->length, pair->now));
@@ -401,6 +410,12 @@ static uint64_t end_deadline(const struct pair_end *end) {
     return conn_deadline(end->conn, wants_to_send(end));
 }
 
+uint64_t pair_next(const struct pair *pair) {
+    uint64_t next = earlier(earlier(link_next(&pair->up), link_next(&pair->down)), end_deadline(&pair->client));
+
+    return pair->server_gone ? next : earlier(next, end_deadline(&pair->server));
+}
+
 bool pair_run_until(struct pair *pair, bool (*condition)(struct pair *), uint64_t duration) {
     uint64_t end = pair->now + duration;
     unsigned idle = 0;
@@ -408,12 +423,10 @@ bool pair_run_until(struct pair *pair, bool (*condition)(struct pair *), uint64_
     for (;;) {
         uint64_t next;
 
-        turn(pair);
+        pair_turn(pair);
         if (condition != NULL && condition(pair))
             return true;
-        next = earlier(earlier(link_next(&pair->up), link_next(&pair->down)), end_deadline(&pair->client));
-        if (!pair->server_gone)
-            next = earlier(next, end_deadline(&pair->server));
+        next = pair_next(pair);
         if (next > end || pair->now >= end) {
             pair->now = end;
             return false;
@@ -478,7 +491,7 @@ void pair_init(struct pair *pair, const struct pair_settings *settings) {
         pattern[i] = pair_byte(i);
     memset(pair, 0, sizeof *pair);
     pair->settings = *settings;
-    pair->now = NS_PER_SEC;
+    pair->now = settings->start != 0 ? settings->start : NS_PER_SEC;
     link_init(&pair->up, &settings->up);
     link_init(&pair->down, &settings->down);
     pair->table = cidtable_new(pair->reset_key);

@@ -59,6 +59,8 @@ struct pair_end {
     uint8_t token[TOKEN_MAX];                /**< NEW_TOKEN's */
     size_t token_length;                     /**< bytes */
     uint64_t probes;                         /**< packets marked as probes */
+    uint64_t bytes_in, travelled; /**< UDP payload that arrived here; ns it was on the way, all packets together */
+    uint64_t packets_in;          /**< of how many packets */
     uint64_t ecn_marked;                     /**< packets written with ECT */
     uint64_t in[16];                         /**< per stream: bytes received */
 };
@@ -75,6 +77,8 @@ struct pair_settings {
     const uint8_t *token;                        /**< client's */
     size_t token_length;                         /**< bytes */
     const char *server_name;                     /**< NULL: "test.example" */
+    uint64_t congestion_seed; /**< as conn_settings */
+    uint64_t start;           /**< ns: time at the start; 0: 1 s */
 };
 
 /** The pair. */
@@ -99,6 +103,11 @@ void pair_fini(struct pair *pair);
 void pair_run(struct pair *pair, uint64_t duration);
 /** Run until the condition is true, or that long at most. @return whether it became true */
 bool pair_run_until(struct pair *pair, bool (*condition)(struct pair *), uint64_t duration);
+/** Everything due now is read, timers run, both ends write. For running several pairs together, with pair_next();
+ * pair->now is set by the caller. */
+void pair_turn(struct pair *pair);
+/** @return when the next turn is due, ns */
+uint64_t pair_next(const struct pair *pair);
 /** Run until both ends are ready, 20 s at most. */
 bool pair_connect(struct pair *pair);
 /** Send on a stream that is open, or that this opens (id < 0). @return its id */

@@ -168,7 +168,7 @@ START_TEST(faults_are_told_with_file_line_section_and_key) {
         const char *text, *why;
     } cases[] = {
         {"[Client]\nServer = a\n[Path wwan0]\nCongestionControl = fast\n",
-         "t.conf:4: [Path wwan0] CongestionControl: \"fast\" is not one of auto, bbr, cubic"},
+         "t.conf:4: [Path wwan0] CongestionControl: \"fast\" is not one of auto, bbr, cubic, own"},
         {"[Client]\nServr = a\n", "t.conf:2: [Client] Servr: unknown key; did you mean Server?"},
         {"[Client]\nColour = a\n", "t.conf:2: [Client] Colour: unknown key"},
         {"[Client]\nServer = a\n[Tunel]\n", "t.conf:3: [Tunel]: unknown section; did you mean [Tunnel]?"},

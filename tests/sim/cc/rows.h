@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* rows: the links on which congestion controllers are compared, and what ours must reach on each in `make check`. */
+#ifndef MPVPN_SIM_ROWS_H
+#define MPVPN_SIM_ROWS_H
+
+/** A link. */
+struct row {
+    const char *name; /**< for tables */
+    double rate;      /**< Mbit/s */
+    double delay;     /**< ms, one way */
+    double jitter;    /**< ms, standard deviation */
+    double loss;      /**< probability */
+    double skip;      /**< s: start-up, left out */
+    double seconds;   /**< s: a run of `make check` */
+    double share;     /**< of the link that ours reaches at least */
+    double queue;     /**< ms of delay above the base that ours costs at most */
+    double drops;     /**< share that the queue drops at most */
+};
+
+static const struct row rows[] = {
+    {"50M 20ms", 50, 20, 0, 0, 5, 15, 0.97, 12, 0.005},
+    {"50M 20±5ms", 50, 20, 5, 0, 5, 20, 0.92, 30, 0.005},
+    {"50M 20±20ms", 50, 20, 20, 0, 5, 20, 0.80, 90, 0.005},
+    {"50M 20ms 0.5 %", 50, 20, 0, 0.005, 5, 15, 0.97, 12, 0.005},
+    {"50M 20ms 2 %", 50, 20, 0, 0.02, 5, 15, 0.95, 12, 0.005},
+    {"40M 30±5ms 0.5 %", 40, 30, 5, 0.005, 5, 20, 0.93, 32, 0.005},
+    {"25M 45±8ms 0.5 %", 25, 45, 8, 0.005, 5, 20, 0.90, 55, 0.005},
+    {"100M 50±25ms 1 %", 100, 50, 25, 0.01, 5, 20, 0.45, 95, 0.20},
+    {"20M 50±20ms 2 %", 20, 50, 20, 0.02, 5, 20, 0.80, 100, 0.005},
+    {"20M 320ms 0.5 %", 20, 320, 0, 0.005, 14, 30, 0.80, 90, 0.02},
+    {"300M 10ms", 300, 10, 0, 0, 3, 6, 0.97, 8, 0.005},
+    {"700M 15ms", 700, 15, 0, 0, 3, 5, 0.95, 8, 0.02},
+};
+
+#endif
