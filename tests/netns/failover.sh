@@ -48,16 +48,16 @@ lost() { sed -n 's/^\([0-9]*\) packets transmitted, \([0-9]*\) received.*/\1 \2/
 # event NAME BOUND DIE REVIVE [PATHS]: pings while the path dies, which shows in those states of the paths, and comes back
 event() {
     local name=$1 bound=$2 ping missing
-    start "$client" "ping-$name" ping -q -i 0.01 -c 400 -W 2 10.77.0.1
+    start "$client" "ping-$name" ping -q -i 0.01 -c 350 -W 2 10.77.0.1
     ping=$last_pid
     sleep 0.7
     "$3"
     [ -z "${5:-}" ] || check "$name: it is seen" until_true 3 paths_are "$5"
-    sleep 1.5
+    sleep 1.2
     "$4"
     wait "$ping"
     missing=$(lost "ping-$name")
-    check "$name: at most $bound of 400 pings are lost: ${missing:-all}" test "${missing:-400}" -le "$bound"
+    check "$name: at most $bound of 350 pings are lost: ${missing:-all}" test "${missing:-350}" -le "$bound"
     check "$name: the path comes back" until_true 15 paths_are 'fibre=up lte=up'
     check "$name: as a leg of the same session" until_true 5 legs_are 2
 }
@@ -76,7 +76,7 @@ rebind() { ip -n "$router" address del "$1/24" dev north; ip -n "$router" addres
 rebind_there() { rebind 192.0.2.254 192.0.2.253; }
 rebind_back() { rebind 192.0.2.253 192.0.2.254; }
 
-iperf flow -t 38 -b 5M --bidir
+iperf flow -t 36 -b 5M --bidir
 flow=$last_pid
 event 'blackhole' 60 blackhole_fibre no_blackhole 'fibre=suspect lte=up'
 event 'blackhole of the other' 60 blackhole_lte no_blackhole 'fibre=up lte=suspect'

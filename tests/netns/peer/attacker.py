@@ -31,6 +31,7 @@ class Attacker:
         self.socket.setblocking(False)
         self.socket.connect(options.address)
         self.statuses, self.readers, self.resets, self.ended = {}, {}, {}, None
+        self.answers = {}             # request: fields of its answer
         self.body = b""
         self.quic = quic.Connection(True, self.send, **settings)
         if handshake:
@@ -68,7 +69,8 @@ class Attacker:
         elif event[0] == "stream" and not event[1] & 2:
             for kind, value in self.readers.setdefault(event[1], http3.Reader()).feed(event[2]):
                 if kind == http3.HEADERS:
-                    self.statuses[event[1]] = dict(http3.decode_fields(value))[":status"]
+                    self.answers[event[1]] = dict(http3.decode_fields(value))
+                    self.statuses[event[1]] = self.answers[event[1]][":status"]
                 elif kind == http3.DATA:
                     self.body += value
 

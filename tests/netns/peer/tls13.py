@@ -167,8 +167,14 @@ class Handshake:
     def application_secrets(self):
         """Both directions, from the transcript up to the server's Finished."""
         self.application = (self.derive(self.master, b"c ap traffic"), self.derive(self.master, b"s ap traffic"))
+        self.exporter_master = self.derive(self.master, b"exp master")
         self.secret(APPLICATION, not self.client, self.application[1])
         self.secret(APPLICATION, self.client, self.application[0])
+
+    def export(self, label, context=b"", length=32):
+        """RFC 8446 section 7.5: keying material for others, of the handshake that is done."""
+        secret = self.derive(self.exporter_master, label, hashlib.sha256(b"").digest())
+        return expand_label(secret, b"exporter", hashlib.sha256(context).digest(), length)
 
     def finished_mac(self, secret):
         return hmac.new(expand_label(secret, b"finished", b"", 32), self.digest(), hashlib.sha256).digest()
