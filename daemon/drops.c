@@ -16,7 +16,7 @@ void drops_add_leg(struct drop_counters *drops, const struct leg *leg) {
     drop_count(drops, DROP_MALFORMED_DATAGRAM, from->malformed + leg_counters(leg)->malformed);
 }
 
-void drops_add_queue(struct drop_counters *drops, const struct queue *queue) {
+static void add_queue(struct drop_counters *drops, const struct queue *queue) {
     const struct queue_stats *from = queue ? queue_stats(queue) : NULL;
 
     if (!from) {
@@ -29,7 +29,7 @@ void drops_add_queue(struct drop_counters *drops, const struct queue *queue) {
 void drops_add_session(struct drop_counters *drops, const struct session *session) {
     const struct reorder_statistics *from = session && session->bonded ? reorder_statistics(session->reorder) : NULL;
 
-    drops_add_queue(drops, session ? session->queue : NULL);
+    add_queue(drops, session ? session->queue : NULL);
     if (!from) {
         return;
     }

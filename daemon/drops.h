@@ -13,8 +13,6 @@
 
 /** Add what a leg dropped; NULL is fine. */
 void drops_add_leg(struct drop_counters *drops, const struct leg *leg);
-/** Add what a queue dropped; NULL is fine. */
-void drops_add_queue(struct drop_counters *drops, const struct queue *queue);
 /** Add what a session's queue and order dropped; NULL is fine. */
 void drops_add_session(struct drop_counters *drops, const struct session *session);
 /** Add what a socket dropped; NULL is fine. */
