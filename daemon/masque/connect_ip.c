@@ -21,7 +21,10 @@
 
 #define PATH_BYTES_MAX 1024u /* bytes, with NUL: longest expanded path */
 #define OWN_FIELDS 2u        /* fields that this file adds to a request */
-#define CONTEXTS_MAX 64u     /* context IDs that can be registered are below this */
+/* What path-MTU probes go by: the last ID of those that this end allocates (RFC 9298 section 4: a client's are even).
+ */
+#define PROBE_CONTEXT(server) ((server) ? (UINT64_C(1) << 62) - 1 : (UINT64_C(1) << 62) - 2)
+#define CONTEXTS_MAX 64u /* context IDs that can be registered are below this */
 #define ADDRESSES_BYTES_MAX (16u + CAPSULE_ADDRESSES_MAX * 26u)
 #define ROUTES_BYTES_MAX (16u + CAPSULE_ROUTES_MAX * 34u)
 
@@ -50,6 +53,7 @@ struct connect_ip {
     bool settings_known;                     /**< the peer's SETTINGS came */
     bool extended_connect;                   /**< they allow extended CONNECT */
     enum state state;                        /**< see there */
+    struct conn *conn;                       /**< borrowed */
     struct h3 *h3;                           /**< owned */
     char *uri_template;                      /**< owned: the configuration that it comes from may be replaced */
     const struct connect_ip_hooks *hooks;    /**< borrowed */
@@ -95,6 +99,8 @@ static void deliver(struct connect_ip *ip, const uint8_t *payload, size_t length
     size_t used = varint_read(payload, length, &context_id);
     if (used == 0) {
         ip->statistics.malformed++;
+    } else if (context_id == PROBE_CONTEXT(!ip->server)) {
+        ip->statistics.probes++;
     } else if (context_id >= CONTEXTS_MAX || (ip->contexts >> context_id & 1) == 0) {
         ip->statistics.unknown_context++;
     } else {
@@ -165,11 +171,20 @@ static void release_held(struct connect_ip *ip) {
     }
 }
 
+/** Let the connection probe the path's MTU by datagrams of a context ID that nobody registers: RFC 9484 section 4 has
+ * every peer drop them. */
+static void offer_probe(struct connect_ip *ip) {
+    uint8_t content[CONNECT_IP_PREFIX_MAX];
+    if (connect_ip_takes_datagrams(ip))
+        conn_set_probe(ip->conn, content, connect_ip_datagram_prefix(ip, PROBE_CONTEXT(ip->server), content));
+}
+
 /** Both ends agreed. */
 static void tunnel_opened(struct connect_ip *ip, int64_t stream_id, const struct h3_message *response) {
     ip->state = STATE_OPEN;
     ip->stream_id = stream_id;
     ip->prefix_length = h3_datagram_prefix(stream_id, ip->prefix);
+    offer_probe(ip);
     ip->hooks->on_open(ip->context, response);
     release_held(ip);
 }
@@ -342,6 +357,7 @@ static void on_settings(void *context, bool extended_connect, bool datagrams) {
     struct connect_ip *ip = context;
     (void)datagrams;
     ip->settings_known = true;
+    offer_probe(ip);
     ip->extended_connect = extended_connect;
     ask(ip);
 }
@@ -363,6 +379,7 @@ int connect_ip_new(bool server, struct conn *conn, const char *uri_template, con
     if (ip == NULL)
         return -ENOMEM;
     *ip = (struct connect_ip){.server = server,
+                              .conn = conn,
                               .uri_template = strdup(uri_template),
                               .hooks = hooks,
                               .context = context,

@@ -120,6 +120,7 @@ struct connect_ip_statistics {
     uint64_t unknown_context; /**< context ID that nobody registered */
     uint64_t unknown_stream;  /**< datagram for no tunnel, or not waited for any more */
     uint64_t malformed;       /**< too short to have a context ID */
+    uint64_t probes;          /**< path-MTU probes of the peer's, no loss */
 };
 const struct connect_ip_statistics *connect_ip_statistics(const struct connect_ip *ip);
 

@@ -30,14 +30,14 @@
 #define UDP_MAX_V4 1472u                    /**< bytes of UDP payload in an Ethernet frame, IPv4 */
 #define UDP_MAX_V6 1452u                    /**< the same, IPv6 */
 
-/* A size that carries an inner packet of 1280 first, then the largest, then what PPPoE and tunnels leave. */
-static const uint16_t probes_v4[] = {1344, UDP_MAX_V4, 1406, 1232};
-static const uint16_t probes_v6[] = {1344, UDP_MAX_V6, 1406, 1232};
+size_t conn_path_udp_max(const struct conn_path *path) {
+    bool v6 = path->remote.sa.sa_family == AF_INET6 && sock_addr_ip(&path->remote).version == 6;
+
+    return v6 ? UDP_MAX_V6 : UDP_MAX_V4;
+}
 
 /** Fill in ngtcp2's settings. @return 0; -EINVAL: no such controller */
 static int fill_settings(const struct conn_settings *from, uint64_t now, ngtcp2_settings *out) {
-    bool v6 = from->path.remote.sa.sa_family == AF_INET6 && sock_addr_ip(&from->path.remote).version == 6;
-
     ngtcp2_settings_default(out);
     if (from->congestion == NULL || strcmp(from->congestion, "bbr") == 0 || strcmp(from->congestion, "auto") == 0)
         out->cc_algo = NGTCP2_CC_ALGO_BBR;
@@ -50,9 +50,9 @@ static int fill_settings(const struct conn_settings *from, uint64_t now, ngtcp2_
     out->initial_ts = now;
     out->handshake_timeout = HANDSHAKE_TIMEOUT;
     out->ack_thresh = CONN_ACK_THRESHOLD;
-    out->max_tx_udp_payload_size = v6 ? UDP_MAX_V6 : UDP_MAX_V4;
-    out->pmtud_probes = v6 ? probes_v6 : probes_v4;
-    out->pmtud_probeslen = v6 ? sizeof probes_v6 / sizeof *probes_v6 : sizeof probes_v4 / sizeof *probes_v4;
+    out->max_tx_udp_payload_size = CONN_UDP_MAX;
+    out->no_pmtud = 1; /* conn_mtu.c finds the size, and every write is given it as the most */
+    out->no_tx_udp_payload_size_shaping = 1;
     return 0;
 }
 

@@ -25,6 +25,7 @@ struct tls_context;
     12u                    /**< bytes of every connection ID we issue; the first is the worker's number in the clear   \
                             */
 #define CONN_UDP_MAX 1472u /**< bytes: largest UDP payload we probe for and ever send */
+#define CONN_PROBE_MAX 16u /**< bytes: most that conn_set_probe() takes */
 #define CONN_CID_MAX 20u   /**< bytes: longest connection ID of QUIC version 1 */
 
 /** A connection ID as a value. */
@@ -180,9 +181,10 @@ size_t conn_datagram_max(const struct conn *conn);
 ssize_t conn_write_datagram(struct conn *conn, const struct iovec *vectors, size_t count, uint64_t id, bool *accepted,
                             uint8_t *out, size_t size, struct conn_packet *packet, uint64_t now);
 
-/** The path carries no more than this (the kernel refused a larger packet that was no probe): take no larger ones from
- * now on, and try again later. */
-void conn_limit_mtu(struct conn *conn, size_t udp_payload_bytes);
+/** Give what path-MTU probes are made of, after on_handshake: the beginning of a DATAGRAM that the peer ignores
+ * whatever follows. Without it packets stay at 1200 bytes. @param content copied @param length 1 to CONN_PROBE_MAX
+ * bytes */
+void conn_set_probe(struct conn *conn, const uint8_t *content, size_t length);
 
 /** Open a bidirectional / unidirectional stream. @return its ID; -EAGAIN: the peer allows no more now; -ENOTCONN */
 int64_t conn_open_stream(struct conn *conn, bool bidirectional);

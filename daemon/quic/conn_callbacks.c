@@ -164,6 +164,10 @@ static int on_datagram_acked(ngtcp2_conn *ng, uint64_t id, void *user_data) {
     uint64_t *lost = &conn->lost_ids[id % CONN_LOST_IDS];
 
     (void)ng;
+    if (conn_mtu_is_probe(id)) {
+        conn_mtu_on_probe(conn, id, true);
+        return 0;
+    }
     if (*lost == id + 1) {
         *lost = 0;
         conn->datagrams_spurious++;
@@ -177,6 +181,10 @@ static int on_datagram_lost(ngtcp2_conn *ng, uint64_t id, void *user_data) {
     struct conn *conn = user_data;
 
     (void)ng;
+    if (conn_mtu_is_probe(id)) {
+        conn_mtu_on_probe(conn, id, false);
+        return 0;
+    }
     conn->lost_ids[id % CONN_LOST_IDS] = id + 1;
     conn->datagrams_lost++;
     conn_mtu_on_lost(conn, id);
@@ -204,6 +212,7 @@ static int on_path_validation(ngtcp2_conn *ng, uint32_t flags, const ngtcp2_path
     if (result != NGTCP2_PATH_VALIDATION_RESULT_SUCCESS)
         return 0;
     conn_path_from(&ours, path);
+    conn_mtu_on_path(conn);
     CONN_TELL(conn, on_path, &ours);
     return 0;
 }

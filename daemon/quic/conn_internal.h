@@ -15,7 +15,7 @@
 #define CONN_ACK_THRESHOLD 8u /**< ack-eliciting packets that are acknowledged at once */
 #define CONN_CIDS                                                                                                      \
     32u /**< our connection IDs that can be in use at once: ngtcp2 issues 8, retired ones linger for 3 PTO */
-#define CONN_MTU_SIZES 6u  /**< packet sizes that the MTU watch tells apart */
+#define CONN_MTU_SIZES 7u  /**< packet sizes that the MTU watch tells apart */
 #define CONN_MTU_IDS 2048u /**< slots for datagrams on the way, a power of two */
 #define CONN_LOST_IDS 256u /**< slots for the ids of datagrams declared lost, a power of two */
 #define CONN_KEY_PACKETS                                                                                               \
@@ -51,14 +51,20 @@ struct conn_mtu_row {
 
 /** Watch over the path's largest payload (conn_mtu.c). */
 struct conn_mtu_watch {
-    size_t limit;                             /**< bytes: at most this, whatever ngtcp2 found; SIZE_MAX: none */
-    uint64_t raise_at;                        /**< ns: when to try more */
-    uint64_t pause;                           /**< ns: how long a limit holds before that */
-    bool raised;                              /**< the limit is a try, not proved yet */
-    uint8_t largest_acked;                    /**< largest size acknowledged since a row began */
-    uint64_t round_trips;                     /**< measured */
+    uint8_t content[CONN_PROBE_MAX]; /**< what a probe's datagram begins with */
+    uint8_t content_length;          /**< bytes; 0: no probes yet */
+    uint8_t size;                    /**< the size in use; all sizes here are indices into conn_mtu.c's table */
+    uint8_t failed;                  /**< smallest size that is known to fail; CONN_MTU_SIZES: none is */
+    uint8_t probe;                   /**< size to be probed, or that is being probed; 0: none */
+    uint64_t probe_deadline;         /**< ns: a probe is on the way, and has failed then */
+    uint64_t raise_at;               /**< ns: when to search again */
+    uint64_t pause;                  /**< ns: from the end of a search to the next one */
+    uint64_t fell_at;                /**< ns: when the size fell last */
+    uint32_t epoch;                  /**< falls so far: probes from before prove nothing */
+    uint8_t largest_acked;           /**< largest size acknowledged since a row began */
+    uint64_t round_trips;            /**< measured */
     struct conn_mtu_row rows[CONN_MTU_SIZES]; /**< per size */
-    uint8_t size[CONN_MTU_IDS];               /**< size of a datagram's packet, by the low bits of its id */
+    uint8_t sent[CONN_MTU_IDS];               /**< size of a datagram's packet, by the low bits of its id */
 };
 
 /** One connection. */
@@ -140,18 +146,31 @@ int conn_end_status(const struct conn *conn);
 /** From a path of ngtcp2 to ours, and the reverse (pointing into ours). */
 void conn_path_from(struct conn_path *out, const ngtcp2_path *path);
 void conn_path_to(ngtcp2_path *out, const struct conn_path *path);
+/** Bytes of a packet beside the DATAGRAM frame's content, at least. */
+size_t conn_probe_overhead(const struct conn *conn);
+/** Largest UDP payload in an Ethernet frame, by the family of a path. */
+size_t conn_path_udp_max(const struct conn_path *path);
 
 /* conn_mtu.c */
 void conn_mtu_init(struct conn *conn);
-/** Tell the owner when the path's largest payload changed. */
-void conn_check_mtu(struct conn *conn);
+/** The connection uses another path: all that is known of the old one is void. */
+void conn_mtu_on_path(struct conn *conn);
+/** Size of the probe that is to be sent; 0: none is due. */
+size_t conn_mtu_probe_due(const struct conn *conn);
+/** The id that it goes by; whether an id is a probe's. */
+uint64_t conn_mtu_probe_id(const struct conn *conn);
+bool conn_mtu_is_probe(uint64_t id);
+/** It went out, or could not; was acknowledged or declared lost. */
+void conn_mtu_on_probe_sent(struct conn *conn);
+void conn_mtu_on_probe(struct conn *conn, uint64_t id, bool acked);
 /** A datagram went out in a packet of this length, was acknowledged, was declared lost. */
 void conn_mtu_on_sent(struct conn *conn, uint64_t id, size_t length);
 void conn_mtu_on_acked(struct conn *conn, uint64_t id);
 void conn_mtu_on_lost(struct conn *conn, uint64_t id);
-/** After packets were read or timers ran: lower the limit if the path has narrowed. */
+/** After packets were read or timers ran: take a smaller size if the path has narrowed. */
 void conn_mtu_watch(struct conn *conn, bool round_trip_measured);
-/** Try more when it is time (raise_at). */
-void conn_mtu_raise(struct conn *conn);
+/** When something is due by itself, and that it may be. */
+uint64_t conn_mtu_deadline(const struct conn *conn);
+void conn_mtu_on_timer(struct conn *conn);
 
 #endif

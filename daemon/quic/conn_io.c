@@ -30,8 +30,9 @@
 #define REFUSAL_WAIT NS_PER_MS /**< ns: pause after ngtcp2 refused a datagram that should have gone */
 #define KEY_RETRY 16u          /**< a refused key update is tried again after this part of the packets between two */
 #define SHORT_HEADER 5u /**< bytes of a short header without the connection ID: flags and the longest packet number */
-#define FRAME_HEADER 3u /**< bytes of a DATAGRAM frame's type and length */
-#define SEAL 16u        /**< bytes of the AEAD tag */
+#define PACKET_NUMBER_MAX 4u /**< bytes of the longest packet number */
+#define FRAME_HEADER 3u      /**< bytes of a DATAGRAM frame's type and length */
+#define SEAL 16u             /**< bytes of the AEAD tag */
 
 void conn_path_from(struct conn_path *out, const ngtcp2_path *path) {
     assert(path->local.addrlen <= sizeof out->local && path->remote.addrlen <= sizeof out->remote);
@@ -124,7 +125,6 @@ int conn_read(struct conn *conn, const struct conn_path *path, uint8_t ecn, uint
     ngtcp2_conn_get_conn_info(conn->ng, &after);
     count_delivered(conn, &after, before.bytes_in_flight, lost);
     set_pace(conn, &before, &after);
-    conn_check_mtu(conn);
     conn_mtu_watch(conn, after.smoothed_rtt != before.smoothed_rtt);
     return 0;
 }
@@ -144,20 +144,19 @@ int conn_on_timer(struct conn *conn, uint64_t now) {
         conn->look_again = TIME_NEVER;
         conn->write_wanted = true;
     }
-    conn_mtu_raise(conn);
+    conn_mtu_on_timer(conn);
     if (ngtcp2_conn_get_expiry(conn->ng) > conn->now)
         return 0;
     rv = ngtcp2_conn_handle_expiry(conn->ng, conn->now);
     if (rv != 0)
         return conn_fail(conn, rv);
     conn->write_wanted = true;
-    conn_check_mtu(conn);
     conn_mtu_watch(conn, false);
     return 0;
 }
 
 uint64_t conn_deadline(const struct conn *conn, bool datagrams_waiting) {
-    uint64_t deadline;
+    uint64_t deadline, mtu;
 
     switch (conn->state) {
     case CONN_FAILED:
@@ -173,8 +172,9 @@ uint64_t conn_deadline(const struct conn *conn, bool datagrams_waiting) {
     deadline = ngtcp2_conn_get_expiry(conn->ng);
     if (conn->look_again < deadline)
         deadline = conn->look_again;
-    if (conn->mtu_watch.raise_at < deadline)
-        deadline = conn->mtu_watch.raise_at;
+    mtu = conn_mtu_deadline(conn);
+    if (mtu < deadline)
+        deadline = mtu;
     if ((datagrams_waiting || conn->stream_waits) && conn->pacer.blocked_until > conn->now &&
         conn->pacer.blocked_until < deadline)
         deadline = conn->pacer.blocked_until;
@@ -195,7 +195,7 @@ static void on_written(struct conn *conn, size_t length, const ngtcp2_path *path
                        struct conn_packet *packet) {
     conn_path_from(&packet->path, path);
     packet->ecn = (uint8_t)info->ecn;
-    packet->probe = length > ngtcp2_conn_get_path_max_tx_udp_payload_size(conn->ng);
+    packet->probe = length > conn->mtu;
     conn->packets_sent++;
     conn->bytes_sent += length;
     conn->datagrams_unacked = 0;
@@ -276,8 +276,8 @@ static ssize_t write_plain(struct conn *conn, uint8_t *out, size_t size, struct 
         conn->now++;
         ngtcp2_conn_set_keep_alive_timeout(conn->ng, 1);
     }
-    if (size > conn->mtu_watch.limit)
-        size = conn->mtu_watch.limit;
+    if (size > conn->mtu)
+        size = conn->mtu;
     n = write_streams(conn, !conn->confirmed || pacer_is_open(&conn->pacer, conn->now), &path.path, &info, out, size);
     if (ping) {
         ngtcp2_conn_set_keep_alive_timeout(conn->ng, conn->keepalive);
@@ -320,13 +320,68 @@ static bool may_write_plain(struct conn *conn) {
     return false;
 }
 
+size_t conn_probe_overhead(const struct conn *conn) {
+    return SHORT_HEADER - (PACKET_NUMBER_MAX - 1) + ngtcp2_conn_get_dcid(conn->ng)->datalen + SEAL;
+}
+
+/** Write the DATAGRAM of zeros that fills a packet to just that size. How long the packet number is, only ngtcp2 knows:
+ * what is too long for it is refused. @return as conn_write() */
+static ssize_t write_zeros(struct conn *conn, uint8_t *out, size_t size, struct conn_packet *packet) {
+    static const uint8_t zeros[CONN_UDP_MAX];
+    const struct conn_mtu_watch *watch = &conn->mtu_watch;
+    size_t most = size - conn_probe_overhead(conn) - FRAME_HEADER;
+    ngtcp2_path_storage path;
+    ngtcp2_pkt_info info = {0};
+    ngtcp2_ssize n = 0;
+    int taken = 0;
+
+    ngtcp2_path_storage_zero(&path);
+    for (size_t extra = 0; extra < PACKET_NUMBER_MAX && n == 0; extra++) {
+        ngtcp2_vec pieces[] = {{(uint8_t *)(uintptr_t)watch->content, watch->content_length},
+                               {(uint8_t *)(uintptr_t)zeros, most - extra - watch->content_length}};
+
+        n = ngtcp2_conn_writev_datagram(conn->ng, &path.path, &info, out, size, &taken, NGTCP2_WRITE_DATAGRAM_FLAG_NONE,
+                                        conn_mtu_probe_id(conn), pieces, 2, conn->now);
+    }
+    if (n < 0)
+        return conn_fail(conn, (int)n);
+    if (n == 0 || taken != 0)
+        conn_mtu_on_probe_sent(conn);
+    if (n > 0)
+        on_written(conn, (size_t)n, &path.path, &info, packet);
+    return n;
+}
+
+/** Write a path-MTU probe if one is due; before it what else there is to say, so that a probe that is lost takes
+ * nothing with it. @return as conn_write() */
+static ssize_t write_probe(struct conn *conn, uint8_t *out, size_t size, struct conn_packet *packet) {
+    size_t probe = conn_mtu_probe_due(conn);
+    ngtcp2_path_storage path;
+    ngtcp2_pkt_info info = {0};
+    ngtcp2_ssize n;
+
+    if (probe == 0 || size < probe || !is_open(conn))
+        return 0;
+    ngtcp2_path_storage_zero(&path);
+    n = write_streams(conn, false, &path.path, &info, out, conn->mtu);
+    if (n == 0)
+        return write_zeros(conn, out, probe, packet);
+    if (n < 0)
+        return conn_fail(conn, (int)n);
+    on_written(conn, (size_t)n, &path.path, &info, packet);
+    return n;
+}
+
 ssize_t conn_write(struct conn *conn, uint8_t *out, size_t size, struct conn_packet *packet, uint64_t now) {
+    ssize_t n;
+
     advance(conn, now);
     memset(packet, 0, sizeof *packet);
     if (conn->state != CONN_LIVE)
         return conn_write_close(conn, out, size, packet);
-    if (!may_write_plain(conn))
-        return 0;
+    n = write_probe(conn, out, size, packet);
+    if (n != 0 || !may_write_plain(conn))
+        return n;
     return write_plain(conn, out, size, packet);
 }
 
@@ -379,6 +434,9 @@ ssize_t conn_write_datagram(struct conn *conn, const struct iovec *vectors, size
         return conn_write_close(conn, out, size, packet);
     if (!conn->ready)
         return 0;
+    n = write_probe(conn, out, size, packet);
+    if (n != 0)
+        return n;
     if (conn->starved || (conn->stream_waits && !conn->datagram_turn)) {
         conn->starved = false;
         conn->datagram_turn = true;
@@ -391,8 +449,8 @@ ssize_t conn_write_datagram(struct conn *conn, const struct iovec *vectors, size
     for (size_t i = 0; i < count; i++)
         pieces[i] = (ngtcp2_vec){vectors[i].iov_base, vectors[i].iov_len};
     ngtcp2_path_storage_zero(&path);
-    if (size > conn->mtu_watch.limit)
-        size = conn->mtu_watch.limit;
+    if (size > conn->mtu)
+        size = conn->mtu;
     n = ngtcp2_conn_writev_datagram(conn->ng, &path.path, &info, out, size, &taken, NGTCP2_WRITE_DATAGRAM_FLAG_NONE, id,
                                     pieces, count, conn->now);
     if (n < 0)

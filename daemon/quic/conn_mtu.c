@@ -1,31 +1,43 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* conn_mtu: the largest payload the path carries, after ngtcp2 has found it.
+/* conn_mtu: the largest payload the path carries. ngtcp2's own search runs once and never looks back, so it is switched
+ * off and this is used in its place, for a path that narrows or widens while it is in use.
  *
- * How it works: ngtcp2 probes once, after the handshake, and never looks back. A path that narrows later swallows full
- * packets while small ones pass, so for each of a few sizes the datagrams lost in a row are counted; an acknowledgement
- * of that size or a larger one ends the row. When a row is long enough, lasts longer than congestion would explain, and
- * round trips were measured again and again between its losses, the limit falls to the largest size that was
- * acknowledged since. One round trip is not enough: on a path that was dead and lives again the first answer is to a
- * small packet, too. Later the limit is raised step by step; the datagrams that then go are the probes, and the first
- * acknowledgement of that size proves the step. A failed step is tried again after twice the time.
+ * How it works: a few sizes are told apart. Up: from the size in use, probes go to the size that carries an inner
+ * packet of 1280 bytes first, then one step at a time, each when the one before was acknowledged; the search ends with
+ * the first that is lost. A probe is a DATAGRAM of zeros that the peer is known to ignore (conn_set_probe), so nobody's
+ * data depend on it. A search begins when the connection is ready, when it moved to another path, after a fall, and
+ * again after a pause, 1 s at first and up to 30 s. RFC 8899 suggests 600 s; a tunnel lives for days on links that
+ * change under it, and a packet in 30 s costs nothing beside what too small a size costs.
  *
- * What it leaves out: a path that grows wider than ngtcp2 found it at the start (another path, another connection).
+ * Down: a path that narrows swallows full packets while small ones pass. For each size the datagrams lost in a row are
+ * counted; an acknowledgement of that size or a larger one ends the row. When a row is long enough, lasts longer than
+ * congestion would explain, and round trips were measured again and again between its losses, the size falls to the
+ * largest that was acknowledged since, or to the smallest. One round trip is not enough: on a path that was dead and
+ * lives again the first answer is to a small packet, too.
  *
- * Invariants: the limit is never below 1200 bytes and matters only below what ngtcp2 found.
+ * What it leaves out: sizes between those of the table; losses of packets without a datagram. ngtcp2 takes the loss of
+ * a probe for congestion (RFC 8899 section 3 would not): one packet in a search.
+ *
+ * Invariants: the size in use is one of the table, and was carried by the path when it was taken; at most one probe
+ * waits for its verdict.
  *
  * Standards: RFC 8899 sections 4.3 and 5; RFC 9000 section 14. */
 #include "quic/conn_internal.h"
 
 #include <string.h>
 
-#define LOST_IN_A_ROW 5u                 /**< datagrams of a size lost in a row before the path is suspected */
-#define ROW_ALIVE 3u                     /**< of them after another round trip each, at least: the path is not dead */
-#define ROW_PTOS 2u                      /**< probe time-outs that the row lasts at least */
-#define RAISE_FIRST (10 * NS_PER_SEC)    /**< ns: first step up after a fall */
-#define RAISE_NEXT NS_PER_SEC            /**< ns: from a step that held to the next one */
-#define RAISE_LONGEST (600 * NS_PER_SEC) /**< ns: longest pause after a step that failed */
+#define LOST_IN_A_ROW 5u             /**< datagrams of a size lost in a row before the path is suspected */
+#define ROW_ALIVE 3u                 /**< of them after another round trip each, at least: the path is not dead */
+#define ROW_PTOS 2u                  /**< probe time-outs that the row lasts at least */
+#define PROBE_PTOS 3u                /**< a probe that is neither acknowledged nor lost after so many failed */
+#define RAISE_FIRST NS_PER_SEC       /**< ns: from a search that ended early to the next one, first */
+#define RAISE_LAST (30 * NS_PER_SEC) /**< ns: the same, after more of them */
+#define PROBE_ID (UINT64_C(1) << 63) /**< set in a probe's id; the size is in the lowest byte */
 
-static const uint16_t sizes[CONN_MTU_SIZES] = {1200, 1232, 1344, 1406, 1452, 1472};
+/* 1232 and 1252 are what IPv6 and IPv4 leave of a link of 1280 bytes, 1452 and 1472 of Ethernet; 1344 carries an inner
+ * packet of 1280 bytes; 1406 is left by common tunnels. */
+static const uint16_t sizes[CONN_MTU_SIZES] = {1200, 1232, 1252, 1344, 1406, 1452, 1472};
+#define SIZE_INNER_1280 3u /**< index of 1344 */
 
 /** The smallest of the sizes that holds a packet. */
 static unsigned size_of(size_t length) {
@@ -36,60 +48,152 @@ static unsigned size_of(size_t length) {
     return i;
 }
 
+/** The largest of the sizes that the family and the peer allow. */
+static unsigned top(const struct conn *conn) {
+    const ngtcp2_transport_params *peer = ngtcp2_conn_get_remote_transport_params(conn->ng);
+    const ngtcp2_path *path = ngtcp2_conn_get_path(conn->ng);
+    struct conn_path ours;
+    unsigned i = CONN_MTU_SIZES - 1;
+    size_t most;
+
+    conn_path_from(&ours, path);
+    most = conn_path_udp_max(&ours);
+    if (peer == NULL)
+        return 0;
+    while (i > 0 && (sizes[i] > most || sizes[i] > peer->max_udp_payload_size ||
+                     sizes[i] > peer->max_datagram_frame_size + conn_probe_overhead(conn)))
+        i--;
+    return i;
+}
+
+static void set_size(struct conn *conn, unsigned size) {
+    if (size == conn->mtu_watch.size)
+        return;
+    conn->mtu_watch.size = (uint8_t)size;
+    conn->mtu = sizes[size];
+    CONN_TELL(conn, on_mtu, conn->mtu);
+}
+
+/** Choose the next probe, or end the search. */
+static void next_probe(struct conn *conn) {
+    struct conn_mtu_watch *watch = &conn->mtu_watch;
+    unsigned most = top(conn), next = watch->size + 1u;
+
+    if (next < SIZE_INNER_1280 && watch->failed > SIZE_INNER_1280 && most >= SIZE_INNER_1280)
+        next = SIZE_INNER_1280;
+    watch->probe = 0;
+    watch->probe_deadline = TIME_NEVER;
+    watch->raise_at = TIME_NEVER;
+    if (next <= most && next < watch->failed) {
+        watch->probe = (uint8_t)next;
+        conn->write_wanted = true;
+    } else if (next <= most) {
+        watch->raise_at = conn->now + watch->pause;
+        watch->pause = 2 * watch->pause < RAISE_LAST ? 2 * watch->pause : RAISE_LAST;
+    }
+}
+
+/** Look for more than the present size, below one that is known to fail. */
+static void search(struct conn *conn, unsigned failed) {
+    conn->mtu_watch.failed = (uint8_t)failed;
+    if (conn->mtu_watch.content_length > 0)
+        next_probe(conn);
+}
+
 void conn_mtu_init(struct conn *conn) {
     conn->mtu = sizes[0];
-    conn->mtu_watch.limit = SIZE_MAX;
     conn->mtu_watch.raise_at = TIME_NEVER;
+    conn->mtu_watch.probe_deadline = TIME_NEVER;
     conn->mtu_watch.pause = RAISE_FIRST;
 }
 
-void conn_check_mtu(struct conn *conn) {
-    size_t found = ngtcp2_conn_get_path_max_tx_udp_payload_size(conn->ng);
-    size_t mtu = found < conn->mtu_watch.limit ? found : conn->mtu_watch.limit;
+/** Begin again with a smaller size. */
+static void restart(struct conn *conn, unsigned size, unsigned failed) {
+    struct conn_mtu_watch *watch = &conn->mtu_watch;
 
-    if (mtu == conn->mtu)
-        return;
-    conn->mtu = mtu;
-    conn->write_wanted = true; /* the next probe */
-    CONN_TELL(conn, on_mtu, mtu);
+    watch->epoch++;
+    memset(watch->rows, 0, sizeof watch->rows);
+    set_size(conn, size);
+    search(conn, failed);
 }
 
-void conn_limit_mtu(struct conn *conn, size_t udp_payload_bytes) {
-    struct conn_mtu_watch *watch = &conn->mtu_watch;
-    unsigned i = CONN_MTU_SIZES - 1;
+void conn_mtu_on_path(struct conn *conn) {
+    conn->mtu_watch.pause = RAISE_FIRST;
+    restart(conn, 0, CONN_MTU_SIZES);
+}
 
-    if (udp_payload_bytes >= conn->mtu || conn->state != CONN_LIVE)
+void conn_set_probe(struct conn *conn, const uint8_t *content, size_t length) {
+    struct conn_mtu_watch *watch = &conn->mtu_watch;
+
+    if (length == 0 || length > sizeof watch->content || !conn->ready || conn->state != CONN_LIVE)
         return;
-    while (i > 0 && sizes[i] > udp_payload_bytes)
-        i--;
-    watch->limit = sizes[i];
-    watch->raise_at = conn->now + watch->pause;
-    watch->raised = false;
-    memset(watch->rows, 0, sizeof watch->rows);
-    conn_check_mtu(conn);
+    memcpy(watch->content, content, length);
+    if (watch->content_length == 0) {
+        watch->content_length = (uint8_t)length;
+        search(conn, CONN_MTU_SIZES);
+    }
+    watch->content_length = (uint8_t)length;
+}
+
+size_t conn_mtu_probe_due(const struct conn *conn) {
+    const struct conn_mtu_watch *watch = &conn->mtu_watch;
+
+    if (watch->probe == 0 || watch->probe_deadline != TIME_NEVER || !conn->confirmed)
+        return 0;
+    return sizes[watch->probe];
+}
+
+uint64_t conn_mtu_probe_id(const struct conn *conn) {
+    return PROBE_ID | (uint64_t)conn->mtu_watch.epoch << 8 | conn->mtu_watch.probe;
+}
+
+void conn_mtu_on_probe_sent(struct conn *conn) {
+    conn->mtu_watch.probe_deadline = conn->now + PROBE_PTOS * ngtcp2_conn_get_pto(conn->ng);
+}
+
+bool conn_mtu_is_probe(uint64_t id) {
+    return (id & PROBE_ID) != 0;
+}
+
+/** The probe that waits has failed. */
+static void probe_failed(struct conn *conn) {
+    conn->mtu_watch.failed = conn->mtu_watch.probe;
+    next_probe(conn);
+}
+
+void conn_mtu_on_probe(struct conn *conn, uint64_t id, bool acked) {
+    struct conn_mtu_watch *watch = &conn->mtu_watch;
+    unsigned size = id & 0xff;
+
+    if ((uint32_t)(id >> 8) != watch->epoch || size <= watch->size)
+        return; /* sent before a fall, or no news */
+    if (acked) {
+        set_size(conn, size);
+        if (watch->failed <= size)
+            watch->failed = CONN_MTU_SIZES;
+        next_probe(conn);
+    } else if (size == watch->probe && watch->probe_deadline != TIME_NEVER) {
+        probe_failed(conn);
+    }
 }
 
 void conn_mtu_on_sent(struct conn *conn, uint64_t id, size_t length) {
-    conn->mtu_watch.size[id % CONN_MTU_IDS] = (uint8_t)size_of(length);
+    conn->mtu_watch.sent[id % CONN_MTU_IDS] = (uint8_t)size_of(length);
 }
 
 void conn_mtu_on_acked(struct conn *conn, uint64_t id) {
     struct conn_mtu_watch *watch = &conn->mtu_watch;
-    unsigned size = watch->size[id % CONN_MTU_IDS];
+    unsigned size = watch->sent[id % CONN_MTU_IDS];
 
     for (unsigned i = 0; i <= size; i++)
         watch->rows[i].lost = 0;
     if (size > watch->largest_acked)
         watch->largest_acked = (uint8_t)size;
-    if (!watch->raised || sizes[size] < watch->limit)
-        return;
-    watch->raised = false;
-    watch->raise_at = conn->now + RAISE_NEXT;
 }
 
 void conn_mtu_on_lost(struct conn *conn, uint64_t id) {
     struct conn_mtu_watch *watch = &conn->mtu_watch;
-    unsigned size = watch->size[id % CONN_MTU_IDS];
+    unsigned size = watch->sent[id % CONN_MTU_IDS];
     struct conn_mtu_row *row = &watch->rows[size];
 
     if (size == 0)
@@ -109,13 +213,12 @@ void conn_mtu_on_lost(struct conn *conn, uint64_t id) {
 /** The path swallows packets of a size. */
 static void fall(struct conn *conn, unsigned size) {
     struct conn_mtu_watch *watch = &conn->mtu_watch;
-    unsigned to = watch->largest_acked < size ? watch->largest_acked : size - 1;
 
-    if (watch->raised) {
-        to = size - 1; /* the step before this one has held */
-        watch->pause = 2 * watch->pause < RAISE_LONGEST ? 2 * watch->pause : RAISE_LONGEST;
-    }
-    conn_limit_mtu(conn, sizes[to]);
+    /* A path that carries probes but not what follows shall not be tried every second. */
+    if (conn->now - watch->fell_at > 2 * RAISE_LAST)
+        watch->pause = RAISE_FIRST;
+    watch->fell_at = conn->now;
+    restart(conn, watch->largest_acked < size ? watch->largest_acked : 0, size);
 }
 
 void conn_mtu_watch(struct conn *conn, bool round_trip_measured) {
@@ -123,7 +226,7 @@ void conn_mtu_watch(struct conn *conn, bool round_trip_measured) {
 
     if (round_trip_measured)
         watch->round_trips++;
-    for (unsigned i = 1; i < CONN_MTU_SIZES; i++) {
+    for (unsigned i = 1; i <= watch->size; i++) {
         const struct conn_mtu_row *row = &watch->rows[i];
 
         if (row->lost < LOST_IN_A_ROW || row->alive < ROW_ALIVE)
@@ -135,19 +238,15 @@ void conn_mtu_watch(struct conn *conn, bool round_trip_measured) {
     }
 }
 
-void conn_mtu_raise(struct conn *conn) {
-    struct conn_mtu_watch *watch = &conn->mtu_watch;
-    size_t found = ngtcp2_conn_get_path_max_tx_udp_payload_size(conn->ng);
+uint64_t conn_mtu_deadline(const struct conn *conn) {
+    const struct conn_mtu_watch *watch = &conn->mtu_watch;
 
-    if (watch->raise_at > conn->now)
-        return;
-    watch->raise_at = TIME_NEVER;
-    if (watch->limit >= found) {
-        watch->limit = SIZE_MAX;
-        return;
-    }
-    watch->raised = true;
-    memset(watch->rows, 0, sizeof watch->rows); /* what was on the way when the limit fell has begun new rows */
-    watch->limit = sizes[size_of(watch->limit + 1)];
-    conn_check_mtu(conn);
+    return watch->raise_at < watch->probe_deadline ? watch->raise_at : watch->probe_deadline;
+}
+
+void conn_mtu_on_timer(struct conn *conn) {
+    if (conn->mtu_watch.probe_deadline <= conn->now)
+        probe_failed(conn);
+    if (conn->mtu_watch.raise_at <= conn->now)
+        search(conn, CONN_MTU_SIZES);
 }

@@ -135,7 +135,8 @@ static void feed(struct connect_ip *ip, struct conn *client, struct conn *server
     connect_ip_on_timer(ip, now + 200000000);
     check(connect_ip_deadline(ip) == UINT64_MAX);
     const struct connect_ip_statistics *statistics = connect_ip_statistics(ip);
-    check(taken == owner->delivered + statistics->malformed + statistics->unknown_context + statistics->unknown_stream);
+    check(taken == owner->delivered + statistics->malformed + statistics->probes + statistics->unknown_context +
+                       statistics->unknown_stream);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

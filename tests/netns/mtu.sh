@@ -44,4 +44,29 @@ set_mtu 1300
 carries 'after the path shrank'
 set_mtu 1500
 carries 'after it grew again'
+
+# inner_mtu VALUE: the tunnel's own MTU is that
+inner_mtu() { ip -n "$client" -o link show mpvpn0 | grep -q " mtu $1 "; }
+
+# leg_mtu VALUE: the leg's inner MTU is that; the tunnel's is never below 1280
+leg_mtu() { ctl client stats --json | tr -d ' \n' | grep -q "\"mtu_bytes\":$1\b"; }
+
+listens() { in_ns "$server" ss -Hltn 'sport = :5201' | grep -q 10.77.0.1; }
+
+# What is inside a UDP payload of 1472 and of 1252 bytes, beside 46 bytes of QUIC and of the tunnel's.
+wide=1426
+narrow=1206
+check "TCP under way: the tunnel has $wide bytes" until_true 5 inner_mtu $wide
+start "$server" iperf3 iperf3 -s -B 10.77.0.1
+check 'the server of the flow listens' until_true 5 listens
+start "$client" flow iperf3 --forceflush -c 10.77.0.1 -t 300
+for round in first second; do
+    check "$round time: data flow" until_true 5 grep -qE "[GM]bits" "$dir/flow.log"
+    sleep 2
+    set_mtu 1280
+    check "$round time: the leg carries $narrow bytes within 5 s of a shrink to 1280" until_true 5 leg_mtu $narrow
+    sleep 3
+    set_mtu 1500
+    check "$round time: the tunnel has $wide bytes again within 31 s of the growth" until_true 31 inner_mtu $wide
+done
 finish

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define WALL 1000000u          /**< wall-clock seconds of the test's world at its start */
+#define PROBE 0xff             /**< first byte of a path-MTU probe; other datagrams are zeros */
 #define PATTERN_PERIOD 4093u   /**< bytes after which stream data repeat */
 #define PATTERN_LENGTH 65536u  /**< bytes offered at a time */
 #define MAX_IDLE_TURNS 100000u /**< turns in a row without time going on: a livelock */
@@ -27,9 +28,11 @@ static uint8_t pair_byte(uint64_t offset) {
 }
 
 static void on_handshake(void *context) {
+    static const uint8_t probe = PROBE;
     struct pair_end *end = context;
 
     end->ready = true;
+    conn_set_probe(end->conn, &probe, 1);
     end->ready_at = end->pair->now;
 }
 
@@ -125,7 +128,10 @@ static void on_stream_blocked(void *context, int64_t id, bool shut) {
 static void on_datagram(void *context, const uint8_t *data, size_t length) {
     struct pair_end *end = context;
 
-    (void)data;
+    if (length > 0 && data[0] == PROBE) {
+        end->probes_in++;
+        return;
+    }
     end->datagrams_in++;
     end->datagram_bytes_in += length;
 }

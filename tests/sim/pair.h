@@ -58,7 +58,7 @@ struct pair_end {
     struct conn_path new_path;               /**< its last */
     uint8_t token[TOKEN_MAX];                /**< NEW_TOKEN's */
     size_t token_length;                     /**< bytes */
-    uint64_t probes;                         /**< packets marked as probes */
+    uint64_t probes, probes_in;              /**< packets marked as probes, and probes that came */
     uint64_t bytes_in, travelled; /**< UDP payload that arrived here; ns it was on the way, all packets together */
     uint64_t packets_in;          /**< of how many packets */
     uint64_t ecn_marked;                     /**< packets written with ECT */

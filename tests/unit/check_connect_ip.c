@@ -212,6 +212,21 @@ START_TEST(a_datagram_crosses_with_prefix_and_context) {
 }
 END_TEST
 
+START_TEST(probes_of_the_path_are_offered_and_ignored_in_silence) {
+    open_tunnel();
+    ck_assert_uint_eq(server.conn.probe_length, 9);
+    ck_assert_mem_eq(server.conn.probe, "\0\xff\xff\xff\xff\xff\xff\xff\xff", 9);
+    ck_assert_uint_eq(client.conn.probe_length, 9);
+    ck_assert_mem_eq(client.conn.probe, "\0\xff\xff\xff\xff\xff\xff\xff\xfe", 9);
+    ck_assert_uint_eq(datagram_at(&server, client.conn.probe, 9, 0), 0);
+    ck_assert_uint_eq(datagram_at(&client, server.conn.probe, 9, 0), 0);
+    ck_assert_uint_eq(server.datagrams + client.datagrams, 0);
+    ck_assert_uint_eq(connect_ip_statistics(server.ip)->unknown_context, 0);
+    ck_assert_uint_eq(connect_ip_statistics(server.ip)->probes, 1);
+    ck_assert_uint_eq(connect_ip_statistics(client.ip)->probes, 1);
+}
+END_TEST
+
 START_TEST(unknown_contexts_are_counted_and_registered_ones_pass) {
     open_tunnel();
     ck_assert_uint_eq(datagram_at(&server, "\0\2x", 3, 0), 0);
@@ -503,6 +518,7 @@ int main(void) {
     tcase_add_test(tcase, nothing_is_sent_without_a_tunnel);
     tcase_add_test(tcase, capsules_of_other_types_reach_the_owner);
     tcase_add_test(tcase, a_datagram_crosses_with_prefix_and_context);
+    tcase_add_test(tcase, probes_of_the_path_are_offered_and_ignored_in_silence);
     tcase_add_test(tcase, unknown_contexts_are_counted_and_registered_ones_pass);
     tcase_add_test(tcase, datagrams_without_a_context_are_counted);
     tcase_add_test(tcase, impossible_stream_ids_are_a_connection_error);

@@ -46,6 +46,11 @@ int64_t conn_open_stream(struct conn *conn, bool bidirectional) {
     return fake_conn_open(conn, bidirectional);
 }
 
+void conn_set_probe(struct conn *conn, const uint8_t *content, size_t length) {
+    memcpy(conn->probe, content, length);
+    conn->probe_length = length;
+}
+
 void conn_consumed(struct conn *conn, int64_t stream_id, uint64_t length) {
     stream_get(conn, stream_id)->consumed += length;
 }

@@ -39,6 +39,8 @@ struct conn {
     unsigned bidi_allowed;                    /**< bidirectional streams that may be opened */
     size_t piece;                             /**< bytes carried at a time */
     uint64_t error;                           /**< connection error that the h3 returned; 0: none */
+    uint8_t probe[16];                        /**< conn_set_probe()'s */
+    size_t probe_length;                      /**< bytes */
     bool hold_acks;                           /**< acknowledge nothing */
 };
 
