@@ -58,7 +58,7 @@ packages=(
 packages+=(
     check clang clang-format valgrind shellcheck python3 python3-cryptography python3-hpack
     iproute2 iputils-ping ethtool iperf3 openssl nftables procps util-linux bash-completion
-    openvpn wireguard-go wireguard-tools
+    openvpn wireguard-go wireguard-tools mptcpize
     man-db groff mandoc
 )
 # On Debian 12 these, and nothing else, come from Debian 13.
