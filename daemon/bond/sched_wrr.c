@@ -20,12 +20,17 @@ static uint64_t by_weight(const struct sched_leg *leg, uint64_t bytes) {
     return (bytes << FRACTION_BITS) / (leg->weight ? leg->weight : 1);
 }
 
-/** A leg's account, with what it missed beyond the limit booked. */
-static uint64_t account(const struct sched *sched, const struct sched_leg *legs, unsigned leg) {
+/** Bring a leg's account up to date: what it missed beyond the limit is booked, and what it is ahead beyond it is
+ * forgotten for good. A packet puts it ahead by less; only a weight that was raised since can leave more. */
+static uint64_t account(struct sched *sched, const struct sched_leg *legs, unsigned leg) {
     uint64_t limit = by_weight(&legs[leg], CATCH_UP_BYTES);
-    uint64_t least = sched->round > limit ? sched->round - limit : 0;
+    uint64_t least = sched->round > limit ? sched->round - limit : 0, most = sched->round + limit;
 
-    return sched->spent[leg] > least ? sched->spent[leg] : least;
+    if (sched->spent[leg] < least)
+        sched->spent[leg] = least;
+    if (sched->spent[leg] > most)
+        sched->spent[leg] = most;
+    return sched->spent[leg];
 }
 
 static int pick(struct sched *sched, const struct sched_leg *legs, uint16_t candidates,
