@@ -53,6 +53,7 @@ struct conn_mtu_row {
 struct conn_mtu_watch {
     uint8_t content[CONN_PROBE_MAX]; /**< what a probe's datagram begins with */
     uint8_t content_length;          /**< bytes; 0: no probes yet */
+    uint8_t number_bytes;            /**< how long the packet number of the last datagram was */
     uint8_t size;                    /**< the size in use; all sizes here are indices into conn_mtu.c's table */
     uint8_t failed;                  /**< smallest size that is known to fail; CONN_MTU_SIZES: none is */
     uint8_t probe;                   /**< size to be probed, or that is being probed; 0: none */
@@ -90,7 +91,7 @@ struct conn {
     uint64_t look_again;        /**< ns: call ngtcp2's writer then, if no packet was written before */
     uint64_t keepalive;         /**< ns between PINGs; 0: none */
     unsigned datagrams_unacked; /**< DATAGRAM frames and stream frames received since the last packet was written */
-    struct ccseam cc;    /**< our congestion controller, where it is in charge */
+    struct ccseam cc;           /**< our congestion controller, where it is in charge */
     struct pacer pacer;         /**< pacing */
     size_t mtu;                 /**< UDP payload the path carries, as last told */
     struct conn_mtu_watch mtu_watch; /**< whether it still does */

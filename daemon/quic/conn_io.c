@@ -324,24 +324,41 @@ size_t conn_probe_overhead(const struct conn *conn) {
     return SHORT_HEADER - (PACKET_NUMBER_MAX - 1) + ngtcp2_conn_get_dcid(conn->ng)->datalen + SEAL;
 }
 
-/** Write the DATAGRAM of zeros that fills a packet to just that size. How long the packet number is, only ngtcp2 knows:
- * what is too long for it is refused. @return as conn_write() */
-static ssize_t write_zeros(struct conn *conn, uint8_t *out, size_t size, struct conn_packet *packet) {
+/** Learn how long packet numbers are at present, from a packet with a datagram; when there is more in it, nothing. */
+static void note_number(struct conn *conn, const ngtcp2_vec *pieces, size_t count, size_t packet_bytes) {
+    size_t rest = conn_probe_overhead(conn) - 1 + FRAME_HEADER;
+
+    for (size_t i = 0; i < count; i++)
+        rest += pieces[i].len;
+    if (packet_bytes > rest && packet_bytes <= rest + PACKET_NUMBER_MAX)
+        conn->mtu_watch.number_bytes = (uint8_t)(packet_bytes - rest);
+}
+
+/**
+ * Write a path-MTU probe if one is due: a DATAGRAM of zeros that fills the packet. Only ngtcp2 knows how long the
+ * packet number will be and refuses what is too long; a refusal marks the connection application-limited, so it is
+ * asked first for what fitted the last time. What ngtcp2 has to say may go first; then the probe is still due.
+ * @return as conn_write()
+ */
+static ssize_t write_probe(struct conn *conn, uint8_t *out, size_t size, struct conn_packet *packet) {
     static const uint8_t zeros[CONN_UDP_MAX];
     const struct conn_mtu_watch *watch = &conn->mtu_watch;
-    size_t most = size - conn_probe_overhead(conn) - FRAME_HEADER;
+    size_t probe = conn_mtu_probe_due(conn),
+           rest = conn_probe_overhead(conn) - 1 + FRAME_HEADER + watch->content_length;
     ngtcp2_path_storage path;
     ngtcp2_pkt_info info = {0};
     ngtcp2_ssize n = 0;
     int taken = 0;
 
+    if (probe == 0 || size < probe || !is_open(conn))
+        return 0;
     ngtcp2_path_storage_zero(&path);
-    for (size_t extra = 0; extra < PACKET_NUMBER_MAX && n == 0; extra++) {
+    for (size_t number = watch->number_bytes; number <= PACKET_NUMBER_MAX && n == 0; number++) {
         ngtcp2_vec pieces[] = {{(uint8_t *)(uintptr_t)watch->content, watch->content_length},
-                               {(uint8_t *)(uintptr_t)zeros, most - extra - watch->content_length}};
+                               {(uint8_t *)(uintptr_t)zeros, probe - rest - number}};
 
-        n = ngtcp2_conn_writev_datagram(conn->ng, &path.path, &info, out, size, &taken, NGTCP2_WRITE_DATAGRAM_FLAG_NONE,
-                                        conn_mtu_probe_id(conn), pieces, 2, conn->now);
+        n = ngtcp2_conn_writev_datagram(conn->ng, &path.path, &info, out, probe, &taken,
+                                        NGTCP2_WRITE_DATAGRAM_FLAG_NONE, conn_mtu_probe_id(conn), pieces, 2, conn->now);
     }
     if (n < 0)
         return conn_fail(conn, (int)n);
@@ -352,26 +369,6 @@ static ssize_t write_zeros(struct conn *conn, uint8_t *out, size_t size, struct 
     return n;
 }
 
-/** Write a path-MTU probe if one is due; before it what else there is to say, so that a probe that is lost takes
- * nothing with it. @return as conn_write() */
-static ssize_t write_probe(struct conn *conn, uint8_t *out, size_t size, struct conn_packet *packet) {
-    size_t probe = conn_mtu_probe_due(conn);
-    ngtcp2_path_storage path;
-    ngtcp2_pkt_info info = {0};
-    ngtcp2_ssize n;
-
-    if (probe == 0 || size < probe || !is_open(conn))
-        return 0;
-    ngtcp2_path_storage_zero(&path);
-    n = write_streams(conn, false, &path.path, &info, out, conn->mtu);
-    if (n == 0)
-        return write_zeros(conn, out, probe, packet);
-    if (n < 0)
-        return conn_fail(conn, (int)n);
-    on_written(conn, (size_t)n, &path.path, &info, packet);
-    return n;
-}
-
 ssize_t conn_write(struct conn *conn, uint8_t *out, size_t size, struct conn_packet *packet, uint64_t now) {
     ssize_t n;
 
@@ -379,10 +376,8 @@ ssize_t conn_write(struct conn *conn, uint8_t *out, size_t size, struct conn_pac
     memset(packet, 0, sizeof *packet);
     if (conn->state != CONN_LIVE)
         return conn_write_close(conn, out, size, packet);
-    n = write_probe(conn, out, size, packet);
-    if (n != 0 || !may_write_plain(conn))
-        return n;
-    return write_plain(conn, out, size, packet);
+    n = may_write_plain(conn) ? write_plain(conn, out, size, packet) : 0;
+    return n != 0 ? n : write_probe(conn, out, size, packet);
 }
 
 size_t conn_datagram_max(const struct conn *conn) {
@@ -463,6 +458,7 @@ ssize_t conn_write_datagram(struct conn *conn, const struct iovec *vectors, size
     if (*accepted) {
         conn->datagram_turn = false;
         conn_mtu_on_sent(conn, id, (size_t)n);
+        note_number(conn, pieces, count, (size_t)n);
     }
     if ((size_t)n < FULL_PACKET || *accepted)
         conn->write_wanted = false;

@@ -86,7 +86,6 @@ static void next_probe(struct conn *conn) {
     watch->raise_at = TIME_NEVER;
     if (next <= most && next < watch->failed) {
         watch->probe = (uint8_t)next;
-        conn->write_wanted = true;
     } else if (next <= most) {
         watch->raise_at = conn->now + watch->pause;
         watch->pause = 2 * watch->pause < RAISE_LAST ? 2 * watch->pause : RAISE_LAST;
@@ -105,6 +104,7 @@ void conn_mtu_init(struct conn *conn) {
     conn->mtu_watch.raise_at = TIME_NEVER;
     conn->mtu_watch.probe_deadline = TIME_NEVER;
     conn->mtu_watch.pause = RAISE_FIRST;
+    conn->mtu_watch.number_bytes = 1;
 }
 
 /** Begin again with a smaller size. */
