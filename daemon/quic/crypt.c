@@ -54,20 +54,14 @@ static const struct crypt_suite suites[] = {
 
 #define DEFAULT_KEY_UPDATE_PACKETS (UINT64_C(1) << 23)
 
-/** An AEAD key, expanded. */
-struct aead_key {
-    Aes aes;                                        /**< GCM: round keys and hash tables; first, for its alignment */
-    const struct crypt_suite *suite;                /**< which member is used */
-    uint8_t chacha[CHACHA20_POLY1305_AEAD_KEYSIZE]; /**< ChaCha20-Poly1305: the key itself */
-};
-
-/** A header-protection key, expanded. */
-struct hp_key {
+/** A key for AEAD or header protection, expanded. */
+struct key {
     union {
-        Aes aes;       /**< AES: round keys */
-        ChaCha chacha; /**< ChaCha20: key schedule */
-    };
-    const struct crypt_suite *suite; /**< which member is used */
+        Aes aes;                                          /**< AES: round keys, and GCM's hash tables */
+        ChaCha chacha;                                    /**< header protection by ChaCha20: key schedule */
+        uint8_t poly1305[CHACHA20_POLY1305_AEAD_KEYSIZE]; /**< ChaCha20-Poly1305: the key itself */
+    };                                                    /**< first, for its alignment */
+    const struct crypt_suite *suite;                      /**< which member is used */
 };
 
 const struct crypt_suite *crypt_suite_find(const char *name) {
@@ -126,87 +120,92 @@ int crypt_next_secret(const struct crypt_suite *suite, const uint8_t *secret, ui
     return crypt_expand_label(suite, secret, "quic ku", out, suite->secret_bytes);
 }
 
-int crypt_aead_new(const struct crypt_suite *suite, const uint8_t *key, ngtcp2_crypto_aead_ctx *out) {
-    size_t size = (sizeof(struct aead_key) + CONTEXT_ALIGNMENT - 1) & ~(size_t)(CONTEXT_ALIGNMENT - 1);
-    struct aead_key *made = aligned_alloc(CONTEXT_ALIGNMENT, size);
+/* Memory for a key. @return zeroed but for the suite; NULL: none */
+static struct key *key_new(const struct crypt_suite *suite) {
+    size_t size = (sizeof(struct key) + CONTEXT_ALIGNMENT - 1) & ~(size_t)(CONTEXT_ALIGNMENT - 1);
+    struct key *key = aligned_alloc(CONTEXT_ALIGNMENT, size);
+    if (key != NULL) {
+        memset(key, 0, sizeof *key);
+        key->suite = suite;
+    }
+    return key;
+}
+
+static void key_free(void **handle) {
+    struct key *key = *handle;
+    if (key == NULL) {
+        return;
+    }
+    if (key->suite->kind == CRYPT_GCM) {
+        wc_AesFree(&key->aes);
+    }
+    explicit_bzero(key, sizeof *key);
+    free(key);
+    *handle = NULL;
+}
+
+static int expand_aead(struct key *made, const uint8_t *key, size_t length) {
+    int rc;
+    if (made->suite->kind == CRYPT_CHACHA) {
+        memcpy(made->poly1305, key, sizeof made->poly1305);
+        return 0;
+    }
+    rc = wc_AesInit(&made->aes, NULL, INVALID_DEVID);
+    return rc == 0 ? wc_AesGcmSetKey(&made->aes, key, (word32)length) : rc;
+}
+
+static int expand_hp(struct key *made, const uint8_t *key, size_t length) {
+    int rc;
+    if (made->suite->kind == CRYPT_CHACHA) {
+        return wc_Chacha_SetKey(&made->chacha, key, (word32)length);
+    }
+    rc = wc_AesInit(&made->aes, NULL, INVALID_DEVID);
+    return rc == 0 ? wc_AesSetKeyDirect(&made->aes, key, (word32)length, NULL, AES_ENCRYPTION) : rc;
+}
+
+/* A key expanded by one of the two. */
+static int expand(const struct crypt_suite *suite, const uint8_t *key, int (*by)(struct key *, const uint8_t *, size_t),
+                  void **handle) {
+    struct key *made = key_new(suite);
+    void *failed = made;
     if (made == NULL) {
         return -ENOMEM;
     }
-    memset(made, 0, sizeof *made);
-    made->suite = suite;
-    if (suite->kind == CRYPT_CHACHA) {
-        memcpy(made->chacha, key, sizeof made->chacha);
-    } else if (wc_AesInit(&made->aes, NULL, INVALID_DEVID) != 0 ||
-               wc_AesGcmSetKey(&made->aes, key, (word32)suite->key_bytes) != 0) {
-        free(made);
+    if (by(made, key, suite->key_bytes) != 0) {
+        key_free(&failed);
         return -EIO;
     }
-    out->native_handle = made;
+    *handle = made;
     return 0;
+}
+
+int crypt_aead_new(const struct crypt_suite *suite, const uint8_t *key, ngtcp2_crypto_aead_ctx *out) {
+    return expand(suite, key, expand_aead, &out->native_handle);
 }
 
 void crypt_aead_free(ngtcp2_crypto_aead_ctx *context) {
-    struct aead_key *key = context->native_handle;
-    if (key == NULL) {
-        return;
-    }
-    if (key->suite->kind == CRYPT_GCM) {
-        wc_AesFree(&key->aes);
-    }
-    explicit_bzero(key, sizeof *key);
-    free(key);
-    context->native_handle = NULL;
+    key_free(&context->native_handle);
 }
 
 int crypt_hp_new(const struct crypt_suite *suite, const uint8_t *key, ngtcp2_crypto_cipher_ctx *out) {
-    size_t size = (sizeof(struct hp_key) + CONTEXT_ALIGNMENT - 1) & ~(size_t)(CONTEXT_ALIGNMENT - 1);
-    struct hp_key *made = aligned_alloc(CONTEXT_ALIGNMENT, size);
-    int rc;
-    if (made == NULL) {
-        return -ENOMEM;
-    }
-    memset(made, 0, sizeof *made);
-    made->suite = suite;
-    if (suite->kind == CRYPT_CHACHA) {
-        rc = wc_Chacha_SetKey(&made->chacha, key, (word32)suite->key_bytes);
-    } else {
-        rc = wc_AesInit(&made->aes, NULL, INVALID_DEVID);
-        if (rc == 0) {
-            rc = wc_AesSetKeyDirect(&made->aes, key, (word32)suite->key_bytes, NULL, AES_ENCRYPTION);
-        }
-    }
-    if (rc != 0) {
-        free(made);
-        return -EIO;
-    }
-    out->native_handle = made;
-    return 0;
+    return expand(suite, key, expand_hp, &out->native_handle);
 }
 
 void crypt_hp_free(ngtcp2_crypto_cipher_ctx *context) {
-    struct hp_key *key = context->native_handle;
-    if (key == NULL) {
-        return;
-    }
-    if (key->suite->kind == CRYPT_GCM) {
-        wc_AesFree(&key->aes);
-    }
-    explicit_bzero(key, sizeof *key);
-    free(key);
-    context->native_handle = NULL;
+    key_free(&context->native_handle);
 }
 
 int crypt_encrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_crypto_aead_ctx *context,
                   const uint8_t *plaintext, size_t length, const uint8_t *nonce, size_t nonce_length,
                   const uint8_t *aad, size_t aad_length) {
-    struct aead_key *key = context->native_handle;
+    struct key *key = context->native_handle;
     int rc;
     (void)aead;
     if (key->suite->kind == CRYPT_GCM) {
         rc = wc_AesGcmEncrypt(&key->aes, dest, plaintext, (word32)length, nonce, (word32)nonce_length, dest + length,
                               CRYPT_TAG_BYTES, aad, (word32)aad_length);
     } else {
-        rc = wc_ChaCha20Poly1305_Encrypt(key->chacha, nonce, aad, (word32)aad_length, plaintext, (word32)length, dest,
+        rc = wc_ChaCha20Poly1305_Encrypt(key->poly1305, nonce, aad, (word32)aad_length, plaintext, (word32)length, dest,
                                          dest + length);
     }
     return rc == 0 ? 0 : NGTCP2_ERR_CALLBACK_FAILURE;
@@ -215,7 +214,7 @@ int crypt_encrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_cr
 int crypt_decrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_crypto_aead_ctx *context,
                   const uint8_t *ciphertext, size_t length, const uint8_t *nonce, size_t nonce_length,
                   const uint8_t *aad, size_t aad_length) {
-    struct aead_key *key = context->native_handle;
+    struct key *key = context->native_handle;
     int rc;
     (void)aead;
     if (length < CRYPT_TAG_BYTES) {
@@ -226,7 +225,7 @@ int crypt_decrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_cr
         rc = wc_AesGcmDecrypt(&key->aes, dest, ciphertext, (word32)length, nonce, (word32)nonce_length,
                               ciphertext + length, CRYPT_TAG_BYTES, aad, (word32)aad_length);
     } else {
-        rc = wc_ChaCha20Poly1305_Decrypt(key->chacha, nonce, aad, (word32)aad_length, ciphertext, (word32)length,
+        rc = wc_ChaCha20Poly1305_Decrypt(key->poly1305, nonce, aad, (word32)aad_length, ciphertext, (word32)length,
                                          ciphertext + length, dest);
     }
     return rc == 0 ? 0 : NGTCP2_ERR_DECRYPT;
@@ -234,7 +233,7 @@ int crypt_decrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_cr
 
 /* The sample's first four bytes are the block counter (little endian), the rest is the nonce; the mask is the cipher of
  * zeros. */
-static int chacha_mask(struct hp_key *key, const uint8_t *sample, uint8_t *dest) {
+static int chacha_mask(struct key *key, const uint8_t *sample, uint8_t *dest) {
     static const uint8_t zeros[NGTCP2_HP_MASKLEN];
     uint32_t counter =
         (uint32_t)sample[0] | (uint32_t)sample[1] << 8 | (uint32_t)sample[2] << 16 | (uint32_t)sample[3] << 24;
@@ -244,7 +243,7 @@ static int chacha_mask(struct hp_key *key, const uint8_t *sample, uint8_t *dest)
 
 int crypt_hp_mask(uint8_t *dest, const ngtcp2_crypto_cipher *hp, const ngtcp2_crypto_cipher_ctx *context,
                   const uint8_t *sample) {
-    struct hp_key *key = context->native_handle;
+    struct key *key = context->native_handle;
     int rc =
         key->suite->kind == CRYPT_GCM ? wc_AesEncryptDirect(&key->aes, dest, sample) : chacha_mask(key, sample, dest);
     (void)hp;

@@ -159,36 +159,27 @@ static int take_peer_extensions(struct tls_session *session) {
 
 /* ---- what wolfSSL calls ---- */
 
-static int install_rx(struct tls_session *session, ngtcp2_encryption_level level, const uint8_t *secret,
-                      size_t length) {
+/* Give one direction's keys to ngtcp2, which owns them then. */
+static int install(struct tls_session *session, bool receive, ngtcp2_encryption_level level, const uint8_t *secret,
+                   size_t length) {
+    bool handshake = level == NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE;
+    ngtcp2_conn *conn = session->conn;
     struct crypt_keys keys;
+    const size_t iv_bytes = sizeof keys.iv;
     int rc = crypt_keys_derive(session->suite, secret, true, &keys);
     if (rc != 0) {
         return fail(session, NGTCP2_ERR_NOMEM, 0, "no memory for keys");
     }
-    rc = level == NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE
-             ? ngtcp2_conn_install_rx_handshake_key(session->conn, &keys.aead, keys.iv, sizeof keys.iv, &keys.hp)
-             : ngtcp2_conn_install_rx_key(session->conn, secret, length, &keys.aead, keys.iv, sizeof keys.iv, &keys.hp);
+    if (receive) {
+        rc = handshake ? ngtcp2_conn_install_rx_handshake_key(conn, &keys.aead, keys.iv, iv_bytes, &keys.hp)
+                       : ngtcp2_conn_install_rx_key(conn, secret, length, &keys.aead, keys.iv, iv_bytes, &keys.hp);
+    } else {
+        rc = handshake ? ngtcp2_conn_install_tx_handshake_key(conn, &keys.aead, keys.iv, iv_bytes, &keys.hp)
+                       : ngtcp2_conn_install_tx_key(conn, secret, length, &keys.aead, keys.iv, iv_bytes, &keys.hp);
+    }
     if (rc != 0) {
         crypt_keys_free(&keys);
-        return fail(session, rc, 0, "receive keys cannot be installed");
-    }
-    return 0;
-}
-
-static int install_tx(struct tls_session *session, ngtcp2_encryption_level level, const uint8_t *secret,
-                      size_t length) {
-    struct crypt_keys keys;
-    int rc = crypt_keys_derive(session->suite, secret, true, &keys);
-    if (rc != 0) {
-        return fail(session, NGTCP2_ERR_NOMEM, 0, "no memory for keys");
-    }
-    rc = level == NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE
-             ? ngtcp2_conn_install_tx_handshake_key(session->conn, &keys.aead, keys.iv, sizeof keys.iv, &keys.hp)
-             : ngtcp2_conn_install_tx_key(session->conn, secret, length, &keys.aead, keys.iv, sizeof keys.iv, &keys.hp);
-    if (rc != 0) {
-        crypt_keys_free(&keys);
-        return fail(session, rc, 0, "send keys cannot be installed");
+        return fail(session, rc, 0, receive ? "receive keys cannot be installed" : "send keys cannot be installed");
     }
     return 0;
 }
@@ -221,8 +212,8 @@ static int on_secrets(WOLFSSL *wolf, WOLFSSL_ENCRYPTION_LEVEL wolf_level, const 
         take_peer_extensions(session) != 0) {
         return 0;
     }
-    if ((read_secret != NULL && install_rx(session, level, read_secret, length) != 0) ||
-        (write_secret != NULL && install_tx(session, level, write_secret, length) != 0)) {
+    if ((read_secret != NULL && install(session, true, level, read_secret, length) != 0) ||
+        (write_secret != NULL && install(session, false, level, write_secret, length) != 0)) {
         return 0;
     }
     /* ngtcp2 completes a server's parameters when the handshake keys are in; encrypted extensions carry them right
