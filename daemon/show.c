@@ -122,13 +122,20 @@ static void show_connection(json_t *object, struct leg *leg, const struct conn_p
     json_object_set_new(object, "key_updates", show_number(s.key_updates));
 }
 
-/* What a leg is in a bonded session; null in a plain one or without a leg. */
+/* What a leg is in a bonded session; null in a plain one or without a leg, or as long as the peer has not reported. */
 static void show_bonded_leg(json_t *object, const struct session *session, const struct session_leg *leg) {
-    bool bonded = leg && session->bonded;
+    bool bonded = leg && session->bonded, told = bonded && leg->has_told;
 
     json_object_set_new(object, "leg", bonded ? show_number(leg->number) : json_null());
     json_object_set_new(object, "resent_packets", bonded ? show_number(leg->resent) : json_null());
-    json_object_set_new(object, "duplicate_packets", bonded ? show_number(leg->duplicates) : json_null());
+    json_object_set_new(object, "duplicate_packets", bonded ? show_number(leg->received.duplicates) : json_null());
+    json_object_set_new(object, "repaired_packets", bonded ? show_number(leg->received.repaired) : json_null());
+    json_object_set_new(object, "late_packets", bonded ? show_number(leg->received.late) : json_null());
+    json_object_set_new(object, "peer_received_packets", told ? show_number(leg->told.packets) : json_null());
+    json_object_set_new(object, "peer_received_bytes", told ? show_number(leg->told.bytes) : json_null());
+    json_object_set_new(object, "peer_duplicate_packets", told ? show_number(leg->told.duplicates) : json_null());
+    json_object_set_new(object, "peer_repaired_packets", told ? show_number(leg->told.repaired) : json_null());
+    json_object_set_new(object, "peer_late_packets", told ? show_number(leg->told.late) : json_null());
 }
 
 json_t *show_path(const struct client_path *path, uint64_t now) {

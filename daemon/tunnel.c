@@ -85,9 +85,10 @@ void tunnel_serve(struct tunnel *tunnel, uint64_t now) {
     if (session->bonded)
         session_look(session);
     tunnel->waiting = egress_pump(session, now);
-    for (size_t i = 0; tunnel->waiting && i < SESSION_LEGS_MAX; i++)
+    for (size_t i = 0; (tunnel->waiting || session->told) && i < SESSION_LEGS_MAX; i++)
         if (session->legs[i].leg)
-            carrier_mark_only(session->legs[i].owner); /* for the pacer's deadline */
+            carrier_mark_only(session->legs[i].owner); /* for the pacer's deadline, and capsules */
+    session->told = false;
     timer_set(&tunnel->worker->timers, &tunnel->timer, session_deadline(session, now));
 }
 

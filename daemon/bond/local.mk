@@ -33,8 +33,10 @@ libmpvpn_a_SOURCES += \
 	daemon/bond/sched_wrr.c \
 	daemon/bond/session.c \
 	daemon/bond/session.h \
+	daemon/bond/session_internal.h \
 	daemon/bond/session_receive.c \
-	daemon/bond/session_send.c
+	daemon/bond/session_send.c \
+	daemon/bond/session_tell.c
 unit_tests += tests/unit/check_queue
 unit_tests += tests/unit/check_duplicate tests/unit/check_frame tests/unit/check_legset \
 	tests/unit/check_reorder tests/unit/check_reorder_sim

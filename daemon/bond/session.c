@@ -113,8 +113,13 @@ int session_attach(struct session *session, struct leg *leg, void *owner, uint8_
     for (int slot = 0; slot < (int)SESSION_LEGS_MAX; slot++) {
         if (session->legs[slot].leg)
             continue;
-        session->legs[slot] = (struct session_leg){
-            .leg = leg, .owner = owner, .number = number, .state = CONTROL_UP, .weight = 1, .last_sent = now};
+        session->legs[slot] = (struct session_leg){.leg = leg,
+                                                   .owner = owner,
+                                                   .number = number,
+                                                   .state = CONTROL_UP,
+                                                   .weight = 1,
+                                                   .last_sent = now,
+                                                   .reported = now};
         session->leg_count++;
         if (session->bonded) {
             leg_bond(leg);

@@ -45,14 +45,18 @@ struct session_leg {
                                   heard */
     uint64_t suspect_received; /**< QUIC packets received on it when it became suspect */
     uint64_t resent;           /**< packets sent again on it */
-    uint64_t duplicates;       /**< packets that came on it and had come before */
+    struct control_leg_report received; /**< bonded packets that came on it */
+    struct control_leg_report told;     /**< what the peer received on it, by its last report */
+    uint64_t reported;                  /**< ns, when the peer was told `received` last, or the leg came */
+    uint64_t reported_packets;          /**< received.packets then */
+    bool has_told;                      /**< `told` is set */
 };
 
 /** How the session hands on what it received. */
 typedef void session_deliver_fn(struct session *session, const uint8_t *packet, size_t length);
 
 /** A session. Public because the hall embeds and lists it; written by the session*.c files alone but for prev/next,
- * owner and the slots' owner and blocked. */
+ * owner, told and the slots' owner and blocked. */
 struct session {
     uint64_t id;                                     /**< number within this daemon, for people */
     char user[AUTH_NAME_MAX];                        /**< server: whose; client: "" */
@@ -79,6 +83,7 @@ struct session {
     struct control_serials serials;          /**< of the peer's capsules */
     uint32_t control_serial;                 /**< of our next capsule */
     uint64_t marked;                         /**< ns, when a mark was sent last */
+    bool told; /**< capsules or pings wait on legs: the hall is to serve them all, and resets this */
 
     session_deliver_fn *deliver; /**< the hall's: an IP packet is through */
     struct buf_pool *buffers;    /**< for what is held */

@@ -11,9 +11,17 @@
 
 void session_on_packet(struct session *session, const struct leg *leg, const struct frame_packet *frame,
                        const uint8_t *packet, size_t length, uint64_t now) {
+    const struct reorder_statistics *order = reorder_statistics(session->reorder);
+    const uint64_t repaired = order->repaired, late = order->late;
     struct session_leg *from = session_find(session, leg);
-    if (from && reorder_push(session->reorder, from->number, frame, packet, length, now) == DUPLICATE_SEEN)
-        from->duplicates++;
+    if (!from)
+        return;
+    from->received.packets++;
+    from->received.bytes += length;
+    if (reorder_push(session->reorder, from->number, frame, packet, length, now) == DUPLICATE_SEEN)
+        from->received.duplicates++;
+    from->received.repaired += order->repaired != repaired;
+    from->received.late += order->late != late;
 }
 
 void session_on_mark(struct session *session, const struct leg *leg, const struct frame_mark *mark, uint64_t now) {
@@ -43,6 +51,13 @@ bool session_on_capsule(struct session *session, uint64_t type, const uint8_t *v
         leg->state = capsule.role.state;
         leg->priority = capsule.role.priority;
         leg->weight = capsule.role.weight;
+        return true;
+    case CONTROL_LEG_REPORT:
+        leg = by_number(session, capsule.leg);
+        if (!leg)
+            return true;
+        leg->told = capsule.report;
+        leg->has_told = true;
         return true;
     case CONTROL_SCHEDULER:
         id = sched_find(capsule.word, strlen(capsule.word));

@@ -13,6 +13,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "bond/session_internal.h"
+
 #define MAX_ACK_DELAY (5 * NS_PER_MS) /* between our ends */
 #define SUSPECT_SLACK (5 * NS_PER_MS) /* for scheduling of the two hosts */
 #define IDLE_AFTER (NS_PER_SEC / 5)   /* a leg without packets for this long leaves the set */
@@ -194,6 +196,7 @@ static void suspect(struct session *session, unsigned slot, uint64_t now) {
     leg->suspect_received = s.packets_received;
     outstanding_leg_suspect(session->outstanding, slot, now);
     conn_ping(leg_conn(leg->leg));
+    session->told = true;
 }
 
 void session_suspect(struct session *session, const struct leg *leg, uint64_t now) {
@@ -208,6 +211,9 @@ uint64_t session_deadline(const struct session *session, uint64_t now) {
         return TIME_NEVER;
     nearest = reorder_deadline(session->reorder);
     deadline = outstanding_deadline(session->outstanding);
+    if (deadline < nearest)
+        nearest = deadline;
+    deadline = session_report_at(session);
     if (deadline < nearest)
         nearest = deadline;
     for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
@@ -228,12 +234,12 @@ void session_on_timer(struct session *session, uint64_t now) {
     for (unsigned i = 0; session->leg_count > 1 && i < SESSION_LEGS_MAX; i++)
         if (suspicious_at(session, i) <= now)
             suspect(session, i, now);
+    session_report(session, now);
 }
 
 /* marks */
 
-/* The open leg, fit for use, with the shortest round trip; except one. @return -1: none */
-static int fastest(const struct session *session, int except) {
+int session_fastest(const struct session *session, int except) {
     uint64_t best_rtt = TIME_NEVER;
     int best = -1;
     for (int i = 0; i < (int)SESSION_LEGS_MAX; i++) {
@@ -259,7 +265,7 @@ bool session_next_mark(struct session *session, struct frame_mark *mark, unsigne
         bool busy = now - leg->last_sent < IDLE_AFTER;
         if (!leg->leg || !leg_is_open(leg->leg) || busy == leg->entered)
             continue;
-        on = fastest(session, i);
+        on = session_fastest(session, i);
         if (on < 0)
             continue;
         mark->leg = leg->number;
@@ -269,7 +275,7 @@ bool session_next_mark(struct session *session, struct frame_mark *mark, unsigne
     }
     if (!outstanding_floor_due(session->outstanding, now))
         return false;
-    on = fastest(session, -1);
+    on = session_fastest(session, -1);
     if (on < 0)
         return false;
     mark->leg = session->legs[on].number;
@@ -284,44 +290,4 @@ void session_mark_sent(struct session *session, const struct frame_mark *mark, u
             session->legs[i].entered = !(mark->flags & FRAME_MARK_IDLE);
     outstanding_floor_announced(session->outstanding, now);
     session->marked = now;
-}
-
-/* telling the peer */
-
-void session_tell(struct session *session, struct control_capsule *capsule) {
-    uint8_t bytes[CONTROL_MAX];
-    size_t length;
-    capsule->serial = session->control_serial++;
-    length = control_encode(capsule, bytes, sizeof bytes);
-    for (size_t i = 0; length && i < SESSION_LEGS_MAX; i++) {
-        struct leg *leg = session->legs[i].leg;
-        uint64_t type, size;
-        size_t head, more;
-        if (!leg || !leg_is_open(leg))
-            continue;
-        head = varint_read(bytes, length, &type);
-        more = varint_read(bytes + head, length - head, &size);
-        connect_ip_capsule(leg_connect_ip(leg), type, bytes + head + more, (size_t)size);
-    }
-}
-
-void session_set_role(struct session *session, struct session_leg *leg, enum control_leg_state state, uint8_t priority,
-                      uint16_t weight) {
-    struct control_capsule capsule = {
-        .type = CONTROL_LEG_ROLE, .leg = leg->number, .role = {.state = state, .priority = priority, .weight = weight}};
-    leg->ours = true;
-    leg->state = state;
-    leg->priority = priority;
-    leg->weight = weight;
-    if (session->bonded)
-        session_tell(session, &capsule);
-}
-
-void session_set_scheduler(struct session *session, enum sched_id id) {
-    struct control_capsule capsule = {.type = CONTROL_SCHEDULER, .leg = CONTROL_LEG_NONE};
-    if (session->sched.id != id)
-        sched_init(&session->sched, id);
-    memcpy(capsule.word, sched_kind(id)->name, strlen(sched_kind(id)->name) + 1);
-    if (session->bonded)
-        session_tell(session, &capsule);
 }

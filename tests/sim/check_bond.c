@@ -94,6 +94,16 @@ static void is_whole(const struct ledger *ledger, uint32_t count) {
     ck_assert_uint_eq(ledger->duplicates + ledger->disordered + ledger->damaged, 0);
 }
 
+/* The server's slot of the leg that is in a slot of the client's. */
+static const struct session_leg *at_other_end(size_t slot) {
+    const struct session_leg *legs = server.server.sessions->legs;
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
+        if (legs[i].leg && legs[i].number == client.client.session->legs[slot].number)
+            return &legs[i];
+    ck_abort_msg("the server has no such leg");
+    return NULL;
+}
+
 static uint64_t sent_on(const struct end *end, int slot) {
     return leg_counters(end->client.session->legs[slot].leg)->sent.packets;
 }
@@ -266,6 +276,55 @@ START_TEST(the_scheduler_changes_live_for_both_directions) {
 }
 END_TEST
 
+START_TEST(each_end_tells_the_other_what_came_on_each_leg) {
+    struct link_quality b = slow;
+    uint64_t duplicates = 0, repaired = 0;
+    uint32_t serial;
+    b.loss = 0.02;
+    begin(75, &fast, &b, "[Tunnel]\nScheduler = redundant\n");
+    ck_assert(comes_up(2, NS_PER_SEC));
+    serial = server.server.sessions->control_serial;
+    up(0, 3000, MS);
+    down(0, 300, MS);
+    client_set_scheduler(&client.client, SCHED_WRR);
+    up(3000, 1000, MS);
+    settle();
+    /* For each leg one a second. */
+    ck_assert_uint_le(server.server.sessions->control_serial - serial, 2 * 9);
+    for (size_t i = 0; i < 2; i++) {
+        const struct session_leg *ours = &client.client.session->legs[i], *theirs = at_other_end(i);
+        ck_assert_uint_gt(theirs->received.packets, 3000);
+        ck_assert_uint_ge(theirs->received.bytes, 1000 * theirs->received.packets);
+        ck_assert_uint_eq(ours->received.packets + leg_counters(theirs->leg)->lost,
+                          leg_counters(theirs->leg)->sent.packets);
+        ck_assert_mem_eq(&ours->told, &theirs->received, sizeof ours->told);
+        ck_assert_mem_eq(&theirs->told, &ours->received, sizeof ours->told);
+        duplicates += ours->told.duplicates;
+        repaired += ours->told.repaired;
+    }
+    ck_assert_uint_eq(duplicates, reorder_statistics(server.server.sessions->reorder)->duplicates);
+    ck_assert_uint_eq(repaired, reorder_statistics(server.server.sessions->reorder)->repaired);
+    ck_assert_uint_gt(duplicates, 2500);
+    ck_assert_uint_gt(repaired, 0);
+    serial = server.server.sessions->control_serial;
+    world_run(world_now() + 10 * NS_PER_SEC, NULL, NULL);
+    ck_assert_uint_eq(server.server.sessions->control_serial, serial);
+    finish();
+}
+END_TEST
+
+START_TEST(what_a_client_wishes_is_there_half_a_round_trip_later) {
+    begin(76, &slow, &slow, "");
+    ck_assert(comes_up(2, NS_PER_SEC));
+    settle();
+    client_set_scheduler(&client.client, SCHED_FLOW);
+    loop_set_deadline(client.worker.loop, world_now());
+    world_run(world_now() + 45 * MS, NULL, NULL);
+    ck_assert_int_eq(server.server.sessions->sched.id, SCHED_FLOW);
+    finish();
+}
+END_TEST
+
 START_TEST(a_backup_path_is_used_only_while_no_primary_is) {
     begin(80, &fast, &slow, "");
     ck_assert(comes_up(2, NS_PER_SEC));
@@ -305,6 +364,8 @@ int main(void) {
     tcase_add_test(tcase, a_restarted_server_gets_one_new_session_with_both_legs);
     tcase_add_test(tcase, a_path_is_added_and_removed_under_traffic);
     tcase_add_test(tcase, the_scheduler_changes_live_for_both_directions);
+    tcase_add_test(tcase, each_end_tells_the_other_what_came_on_each_leg);
+    tcase_add_test(tcase, what_a_client_wishes_is_there_half_a_round_trip_later);
     tcase_add_test(tcase, a_backup_path_is_used_only_while_no_primary_is);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

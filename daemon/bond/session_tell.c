@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* session_tell: what the ends of a bonded session tell each other in capsules, on its way out: roles of legs, the
+ * scheduler, and what came on each leg.
+ *
+ * How it works: what steers goes on every live leg, so that the leg it is about may be dead. A report of a leg goes on
+ * the fastest one, at most once in REPORT_EVERY and only while something came since the last, so an idle session is
+ * silent; one that is lost with its leg is made up for by the next. Left out: when roles change (the hall), and what is
+ * made of the peer's capsules (session_receive.c). Invariant: serials of a session only rise.
+ * Standards: mpvpn-protocol(7); RFC 9297 section 3. */
+#include "bond/session.h"
+
+#include <string.h>
+
+#include "bond/session_internal.h"
+
+#define REPORT_EVERY NS_PER_SEC
+
+/* Give a capsule, already numbered, to one leg. @return whether it took it */
+static bool tell_leg(struct session_leg *slot, const struct control_capsule *capsule) {
+    uint8_t bytes[CONTROL_MAX];
+    size_t length = control_encode(capsule, bytes, sizeof bytes), head;
+    uint64_t type, size;
+    if (!length || !slot->leg || !leg_is_open(slot->leg))
+        return false;
+    head = varint_read(bytes, length, &type);
+    head += varint_read(bytes + head, length - head, &size);
+    return connect_ip_capsule(leg_connect_ip(slot->leg), type, bytes + head, (size_t)size) == 0;
+}
+
+void session_tell(struct session *session, struct control_capsule *capsule) {
+    capsule->serial = session->control_serial++;
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
+        tell_leg(&session->legs[i], capsule);
+    session->told = true;
+}
+
+uint64_t session_report_at(const struct session *session) {
+    uint64_t nearest = TIME_NEVER;
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++) {
+        const struct session_leg *leg = &session->legs[i];
+        if (leg->leg && leg->received.packets != leg->reported_packets && leg->reported + REPORT_EVERY < nearest)
+            nearest = leg->reported + REPORT_EVERY;
+    }
+    return nearest;
+}
+
+void session_report(struct session *session, uint64_t now) {
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++) {
+        struct session_leg *leg = &session->legs[i];
+        const struct control_capsule capsule = {.type = CONTROL_LEG_REPORT,
+                                                .leg = leg->number,
+                                                .serial = session->control_serial,
+                                                .report = leg->received};
+        int on = session_fastest(session, -1);
+        if (!leg->leg || leg->received.packets == leg->reported_packets || now < leg->reported + REPORT_EVERY)
+            continue;
+        leg->reported = now;
+        if (on < 0 || !tell_leg(&session->legs[on], &capsule))
+            continue; /* the stream is full: in a second again */
+        session->control_serial++;
+        session->told = true;
+        leg->reported_packets = leg->received.packets;
+    }
+}
+
+void session_set_role(struct session *session, struct session_leg *leg, enum control_leg_state state, uint8_t priority,
+                      uint16_t weight) {
+    struct control_capsule capsule = {
+        .type = CONTROL_LEG_ROLE, .leg = leg->number, .role = {.state = state, .priority = priority, .weight = weight}};
+    leg->ours = true;
+    leg->state = state;
+    leg->priority = priority;
+    leg->weight = weight;
+    if (session->bonded)
+        session_tell(session, &capsule);
+}
+
+void session_set_scheduler(struct session *session, enum sched_id id) {
+    struct control_capsule capsule = {.type = CONTROL_SCHEDULER, .leg = CONTROL_LEG_NONE};
+    if (session->sched.id != id)
+        sched_init(&session->sched, id);
+    memcpy(capsule.word, sched_kind(id)->name, strlen(sched_kind(id)->name) + 1);
+    if (session->bonded)
+        session_tell(session, &capsule);
+}
