@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@
 
 #define LINE_MAX_BYTES 2048 /* a longer message is cut */
 
-static enum log_level current_level = LOG_LEVEL_INFO;
+static _Atomic enum log_level current_level = LOG_LEVEL_INFO; /* set by one thread, read by all */
 static bool to_syslog;
 
 static const struct {

@@ -4,6 +4,8 @@ libmpvpn_a_SOURCES += \
 	daemon/os/ctlsock.h \
 	daemon/os/loop.c \
 	daemon/os/loop.h \
+	daemon/os/mailbox.c \
+	daemon/os/mailbox.h \
 	daemon/os/netlink.c \
 	daemon/os/netlink.h \
 	daemon/os/netlink_change.c \
@@ -25,8 +27,9 @@ libmpvpn_a_SOURCES += \
 	daemon/os/udp.c \
 	daemon/os/udp.h \
 	daemon/os/udp_private.h \
+	daemon/os/udp_steer.c \
 	daemon/os/udp_tx.c \
 	daemon/os/vnethdr.c \
 	daemon/os/vnethdr.h
-unit_tests += tests/unit/check_ctlsock tests/unit/check_loop tests/unit/check_netlink tests/unit/check_netlink_journal tests/unit/check_privs tests/unit/check_resolve tests/unit/check_tun tests/unit/check_udp tests/unit/check_vnethdr
+unit_tests += tests/unit/check_ctlsock tests/unit/check_loop tests/unit/check_mailbox tests/unit/check_netlink tests/unit/check_netlink_journal tests/unit/check_privs tests/unit/check_resolve tests/unit/check_tun tests/unit/check_udp tests/unit/check_vnethdr
 EXTRA_DIST += tests/unit/os_env.h

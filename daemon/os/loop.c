@@ -7,7 +7,8 @@
  * data of a completion is its struct ring_op; 0 is nobody's (cancellations).
  *
  * The ring is made with DEFER_TASKRUN (completions are worked off inside our own system call, never in the middle of
- * our code) where the kernel has it (6.1), so a loop must be run by the very thread that made it.
+ * our code) where the kernel has it (6.1), so only one thread may submit to it. It is made disabled and enabled by its
+ * first submission: that thread's it is from then on, whoever made the loop and opened things on it before.
  *
  * A watch is a one-shot poll armed again after its callback, hence level-triggered: a callback that leaves data unread
  * is called again.
@@ -47,6 +48,7 @@ struct loop {
     struct ring_later *later;    /* put off to the next turn */
     struct io_uring_sqe scratch; /* handed out when the ring has failed */
     int error;                   /* failure of the ring itself, -errno */
+    bool enabled;                /* belongs to the thread that submitted first */
     bool stopping;               /* loop_stop() was called */
     bool read_multishot;         /* IORING_OP_READ_MULTISHOT may be used */
     bool registered_files;       /* the table was made */
@@ -109,8 +111,8 @@ static int make_uring(struct io_uring *uring, const char **mode) {
     int error = -EINVAL;
 
     for (size_t i = 0; i < sizeof modes / sizeof *modes && error == -EINVAL; i++) {
-        struct io_uring_params params = {.flags = modes[i].flags | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP |
-                                                  IORING_SETUP_SUBMIT_ALL,
+        struct io_uring_params params = {.flags = modes[i].flags | IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE |
+                                                  IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL,
                                          .cq_entries = COMPLETION_ENTRIES};
 
         error = io_uring_queue_init_params(SUBMISSION_ENTRIES, uring, &params);
@@ -171,10 +173,25 @@ static bool is_transient(int error) {
     return error == -ETIME || error == -EINTR || error == -EAGAIN || error == -EBUSY;
 }
 
+/* Before every submission: the first makes the ring this thread's. */
+static void enable(struct loop *loop) {
+    if (loop->enabled) {
+        return;
+    }
+    int result = io_uring_enable_rings(&loop->uring);
+
+    loop->enabled = true;
+    if (result < 0) {
+        loop->error = result;
+    }
+}
+
 /* Submit, and wait for a completion up to a time, relative ns (TIME_NEVER: without end). */
 static int submit_and_wait(struct loop *loop, uint64_t wait) {
     struct __kernel_timespec ts = {.tv_sec = (int64_t)(wait / NS_PER_SEC), .tv_nsec = (long long)(wait % NS_PER_SEC)};
     struct io_uring_cqe *cqe = NULL;
+
+    enable(loop);
     int result = io_uring_submit_and_wait_timeout(&loop->uring, &cqe, 1, wait == TIME_NEVER ? NULL : &ts, NULL);
 
     return result < 0 && !is_transient(result) ? result : 0;
@@ -294,6 +311,7 @@ void ring_forbid_read_multishot(struct loop *loop) {
 
 void ring_reserve(struct loop *loop, unsigned count) {
     for (int i = 0; i < DRAIN_WAITS && io_uring_sq_space_left(&loop->uring) < count && loop->error == 0; i++) {
+        enable(loop);
         int result = io_uring_submit_and_get_events(&loop->uring);
 
         if (result < 0 && !is_transient(result)) {
@@ -334,6 +352,7 @@ void ring_cancel(struct loop *loop, struct ring_op *op) {
 }
 
 void ring_settle(struct loop *loop) {
+    enable(loop);
     io_uring_submit_and_get_events(&loop->uring);
 }
 

@@ -15,7 +15,10 @@
  * The descriptor is O_NONBLOCK: kernels before 6.4 do not mark TUNs as able to poll (FMODE_NOWAIT), and would hand each
  * read to a worker thread.
  *
- * Leaves out: several queues, persistent devices, addresses and link state (os/netlink).
+ * A device may have several queues, each a struct tun of its own. The kernel gives a packet to the queue that last
+ * wrote one of its flow, and spreads what it does not know by a hash.
+ *
+ * Leaves out: persistent devices, addresses and link state (os/netlink).
  * Invariants: buffers in flight are held by their operation; the struct lives until the last operation ended and no
  * callback is running. */
 #include "os/tun.h"
@@ -346,15 +349,16 @@ static void lengthen_queue(const char *name) {
     close(fd);
 }
 
-static int make_device(const char *wanted, struct tun *tun) {
-    struct ifreq request = {.ifr_flags = (short)(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_TUN_EXCL)};
+static int make_device(const struct tun_settings *settings, struct tun *tun) {
+    const int queues = settings->queues ? IFF_MULTI_QUEUE : 0, exclusive = settings->join ? 0 : IFF_TUN_EXCL;
+    struct ifreq request = {.ifr_flags = (short)(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | queues | exclusive)};
     int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
     int error = fd < 0 ? -errno : 0;
 
     if (error != 0) {
         return error;
     }
-    snprintf(request.ifr_name, sizeof request.ifr_name, "%s", wanted);
+    snprintf(request.ifr_name, sizeof request.ifr_name, "%s", settings->name);
     error = ioctl(fd, TUNSETIFF, &request) != 0 ? -errno : agree_offloads(fd, &tun->uso);
     if (error != 0) {
         close(fd);
@@ -390,7 +394,7 @@ static struct tun *make_tun(struct loop *loop, const struct tun_hooks *hooks) {
 int tun_open(struct loop *loop, const struct tun_settings *settings, const struct tun_hooks *hooks, struct tun **out,
              char *why, size_t why_size) {
     struct tun *tun = make_tun(loop, hooks);
-    int error = tun == NULL ? -ENOMEM : make_device(settings->name, tun);
+    int error = tun == NULL ? -ENOMEM : make_device(settings, tun);
 
     if (error != 0) {
         goto err_device;

@@ -28,6 +28,8 @@ struct tun_settings {
     char name[IFNAMSIZ];   /**< device name wanted ("mpvpn0"); "%d" allowed as the kernel has it */
     struct buf_pool *pool; /**< buffers for reading; borrowed */
     unsigned read_buffers; /**< large buffers kept in the ring (0: 16) */
+    bool queues;           /**< the device may have several queues, each opened by a tun_open() of its own */
+    bool join;             /**< a further queue of the device of this name, which is there */
 };
 
 /**

@@ -339,7 +339,11 @@ static int set_options(int fd, int family, bool v6_only) {
 
 static int bind_to(int fd, const struct udp_settings *settings, union sock_addr *local) {
     socklen_t length = sizeof *local;
+    int error = settings->share_count != 0 ? udp_share(fd, settings) : 0;
 
+    if (error != 0) {
+        return error;
+    }
     if (settings->device[0] != '\0' && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, settings->device,
                                                   (socklen_t)strnlen(settings->device, IFNAMSIZ)) != 0) {
         return -errno;
@@ -348,7 +352,7 @@ static int bind_to(int fd, const struct udp_settings *settings, union sock_addr 
         getsockname(fd, &local->sa, &length) != 0) {
         return -errno;
     }
-    return 0;
+    return settings->share_count != 0 && settings->share_number == 0 ? udp_steer(fd, settings->share_count) : 0;
 }
 
 static int make_socket(struct udp_socket *socket_, const struct udp_settings *settings) {

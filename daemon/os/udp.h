@@ -45,6 +45,10 @@ struct udp_settings {
     struct buf_pool *pool;   /**< large buffers for receiving; borrowed */
     unsigned read_buffers;   /**< large buffers kept in the ring (0: 16; ≤ 64) */
     int kernel_buffer_bytes; /**< SO_RCVBUF/SO_SNDBUF asked for, forced where permitted (0: 4 MiB) */
+    unsigned share_count;    /**< sockets that share this address, 2 to 256, all opened in the order of their numbers:
+                                each gets the QUIC packets whose DCID begins with its number (modulo share_count); 0:
+                                the address is this socket's alone */
+    unsigned share_number;   /**< number of this one */
 };
 
 /**

@@ -48,6 +48,11 @@ void udp_message_payload(struct udp_message *message, uint8_t *data, size_t leng
 /** An operation failed; the owner hears of errors of the socket itself in the next turn, once until something goes
  * well. */
 void udp_socket_failed(struct udp_socket *socket, int error);
+/** Before bind: let a socket share its address with the others of its group (udp_steer.c). @return 0; -EADDRINUSE: the
+ * address is somebody else's; other -errno */
+int udp_share(int fd, const struct udp_settings *settings);
+/** After the first socket of a group was bound: which of them gets a packet. @return 0 or -errno */
+int udp_steer(int fd, unsigned count);
 /** A sender is gone; frees a closed socket that nothing uses any more. */
 void udp_socket_release(struct udp_socket *socket);
 

@@ -443,6 +443,40 @@ START_TEST(name_in_use_is_refused_with_a_reason) {
 }
 END_TEST
 
+static struct tun *open_queue(bool join) {
+    struct tun_settings settings = {.name = "two", .pool = env.pool, .read_buffers = 4, .queues = true, .join = join};
+    struct tun_hooks hooks = {on_packet, on_failure, NULL};
+    struct tun *queue = NULL;
+    char why[256] = "";
+
+    ck_assert_msg(tun_open(env.loop, &settings, &hooks, &queue, why, sizeof why) == 0, "%s", why);
+    return queue;
+}
+
+START_TEST(flow_comes_back_by_the_queue_that_wrote_it) {
+    struct tun *queue[2];
+
+    tun_close(tun);
+    queue[0] = open_queue(false);
+    queue[1] = open_queue(true);
+    env_address("two", "10.9.0.1");
+    ck_assert_uint_eq(tun_ifindex(queue[0]), tun_ifindex(queue[1]));
+    for (unsigned i = 0; i < 4; i++) {
+        struct superpacket packet = make_packet((uint16_t)i, 100, 0);
+        unsigned written = i / 2 + 1;
+
+        tun = queue[i % 2];
+        ck_assert_int_eq(tun_write(tun, &packet), 0);
+        env_run(&env, all_written, &written);
+        send_into((uint16_t)i, 100, 0);
+        expect(i + 1);
+        ck_assert_uint_ge(tun_statistics(tun)->packets_read, written);
+    }
+    tun_close(queue[0]);
+    tun = queue[1];
+}
+END_TEST
+
 START_TEST(device_that_is_taken_down_comes_back) {
     env_link_flags(tun_name(tun), 0, IFF_UP);
     ck_assert(!env_wait(&env, env_never, NULL, 5 * NS_PER_MS));
@@ -495,6 +529,7 @@ int main(void) {
     tcase_add_test(tc, packet_the_kernel_refuses_is_counted);
     tcase_add_test(tc, closing_with_writes_in_flight_gives_all_buffers_back);
     tcase_add_test(tc, name_in_use_is_refused_with_a_reason);
+    tcase_add_test(tc, flow_comes_back_by_the_queue_that_wrote_it);
     suite_add_tcase(suite, tc);
     suite_add_tcase(suite, make_tcase("chained reads", setup_chained));
     return env_main(suite, true);

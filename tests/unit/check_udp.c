@@ -554,6 +554,82 @@ START_TEST(sender_of_a_full_socket_can_be_freed) {
 }
 END_TEST
 
+/* sockets that share an address */
+
+#define SHARING 3u
+
+static struct inbox shared_inbox[SHARING];
+static struct udp_socket *sharing[SHARING];
+
+static void share(const char *text) {
+    struct udp_settings settings = {
+        .local = endpoint(text), .pool = env.pool, .read_buffers = 4, .share_count = SHARING};
+    char why[256] = "";
+
+    memset(shared_inbox, 0, sizeof shared_inbox);
+    for (unsigned i = 0; i < SHARING; i++) {
+        struct udp_hooks hooks = {on_received, on_failure, &shared_inbox[i]};
+
+        settings.share_number = i;
+        ck_assert_msg(udp_open(env.loop, &settings, &hooks, &sharing[i], why, sizeof why) == 0, "%s", why);
+        settings.local = udp_local(sharing[0]);
+    }
+}
+
+static bool all_shared(void *context) {
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < SHARING; i++) {
+        count += shared_inbox[i].count;
+    }
+    return count >= *(unsigned *)context;
+}
+
+/* From many ports, so that a spread by addresses would show. */
+START_TEST(sharing_sockets_get_what_their_connection_ids_say) {
+    static const uint8_t bytes[] = {0, 1, 2, 3, 4, 128, 254, 255};
+    unsigned wanted[SHARING] = {0}, sent = 0;
+
+    share(_i == 0 ? "127.0.0.1:0" : "[::1]:0");
+    union sock_addr remote = udp_local(sharing[0]);
+
+    for (unsigned i = 0; i < 20 * sizeof bytes; i++) {
+        uint8_t byte = bytes[i % sizeof bytes], packet[40] = {0x40, byte, (uint8_t)(byte + 1)};
+        int fd = socket(remote.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        if (i % 3 != 0) { /* a long header: flags, version, length of the DCID, DCID */
+            const uint8_t initial[] = {0xc0, 0, 0, 0, 1, 12, byte, (uint8_t)(byte + 1)};
+
+            memcpy(packet, initial, sizeof initial);
+        }
+        ck_assert_int_eq(sendto(fd, packet, sizeof packet, 0, &remote.sa, sock_addr_length(&remote)), sizeof packet);
+        close(fd);
+        wanted[byte % SHARING]++;
+        sent++;
+    }
+    env_run(&env, all_shared, &sent);
+    for (unsigned i = 0; i < SHARING; i++) {
+        ck_assert_uint_eq(shared_inbox[i].count, wanted[i]);
+        udp_close(sharing[i]);
+    }
+}
+END_TEST
+
+START_TEST(address_that_others_share_is_in_use) {
+    struct udp_settings settings = {.pool = env.pool, .share_count = 2};
+    struct udp_hooks hooks = {on_received, on_failure, &inbox};
+    struct udp_socket *out = NULL;
+    char why[256] = "";
+
+    share("127.0.0.1:0");
+    settings.local = udp_local(sharing[0]);
+    ck_assert_int_eq(udp_open(env.loop, &settings, &hooks, &out, why, sizeof why), -EADDRINUSE);
+    for (unsigned i = 0; i < SHARING; i++) {
+        udp_close(sharing[i]);
+    }
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("udp");
     TCase *tc = tcase_create("loopback");
@@ -582,6 +658,8 @@ int main(void) {
     tcase_add_test(tc, empty_datagrams_are_passed_over);
     tcase_add_test(tc, refused_segmentation_makes_the_sender_go_one_by_one);
     tcase_add_test(tc, wrong_source_address_costs_the_datagrams_but_not_segmentation);
+    tcase_add_loop_test(tc, sharing_sockets_get_what_their_connection_ids_say, 0, 2);
+    tcase_add_test(tc, address_that_others_share_is_in_use);
     if (env_missing(true) == NULL) {
         tcase_add_test(tc, datagram_above_the_mtu_is_lost_and_the_rest_goes);
         tcase_add_test(tc, full_socket_keeps_the_batch_until_it_is_writable);
