@@ -27,14 +27,16 @@ static void add_queue(struct drop_counters *drops, const struct queue *queue) {
 }
 
 void drops_add_session(struct drop_counters *drops, const struct session *session) {
-    const struct reorder_statistics *from = session && session->bonded ? reorder_statistics(session->reorder) : NULL;
+    struct reorder_statistics order;
+    struct outstanding_stats repair;
 
     add_queue(drops, session ? session->queue : NULL);
-    if (!from) {
+    if (!session) {
         return;
     }
-    drop_count(drops, DROP_DUPLICATE, from->duplicates);
-    drop_count(drops, DROP_SEQUENCE_JUMP, from->jumps);
+    session_totals(session, &order, &repair);
+    drop_count(drops, DROP_DUPLICATE, order.duplicates);
+    drop_count(drops, DROP_SEQUENCE_JUMP, order.jumps);
 }
 
 void drops_add_socket(struct drop_counters *drops, const struct udp_socket *socket) {

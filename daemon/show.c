@@ -280,18 +280,20 @@ static void add_counters(void *sum, const void *from, const struct counter *coun
 }
 
 void show_bonding_add(struct show_bonding *sum, const struct session *session) {
-    const struct reorder_statistics *reorder;
+    struct reorder_statistics reorder;
+    struct outstanding_stats repair;
 
     if (!session || !session->bonded) {
         return;
     }
-    reorder = reorder_statistics(session->reorder);
+    session_totals(session, &reorder, &repair);
     sum->sessions++;
-    add_counters(&sum->reorder, reorder, reorder_counters, COUNT(reorder_counters));
-    add_counters(&sum->repair, outstanding_stats(session->outstanding), repair_counters, COUNT(repair_counters));
-    if (reorder->longest_hold > sum->reorder.longest_hold) {
-        sum->reorder.longest_hold = reorder->longest_hold;
+    add_counters(&sum->reorder, &reorder, reorder_counters, COUNT(reorder_counters));
+    add_counters(&sum->repair, &repair, repair_counters, COUNT(repair_counters));
+    if (reorder.longest_hold > sum->reorder.longest_hold) {
+        sum->reorder.longest_hold = reorder.longest_hold;
     }
+    sum->legs += reorder_legs(session->reorder);
     sum->outstanding_packets += outstanding_packets(session->outstanding);
     sum->outstanding_bytes += outstanding_memory(session->outstanding);
 }
@@ -315,6 +317,7 @@ json_t *show_reorder(const struct show_bonding *bonding) {
     object = counters_object(of, reorder_counters, COUNT(reorder_counters));
     json_object_set_new(object, "held_percent", show_percent(of->held, of->delivered + of->held_packets));
     json_object_set_new(object, "longest_hold_us", show_us(of->longest_hold));
+    json_object_set_new(object, "paths_in_use", show_number(bonding->legs));
     return object;
 }
 

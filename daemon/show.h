@@ -20,6 +20,7 @@ struct show_bonding {
     size_t sessions;                   /**< bonded ones */
     struct reorder_statistics reorder; /**< sums, and the longest of times */
     struct outstanding_stats repair;   /**< sums */
+    uint64_t legs;                     /**< in the sets of all that order reckons with */
     uint64_t outstanding_packets;      /**< neither acknowledged nor given up */
     uint64_t outstanding_bytes;        /**< memory kept for resending */
 };

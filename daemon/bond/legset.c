@@ -251,3 +251,11 @@ uint64_t legset_wait(const struct legset *set) {
             longest = later(longest, wait_of(&set->legs[i]));
     return longest;
 }
+
+unsigned legset_members(const struct legset *set) {
+    unsigned members = 0;
+
+    for (unsigned i = 0; i < set->count; i++)
+        members += set->legs[i].member;
+    return members;
+}

@@ -75,6 +75,8 @@ uint32_t legset_passed(const struct legset *set);
 uint64_t legset_silent_at(const struct legset *set, uint32_t sequence, uint64_t since);
 /** Largest smoothed RTT of the set, ns. */
 uint64_t legset_rtt(const struct legset *set);
+/** How many legs are in the set. */
+unsigned legset_members(const struct legset *set);
 /** Longest time that is waited for a leg of the set which is silent, ns. */
 uint64_t legset_wait(const struct legset *set);
 

@@ -70,6 +70,8 @@ struct reorder {
     struct held *newest;                  /**< arrived last */
     size_t held_of_class[BUF_CLASSES];    /**< buffers held of each class */
     uint64_t deadline;                    /**< ns: the timer is not needed before */
+    uint64_t kept_limit;                  /**< ns: hold limit since a leg left, for what was held because of it … */
+    uint64_t kept_until;                  /**< … ns: until then */
     uint32_t floor;                       /**< nothing before this sequence will be sent again */
     uint32_t waiting;                     /**< no gap that is not lost is before a lower sequence … */
     bool any_waiting;                     /**< … if there is any */
@@ -254,9 +256,11 @@ static uint64_t repair_limit(const struct reorder *reorder) {
 }
 
 /** How long a packet is held at most; the timer may be a tick late. @return ns */
-static uint64_t hold_limit(const struct reorder *reorder) {
+static uint64_t hold_limit(const struct reorder *reorder, uint64_t now) {
     uint64_t limit = repair_limit(reorder) + legset_wait(&reorder->legs);
 
+    if (now < reorder->kept_until && limit < reorder->kept_limit)
+        limit = reorder->kept_limit;
     return (limit < REORDER_HOLD_MAX ? limit : REORDER_HOLD_MAX) - LEGSET_TICK;
 }
 
@@ -398,7 +402,7 @@ static void put_in_order(struct reorder *reorder, const struct frame_packet *fra
         run_on(reorder, bucket, now);
         judge(reorder, bucket, now);
         if (reorder->oldest)
-            not_later(reorder, reorder->oldest->at + hold_limit(reorder));
+            not_later(reorder, reorder->oldest->at + hold_limit(reorder, now));
     }
 }
 
@@ -437,6 +441,12 @@ static void on_legs(struct reorder *reorder, uint64_t now) {
         not_later(reorder, now + LEGSET_TICK);
 }
 
+/** A leg leaves for good. What was held for it stays so until copies of what it carried had time to come. */
+static void part(struct reorder *reorder, uint64_t now) {
+    reorder->kept_limit = hold_limit(reorder, now) + repair_limit(reorder);
+    reorder->kept_until = now + reorder->kept_limit;
+}
+
 void reorder_mark(struct reorder *reorder, uint8_t leg, const struct frame_mark *mark, uint64_t now) {
     int32_t next = frame_distance32(reorder->window.highest, mark->next);
     int32_t floor = frame_distance32(reorder->window.highest, mark->floor);
@@ -450,6 +460,8 @@ void reorder_mark(struct reorder *reorder, uint8_t leg, const struct frame_mark 
         duplicate_reserve(&reorder->window, (uint32_t)-floor);
     if (frame_before32(reorder->floor, mark->floor) || frame_distance32(reorder->floor, mark->floor) < 2 * behind)
         reorder->floor = mark->floor;
+    if (mark->flags & FRAME_MARK_GONE)
+        part(reorder, now);
     if (legset_on_mark(&reorder->legs, leg, mark, now) < 0)
         reorder->statistics.marks_refused++;
     on_legs(reorder, now);
@@ -460,6 +472,7 @@ void reorder_set_leg(struct reorder *reorder, uint8_t leg, uint64_t srtt) {
 }
 
 void reorder_remove_leg(struct reorder *reorder, uint8_t leg, uint64_t now) {
+    part(reorder, now);
     legset_remove(&reorder->legs, leg);
     on_legs(reorder, now);
 }
@@ -472,7 +485,7 @@ void reorder_on_timer(struct reorder *reorder, uint64_t now) {
     uint64_t limit;
 
     legset_tick(&reorder->legs, now);
-    limit = hold_limit(reorder);
+    limit = hold_limit(reorder, now);
     reorder->deadline = UINT64_MAX;
     reorder->any_waiting = false;
     while (reorder->oldest && now - reorder->oldest->at >= limit)
@@ -497,6 +510,10 @@ bool reorder_release_oldest(struct reorder *reorder, uint64_t now) {
     give_up(reorder, bucket, now);
     judge(reorder, bucket, now);
     return true;
+}
+
+unsigned reorder_legs(const struct reorder *reorder) {
+    return legset_members(&reorder->legs);
 }
 
 const struct reorder_statistics *reorder_statistics(const struct reorder *reorder) {

@@ -82,6 +82,9 @@ void reorder_on_timer(struct reorder *reorder, uint64_t now);
  */
 bool reorder_release_oldest(struct reorder *reorder, uint64_t now);
 
+/** How many legs are reckoned with: packets may be under way on them. */
+unsigned reorder_legs(const struct reorder *reorder);
+
 /** The statistics; valid as long as the receiver is. */
 const struct reorder_statistics *reorder_statistics(const struct reorder *reorder);
 

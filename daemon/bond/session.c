@@ -91,11 +91,16 @@ int session_bond(struct session *session, const uint8_t id[JOIN_ID_BYTES], const
     const struct reorder_settings receiving = {.pool = session->buffers, .deliver = deliver, .context = session};
     struct outstanding *outstanding = outstanding_new(&sending);
     struct reorder *reorder = reorder_new(&receiving);
+    struct reorder_statistics order;
+    struct outstanding_stats repair;
     if (!outstanding || !reorder) {
         outstanding_free(outstanding);
         reorder_free(reorder);
         return -ENOMEM;
     }
+    session_totals(session, &order, &repair);
+    session->past_order = order;
+    session->past_repair = repair;
     outstanding_free(session->outstanding);
     reorder_free(session->reorder);
     session->outstanding = outstanding;
@@ -105,8 +110,32 @@ int session_bond(struct session *session, const uint8_t id[JOIN_ID_BYTES], const
     memcpy(session->secret, secret, JOIN_SECRET_BYTES);
     memset(session->bucket_sequence, 0, sizeof session->bucket_sequence);
     memset(&session->serials, 0, sizeof session->serials);
+    memset(session->parting, 0, sizeof session->parting);
     session->next_number = 0;
     return 0;
+}
+
+/* Add up structs that are made of 64-bit counters and nothing else. */
+static void add_counters(void *sum, const void *more, size_t size) {
+    uint64_t *to = sum;
+    const uint64_t *from = more;
+    for (size_t i = 0; i < size / sizeof *to; i++)
+        to[i] += from[i];
+}
+
+void session_totals(const struct session *session, struct reorder_statistics *order, struct outstanding_stats *repair) {
+    const struct reorder_statistics *now = session->reorder ? reorder_statistics(session->reorder) : NULL;
+    *order = session->past_order;
+    *repair = session->past_repair;
+    if (!now)
+        return;
+    add_counters(order, now, sizeof *order);
+    add_counters(repair, outstanding_stats(session->outstanding), sizeof *repair);
+    /* These are no sums. */
+    order->longest_hold =
+        now->longest_hold > session->past_order.longest_hold ? now->longest_hold : session->past_order.longest_hold;
+    order->held_packets = now->held_packets;
+    order->held_bytes = now->held_bytes;
 }
 
 int session_attach(struct session *session, struct leg *leg, void *owner, uint8_t number, uint64_t now) {
@@ -137,6 +166,8 @@ void session_detach(struct session *session, const struct leg *leg, uint64_t now
     if (session->bonded) {
         outstanding_leg_died(session->outstanding, (unsigned)(found - session->legs), now);
         reorder_remove_leg(session->reorder, found->number, now);
+        if (!found->gone)
+            session->parting[found->number / 8] |= (uint8_t)(1u << found->number % 8);
     }
     *found = (struct session_leg){0};
     session->leg_count--;
@@ -186,7 +217,12 @@ void session_roll(struct session *session, uint64_t now) {
         outstanding_set_leg_pto(session->outstanding, i, s.rtt_smoothed + 4 * s.rtt_variation + MAX_ACK_DELAY);
         reorder_set_leg(session->reorder, leg->number, s.rtt_smoothed);
     }
+    /* What a leg that just left carried is to be sent again, so its RTT counts for a while. */
+    if (slowest >= session->slowest || now - session->slowest_at > NS_PER_SEC) {
+        session->slowest = slowest;
+        session->slowest_at = now;
+    }
     if (session->bonded)
-        outstanding_set_repair_limit(session->outstanding, slowest * 5 / 2 + 10 * NS_PER_MS);
+        outstanding_set_repair_limit(session->outstanding, session->slowest * 5 / 2 + 10 * NS_PER_MS);
     queue_set_timing(session->queue, slowest, rate_bps);
 }

@@ -37,6 +37,7 @@ struct session_leg {
     bool suspect;                 /**< silent while others were heard: nothing new is sent on it */
     bool blocked;                 /**< the hall's: its socket is full */
     bool entered;                 /**< announced by a mark since it was idle */
+    bool gone;                    /**< a mark said that nothing comes on it any more: it stays out of use */
     enum control_leg_state state; /**< whether it may be used: up, standby, draining, down */
     uint8_t priority;             /**< smaller is preferred */
     uint16_t weight;              /**< share, wrr and flow */
@@ -72,17 +73,22 @@ struct session {
     uint64_t since;                            /**< ns, when it was opened */
     uint64_t rolled;                           /**< ns, when session_roll() was called last */
 
-    bool bonded;                             /**< the following are in use */
-    uint8_t bond_id[JOIN_ID_BYTES];          /**< the session's ID on the wire */
-    uint8_t secret[JOIN_SECRET_BYTES];       /**< what joining legs prove */
-    uint8_t next_number;                     /**< server: of the next leg */
-    uint32_t bucket_sequence[FRAME_BUCKETS]; /**< of the next packet of each bucket */
-    struct sched sched;                      /**< for what we send */
-    struct outstanding *outstanding;         /**< what we sent and not heard of; owned */
-    struct reorder *reorder;                 /**< what we received out of order; owned */
-    struct control_serials serials;          /**< of the peer's capsules */
-    uint32_t control_serial;                 /**< of our next capsule */
-    uint64_t marked;                         /**< ns, when a mark was sent last */
+    bool bonded;                              /**< the following are in use */
+    uint8_t bond_id[JOIN_ID_BYTES];           /**< the session's ID on the wire */
+    uint8_t secret[JOIN_SECRET_BYTES];        /**< what joining legs prove */
+    uint8_t next_number;                      /**< server: of the next leg */
+    uint32_t bucket_sequence[FRAME_BUCKETS];  /**< of the next packet of each bucket */
+    struct sched sched;                       /**< for what we send */
+    struct outstanding *outstanding;          /**< what we sent and not heard of; owned */
+    struct reorder *reorder;                  /**< what we received out of order; owned */
+    struct control_serials serials;           /**< of the peer's capsules */
+    uint32_t control_serial;                  /**< of our next capsule */
+    uint64_t slowest;                         /**< ns, largest smoothed RTT of its legs in the last second … */
+    uint64_t slowest_at;                      /**< … ns, and when it was that last */
+    uint64_t marked;                          /**< ns, when a mark was sent last */
+    uint8_t parting[(FRAME_LEG_MAX + 8) / 8]; /**< bit: the leg of this number left, and a mark is to say so */
+    struct reorder_statistics past_order;     /**< of the times that it was bonded before */
+    struct outstanding_stats past_repair;     /**< likewise */
     bool told; /**< capsules or pings wait on legs: the hall is to serve them all, and resets this */
 
     session_deliver_fn *deliver; /**< the hall's: an IP packet is through */
@@ -127,6 +133,9 @@ struct session_leg *session_first(struct session *session);
 /** Longest IP packet this session takes: what every leg that may be used carries, but never less than SESSION_MTU_MIN.
  */
 size_t session_mtu(const struct session *session);
+/** What order and repair have done since it was opened, also before it was bonded anew; zeros for a plain session that
+ * never was. */
+void session_totals(const struct session *session, struct reorder_statistics *order, struct outstanding_stats *repair);
 /** Bring rates, and what queue, repair and order know of the legs, up to date; several times a second while in use. */
 void session_roll(struct session *session, uint64_t now);
 

@@ -46,7 +46,7 @@ bool session_on_capsule(struct session *session, uint64_t type, const uint8_t *v
     switch (capsule.type) {
     case CONTROL_LEG_ROLE:
         leg = by_number(session, capsule.leg);
-        if (!leg || leg->ours)
+        if (!leg || leg->ours || leg->gone)
             return true;
         leg->state = capsule.role.state;
         leg->priority = capsule.role.priority;

@@ -22,13 +22,18 @@
 
 /* choosing */
 
+/* Whether nothing new is to be sent on a leg, whatever it looks like. */
+static bool is_shut(const struct session_leg *leg) {
+    return leg->gone || leg->state == CONTROL_DRAINING || leg->state == CONTROL_DOWN;
+}
+
 static void view(const struct session_leg *leg, size_t length, struct sched_leg *out, uint64_t now) {
     struct conn_statistics s;
     *out = (struct sched_leg){0};
     if (!leg->leg || !leg_is_open(leg->leg))
         return;
     conn_statistics(leg_conn(leg->leg), &s);
-    out->usable = !leg->suspect && leg->state != CONTROL_DRAINING && leg->state != CONTROL_DOWN;
+    out->usable = !leg->suspect && !is_shut(leg);
     out->can_send = out->usable && !leg->blocked && leg_can_send(leg->leg, length, now);
     out->role = leg->state == CONTROL_STANDBY ? SCHED_ROLE_BACKUP : SCHED_ROLE_PRIMARY;
     out->priority = leg->priority;
@@ -60,7 +65,7 @@ static void view_all(const struct session *session, size_t length, struct sched_
     /* All silent at once: better any of them than none. */
     for (size_t i = 0; i < SESSION_LEGS_MAX; i++) {
         const struct session_leg *leg = &session->legs[i];
-        if (!leg->suspect || leg->state == CONTROL_DRAINING || leg->state == CONTROL_DOWN)
+        if (!leg->suspect || is_shut(leg))
             continue;
         legs[i].usable = true;
         legs[i].can_send = !leg->blocked && leg_can_send(leg->leg, length, now);
@@ -245,7 +250,7 @@ int session_fastest(const struct session *session, int except) {
     for (int i = 0; i < (int)SESSION_LEGS_MAX; i++) {
         const struct session_leg *leg = &session->legs[i];
         struct conn_statistics s;
-        if (i == except || !leg->leg || !leg_is_open(leg->leg) || leg->suspect)
+        if (i == except || !leg->leg || !leg_is_open(leg->leg) || leg->suspect || is_shut(leg))
             continue;
         conn_statistics(leg_conn(leg->leg), &s);
         if (s.rtt_smoothed >= best_rtt)
@@ -256,20 +261,43 @@ int session_fastest(const struct session *session, int except) {
     return best;
 }
 
+/* A leg that left for good, if the peer is still to be told of one. @return its number; -1: none */
+static int parting(const struct session *session) {
+    for (unsigned number = 0; number <= FRAME_LEG_MAX; number++) {
+        if (!(number % 8) && !session->parting[number / 8])
+            number += 7;
+        else if (session->parting[number / 8] & 1u << number % 8)
+            return (int)number;
+    }
+    return -1;
+}
+
+/* Whether a mark is due about the leg in a slot. @param flags out: what it says */
+static bool has_news(const struct session_leg *leg, uint8_t *flags, uint64_t now) {
+    bool busy = now - leg->last_sent < IDLE_AFTER && !leg->suspect && !is_shut(leg);
+    if (!leg->leg || !leg_is_open(leg->leg) || leg->gone)
+        return false;
+    *flags = (uint8_t)(leg->state == CONTROL_DRAINING ? FRAME_MARK_GONE : busy ? 0u : FRAME_MARK_IDLE);
+    return leg->state == CONTROL_DRAINING || busy != leg->entered;
+}
+
 bool session_next_mark(struct session *session, struct frame_mark *mark, unsigned *slot, uint64_t now) {
-    int on;
+    int on = session_fastest(session, -1), left = on < 0 ? -1 : parting(session);
     mark->next = outstanding_next(session->outstanding);
     mark->floor = outstanding_floor(session->outstanding);
+    if (left >= 0) {
+        mark->leg = (uint8_t)left;
+        mark->flags = FRAME_MARK_GONE;
+        *slot = (unsigned)on;
+        return true;
+    }
     for (int i = 0; session->leg_count > 1 && i < (int)SESSION_LEGS_MAX; i++) {
-        struct session_leg *leg = &session->legs[i];
-        bool busy = now - leg->last_sent < IDLE_AFTER;
-        if (!leg->leg || !leg_is_open(leg->leg) || busy == leg->entered)
+        if (!has_news(&session->legs[i], &mark->flags, now))
             continue;
         on = session_fastest(session, i);
         if (on < 0)
             continue;
-        mark->leg = leg->number;
-        mark->flags = (uint8_t)(busy ? 0u : FRAME_MARK_IDLE);
+        mark->leg = session->legs[i].number;
         *slot = (unsigned)on;
         return true;
     }
@@ -285,9 +313,14 @@ bool session_next_mark(struct session *session, struct frame_mark *mark, unsigne
 }
 
 void session_mark_sent(struct session *session, const struct frame_mark *mark, uint64_t now) {
-    for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
-        if (session->legs[i].leg && session->legs[i].number == mark->leg)
-            session->legs[i].entered = !(mark->flags & FRAME_MARK_IDLE);
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++) {
+        struct session_leg *leg = &session->legs[i];
+        if (!leg->leg || leg->number != mark->leg)
+            continue;
+        leg->entered = !mark->flags;
+        leg->gone = mark->flags & FRAME_MARK_GONE;
+    }
+    session->parting[mark->leg / 8] &= (uint8_t) ~(1u << mark->leg % 8);
     outstanding_floor_announced(session->outstanding, now);
     session->marked = now;
 }

@@ -47,10 +47,8 @@ uint64_t session_report_at(const struct session *session) {
 void session_report(struct session *session, uint64_t now) {
     for (size_t i = 0; i < SESSION_LEGS_MAX; i++) {
         struct session_leg *leg = &session->legs[i];
-        const struct control_capsule capsule = {.type = CONTROL_LEG_REPORT,
-                                                .leg = leg->number,
-                                                .serial = session->control_serial,
-                                                .report = leg->received};
+        const struct control_capsule capsule = {
+            .type = CONTROL_LEG_REPORT, .leg = leg->number, .serial = session->control_serial, .report = leg->received};
         int on = session_fastest(session, -1);
         if (!leg->leg || leg->received.packets == leg->reported_packets || now < leg->reported + REPORT_EVERY)
             continue;

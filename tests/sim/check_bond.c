@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "drops.h"
 #include "ends.h"
 #include "masque/auth.h"
 
@@ -238,6 +239,39 @@ START_TEST(a_restarted_server_gets_one_new_session_with_both_legs) {
 }
 END_TEST
 
+START_TEST(counters_go_on_when_the_session_is_a_new_one) {
+    struct reorder_statistics before, after;
+    struct outstanding_stats repair_before, repair_after;
+    struct drop_counters drops = {0};
+    begin(51, &fast, &slow, "[Tunnel]\nScheduler = redundant\n");
+    ck_assert(comes_up(2, NS_PER_SEC));
+    up(0, 10, MS);
+    settle();
+    down(0, 200, MS);
+    up(10, 90, MS);
+    settle();
+    session_totals(client.client.session, &before, &repair_before);
+    ck_assert_uint_ge(before.duplicates, 50);
+    ck_assert_uint_eq(repair_before.added, 100);
+    end_kill(&server);
+    start_server();
+    ck_assert(comes_up(2, 40 * NS_PER_SEC));
+    up(100, 50, MS);
+    settle();
+    down(300, 100, MS);
+    settle();
+    session_totals(client.client.session, &after, &repair_after);
+    ck_assert_uint_eq(repair_after.added, repair_before.added + 50);
+    ck_assert_uint_ge(after.duplicates, before.duplicates + 10);
+    ck_assert_uint_eq(after.held_packets, 0);
+    ck_assert_uint_ge(after.longest_hold, before.longest_hold);
+    ck_assert_uint_lt(after.longest_hold, NS_PER_SEC);
+    drops_add_session(&drops, client.client.session);
+    ck_assert_uint_eq(drops.count[DROP_DUPLICATE], after.duplicates);
+    finish();
+}
+END_TEST
+
 START_TEST(a_path_is_added_and_removed_under_traffic) {
     const struct config_path third = {.device = "simc", .weight = 1};
     char why[200];
@@ -255,6 +289,42 @@ START_TEST(a_path_is_added_and_removed_under_traffic) {
     settle();
     is_whole(&at_server, 1500);
     ck_assert_ptr_null(client_find_path(&client.client, "sima"));
+    finish();
+}
+END_TEST
+
+START_TEST(a_removed_path_is_out_of_the_set_before_its_own_word_comes) {
+    const struct link_quality far = {.delay = 150 * MS, .rate_bps = 20000000};
+    begin(61, &fast, &far, "[Tunnel]\nScheduler = wrr\n");
+    ck_assert(comes_up(2, 2 * NS_PER_SEC));
+    settle();
+    up(0, 500, MS);
+    ck_assert_uint_eq(reorder_legs(server.server.sessions->reorder), 2);
+    ck_assert(!client_remove_path(&client.client, "simb"));
+    up(500, 30, MS);
+    ck_assert_uint_eq(server.server.sessions->leg_count, 2);
+    ck_assert_uint_eq(reorder_legs(server.server.sessions->reorder), 1);
+    settle();
+    is_whole(&at_server, 530);
+    ck_assert_uint_eq(server.server.sessions->leg_count, 1);
+    finish();
+}
+END_TEST
+
+START_TEST(a_silent_path_is_out_of_the_set_once_it_is_suspect) {
+    begin(62, &fast, &fast, "[Tunnel]\nScheduler = wrr\n");
+    ck_assert(comes_up(2, NS_PER_SEC));
+    up(0, 300, MS);
+    ck_assert_uint_eq(reorder_legs(server.server.sessions->reorder), 2);
+    world_device_quality(client_host, "simb", &dead);
+    up(300, 130, MS);
+    ck_assert_uint_eq(reorder_legs(server.server.sessions->reorder), 1);
+    world_device_quality(client_host, "simb", &fast);
+    settle();
+    up(430, 300, MS);
+    ck_assert_uint_eq(reorder_legs(server.server.sessions->reorder), 2);
+    settle();
+    is_whole(&at_server, 730);
     finish();
 }
 END_TEST
@@ -362,6 +432,9 @@ int main(void) {
     tcase_add_test(tcase, both_paths_dead_for_a_while_keep_session_and_addresses);
     tcase_add_test(tcase, a_client_that_stops_ends_its_session_at_once);
     tcase_add_test(tcase, a_restarted_server_gets_one_new_session_with_both_legs);
+    tcase_add_test(tcase, counters_go_on_when_the_session_is_a_new_one);
+    tcase_add_test(tcase, a_removed_path_is_out_of_the_set_before_its_own_word_comes);
+    tcase_add_test(tcase, a_silent_path_is_out_of_the_set_once_it_is_suspect);
     tcase_add_test(tcase, a_path_is_added_and_removed_under_traffic);
     tcase_add_test(tcase, the_scheduler_changes_live_for_both_directions);
     tcase_add_test(tcase, each_end_tells_the_other_what_came_on_each_leg);

@@ -321,6 +321,21 @@ START_TEST(a_gone_mark_takes_a_leg_out_for_good) {
 }
 END_TEST
 
+START_TEST(what_waited_for_a_leg_that_left_waits_for_copies) {
+    reorder_set_leg(reorder, 1, 300 * NS_PER_MS);
+    push(0, 0, 1, 0);
+    mark(0, 1, 0, 1, 1);
+    push(0, 2, 1, 2);
+    wait(200 * NS_PER_MS);
+    mark(0, 1, FRAME_MARK_GONE, 3, 1);
+    ck_assert_uint_eq(count()->lost_once, 1);
+    wait(LIMIT - 2 * NS_PER_MS);
+    push(0, 1, 1, 1);
+    expect("1:0 1:1 1:2");
+    ck_assert_uint_eq(count()->given_up, 0);
+}
+END_TEST
+
 START_TEST(a_leg_whose_connection_ended_is_not_waited_for) {
     push(0, 0, 1, 0);
     push(1, 1, 1, 1);
@@ -498,6 +513,7 @@ int main(void) {
     tcase_add_test(tc, an_idle_mark_takes_a_leg_out_of_the_set);
     tcase_add_test(tc, an_idle_mark_on_another_leg_waits_for_what_is_under_way);
     tcase_add_test(tc, a_gone_mark_takes_a_leg_out_for_good);
+    tcase_add_test(tc, what_waited_for_a_leg_that_left_waits_for_copies);
     tcase_add_test(tc, a_leg_whose_connection_ended_is_not_waited_for);
     tcase_add_test(tc, a_leg_announced_before_its_first_packet_is_waited_for);
     tcase_add_test(tc, sequences_wrap);
