@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* emulator: joins TUN devices in pairs of network namespaces by links with a rate, a queue, delay, jitter and loss.
+ *
+ * How it works: each path is a TUN device in each of two namespaces and a linkmodel for each direction. One loop: sleep
+ * until a packet comes in, a line of commands, or the next packet is due; write what is due, read what came. Packets go
+ * one at a time: the devices offer no offloads, so the kernel cuts and sums them first. Times are the model's, not the
+ * loop's: a late wake-up makes packets late, it does not slow the link, and how late they were is counted. Where the
+ * kernel allows, the loop has real-time priority, because a link does not wait for a processor either; sleeps below
+ * WAKE_GAP are not made, so that a fast link costs few wake-ups. Commands come by standard input, answers go to
+ * standard output; the end of input ends the program.
+ *
+ * What it leaves out: addresses, MTU and the devices' being up are the caller's to set; packets above
+ * EMULATOR_PACKET_MAX.
+ *
+ * Invariants: a buffer is either in its direction's stack or held by its model. */
+#include "tests/lab/emulator.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+
+#define WAKE_GAP (40 * NS_PER_US) /**< ns between wake-ups at least */
+#define BATCH 64u                 /**< packets read from one device in one turn at most */
+#define LINE_MAX_BYTES 2048u      /**< of a command */
+#define TUN_QUEUE 8192            /**< packets that the kernel keeps for us in a device */
+
+/** Lines from standard input. */
+struct input {
+    char text[LINE_MAX_BYTES]; /**< what has come of a line */
+    size_t length;             /**< bytes of it */
+};
+
+/** Where the program is; quit is set by a command or the end of input. */
+struct loop {
+    struct emulator emulator; /**< the paths */
+    struct input input;       /**< commands */
+    bool quit;                /**< end after this turn */
+};
+
+__attribute__((format(printf, 1, 2), noreturn)) static void fail(const char *format, ...) {
+    va_list arguments;
+
+    fputs("emulator: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    exit(2);
+}
+
+/* --- devices
+ * ---------------------------------------------------------------------------------------------------------- */
+
+/** Make a TUN device in a namespace. @return its file descriptor */
+static int tun_in(const char *ns, const char *device, int home) {
+    struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
+    char file[256];
+    int netns, fd, sock;
+
+    snprintf(file, sizeof file, "%s%s", strchr(ns, '/') != NULL ? "" : "/run/netns/", ns);
+    netns = open(file, O_RDONLY | O_CLOEXEC);
+    if (netns < 0)
+        fail("there is no namespace %s: %s", ns, strerror(errno));
+    if (setns(netns, CLONE_NEWNET) != 0)
+        fail("cannot enter the namespace %s: %s", ns, strerror(errno));
+    close(netns);
+    fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (strlen(device) >= sizeof request.ifr_name || *device == 0)
+        fail("%s is not a name for a device", device);
+    memcpy(request.ifr_name, device, strlen(device));
+    if (fd < 0 || ioctl(fd, TUNSETIFF, &request) != 0)
+        fail("cannot make the device %s in %s: %s", device, ns, strerror(errno));
+    request.ifr_qlen = TUN_QUEUE;
+    sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (sock < 0 || ioctl(sock, SIOCSIFTXQLEN, &request) != 0)
+        fail("cannot lengthen the queue of %s: %s", device, strerror(errno));
+    close(sock);
+    if (setns(home, CLONE_NEWNET) != 0)
+        fail("cannot return from the namespace %s: %s", ns, strerror(errno));
+    return fd;
+}
+
+static void direction_init(struct direction *d, int in, int out, uint64_t seed) {
+    uint32_t count = SETTINGS_PACKETS_MAX + 1;
+
+    d->in = in;
+    d->out = out;
+    /* Pages that no packet has used cost nothing. */
+    d->packets = mmap(NULL, (size_t)count * EMULATOR_PACKET_MAX, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    d->lengths = calloc(count, sizeof *d->lengths);
+    d->spare = calloc(count, sizeof *d->spare);
+    if (d->packets == MAP_FAILED || d->lengths == NULL || d->spare == NULL || linkmodel_init(&d->model, seed) != 0)
+        fail("no memory");
+    while (d->spare_count < count) {
+        d->spare[d->spare_count] = count - 1 - d->spare_count;
+        d->spare_count++;
+    }
+}
+
+/** Make a path of "NAME=NS1:DEV1,NS2:DEV2". */
+static void path_init(struct emulator *emulator, char *text, int home, uint64_t seed) {
+    struct path *path = &emulator->path[emulator->count];
+    char *name = strsep(&text, "="), *ns1, *device1, *ns2, *device2;
+    int first, second;
+
+    ns1 = strsep(&text, ":");
+    device1 = strsep(&text, ",");
+    ns2 = strsep(&text, ":");
+    device2 = text;
+    if (ns1 == NULL || device1 == NULL || ns2 == NULL || device2 == NULL)
+        fail("%s is not NAME=NS1:DEV1,NS2:DEV2", name);
+    if (emulator->count == EMULATOR_PATHS_MAX)
+        fail("more than %u paths", EMULATOR_PATHS_MAX);
+    if (strlen(name) >= sizeof path->name || *name == 0)
+        fail("'%s' is not a name for a path: from 1 to %zu letters", name, sizeof path->name - 1);
+    for (unsigned i = 0; i < emulator->count; i++)
+        if (strcmp(emulator->path[i].name, name) == 0)
+            fail("two paths are called %s", name);
+    memcpy(path->name, name, strlen(name) + 1);
+    first = tun_in(ns1, device1, home);
+    second = tun_in(ns2, device2, home);
+    direction_init(&path->up, first, second, seed * 1000 + emulator->count * 2);
+    direction_init(&path->down, second, first, seed * 1000 + emulator->count * 2 + 1);
+    emulator->count++;
+}
+
+/* --- packets
+ * ---------------------------------------------------------------------------------------------------------- */
+
+/** A packet that has come out goes to the kernel. */
+static void write_packet(struct direction *d, const struct linkmodel_out *out, uint64_t now) {
+    uint64_t late = now - out->time;
+
+    /* The kernel refuses packets for a device that is down: a cut cable. */
+    if (write(d->out, d->packets + (size_t)out->handle * EMULATOR_PACKET_MAX, d->lengths[out->handle]) < 0)
+        d->refused++;
+    if (d->written++ == 0)
+        d->first = now;
+    else
+        d->written_bytes += d->lengths[out->handle];
+    d->last = now;
+    d->late_sum += late;
+    if (late > d->late_max)
+        d->late_max = late;
+}
+
+/** Write what is due by now. */
+static void write_due(struct direction *d, uint64_t now) {
+    struct linkmodel_out out;
+
+    while (linkmodel_take(&d->model, now, &out)) {
+        if (!out.dropped)
+            write_packet(d, &out, now);
+        d->spare[d->spare_count++] = out.handle;
+    }
+}
+
+/** Read what came, BATCH packets at most. @return whether there may be more */
+static bool read_some(struct direction *d, uint64_t now) {
+    for (unsigned i = 0; i < BATCH; i++) {
+        uint32_t handle = d->spare[d->spare_count - 1];
+        ssize_t length = read(d->in, d->packets + (size_t)handle * EMULATOR_PACKET_MAX, EMULATOR_PACKET_MAX);
+
+        if (length < 0)
+            return false;
+        if (length == EMULATOR_PACKET_MAX) {
+            d->refused++;
+            continue;
+        }
+        d->lengths[handle] = (uint16_t)length;
+        if (linkmodel_put(&d->model, (uint32_t)length, handle, now))
+            d->spare_count--;
+        write_due(d, now);
+    }
+    return true;
+}
+
+/* --- commands
+ * --------------------------------------------------------------------------------------------------------- */
+
+static void obey(struct loop *loop, char *line, uint64_t now) {
+    if (command_run(&loop->emulator, line, now, stdout) == 1)
+        loop->quit = true;
+    fflush(stdout);
+}
+
+/** Take what standard input has. */
+static void take_input(struct loop *loop, uint64_t now) {
+    struct input *input = &loop->input;
+    ssize_t got = read(STDIN_FILENO, input->text + input->length, sizeof input->text - 1 - input->length);
+    char *end;
+
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got <= 0) {
+        loop->quit = true;
+        return;
+    }
+    input->length += (size_t)got;
+    input->text[input->length] = 0;
+    while (!loop->quit && (end = strchr(input->text, '\n')) != NULL) {
+        *end = 0;
+        obey(loop, input->text, now);
+        input->length -= (size_t)(end + 1 - input->text);
+        memmove(input->text, end + 1, input->length + 1);
+    }
+    if (input->length == sizeof input->text - 1)
+        fail("a command longer than %zu bytes", sizeof input->text - 2);
+}
+
+/* --- the loop
+ * --------------------------------------------------------------------------------------------------------- */
+
+/** The directions one after another: up and down of each path. */
+static struct direction *direction(struct emulator *emulator, unsigned i) {
+    return i % 2 == 0 ? &emulator->path[i / 2].up : &emulator->path[i / 2].down;
+}
+
+/** @return how long to sleep at most, from now */
+static struct timespec sleep_time(struct emulator *emulator, uint64_t now) {
+    uint64_t next = now + NS_PER_SEC;
+
+    for (unsigned i = 0; i < 2 * emulator->count; i++) {
+        uint64_t due = linkmodel_next(&direction(emulator, i)->model);
+
+        if (due < next)
+            next = due;
+    }
+    if (next < now + WAKE_GAP)
+        next = now + WAKE_GAP;
+    return (struct timespec){.tv_sec = (time_t)((next - now) / NS_PER_SEC),
+                             .tv_nsec = (long)((next - now) % NS_PER_SEC)};
+}
+
+static void run(struct loop *loop) {
+    struct pollfd fds[1 + 2 * EMULATOR_PATHS_MAX] = {{.fd = STDIN_FILENO, .events = POLLIN}};
+    struct emulator *emulator = &loop->emulator;
+    unsigned count = 2 * emulator->count;
+    bool more = false;
+
+    for (unsigned i = 0; i < count; i++)
+        fds[1 + i] = (struct pollfd){.fd = direction(emulator, i)->in, .events = POLLIN};
+    while (!loop->quit) {
+        struct timespec timeout = more ? (struct timespec){0} : sleep_time(emulator, clock_now());
+        int ready = ppoll(fds, 1 + count, &timeout, NULL);
+        uint64_t now = clock_now();
+
+        if (ready < 0 && errno != EINTR)
+            fail("ppoll: %s", strerror(errno));
+        more = false;
+        for (unsigned i = 0; i < count; i++)
+            write_due(direction(emulator, i), now);
+        for (unsigned i = 0; i < count && ready > 0; i++)
+            if (fds[1 + i].revents & POLLIN)
+                more |= read_some(direction(emulator, i), now);
+        if (ready > 0 && fds[0].revents != 0)
+            take_input(loop, now);
+    }
+}
+
+static void usage(FILE *file) {
+    fputs("Usage: emulator [-s SEED] [-x COMMAND]... NAME=NS1:DEV1,NS2:DEV2...\n"
+          "Make TUN devices in network namespaces and join each pair by an emulated link; up is from the first to the "
+          "second.\n"
+          "  -s SEED     of chance: loss, jitter (default 1)\n"
+          "  -x COMMAND  carry it out at the start\n"
+          "  -h          print this\n"
+          "Commands, one a line, also from standard input, each answered by \"ok\" or \"error\" and a reason; its end "
+          "ends the program:\n"
+          "  set PATH up|down|both KEY=VALUE...   stats PATH   reset PATH   quit\n"
+          "Settings:\n",
+          file);
+    settings_help(file);
+}
+
+/** Commands of the command line; one that fails ends the program. */
+static void run_first(struct loop *loop, char *const *commands, unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
+        char answer[512] = "";
+        FILE *file = fmemopen(answer, sizeof answer - 1, "w");
+        int r = file != NULL ? command_run(&loop->emulator, commands[i], clock_now(), file) : -ENOMEM;
+
+        if (file != NULL)
+            fclose(file);
+        if (r < 0)
+            fail("-x: %.*s", (int)strcspn(answer, "\n"), answer);
+        loop->quit |= r == 1;
+    }
+}
+
+int main(int argc, char **argv) {
+    static struct loop loop;
+    char *commands[64], *end;
+    unsigned count = 0;
+    uint64_t seed = 1;
+    int option, home;
+
+    while ((option = getopt(argc, argv, "s:x:h")) != -1) {
+        switch (option) {
+        case 's':
+            seed = strtoull(optarg, &end, 10);
+            if (*optarg == 0 || *end != 0)
+                fail("%s is not a seed", optarg);
+            break;
+        case 'x':
+            if (count == sizeof commands / sizeof *commands)
+                fail("too many commands");
+            commands[count++] = optarg;
+            break;
+        case 'h':
+            usage(stdout);
+            return 0;
+        default:
+            usage(stderr);
+            return 2;
+        }
+    }
+    if (optind == argc) {
+        usage(stderr);
+        return 2;
+    }
+    home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    for (; optind < argc; optind++)
+        path_init(&loop.emulator, argv[optind], home, seed);
+    run_first(&loop, commands, count);
+    fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
+    prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul);
+    printf("ready %s\n", sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){.sched_priority = 1}) == 0
+                             ? "with real-time priority"
+                             : "without real-time priority");
+    fflush(stdout);
+    run(&loop);
+    return 0;
+}
