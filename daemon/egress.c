@@ -222,7 +222,7 @@ static bool send_bonded_capsule(struct session *session, const struct frame_pack
 static bool send_bonded(struct session *session, const struct queue_item *item, uint64_t now) {
     const struct frame_packet frame = session_number(session, item->inner, item->flow_hash);
     uint16_t copies = 0;
-    int slot = session_pick(session, item->length, item->flow_hash, &copies, now);
+    int slot = session_pick(session, item, &copies, now);
     struct segment segment;
     if (slot == SCHED_NONE)
         return send_bonded_capsule(session, &frame, item, now);

@@ -27,6 +27,7 @@ libmpvpn_a_SOURCES += \
 	daemon/bond/sched.def \
 	daemon/bond/sched.h \
 	daemon/bond/sched_backup.c \
+	daemon/bond/sched_ecf.c \
 	daemon/bond/sched_flow.c \
 	daemon/bond/sched_minrtt.c \
 	daemon/bond/sched_redundant.c \

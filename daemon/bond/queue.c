@@ -373,6 +373,7 @@ static void show(struct queue *queue, struct flow *flow, bool mark_ce) {
         .index = entry->index,
         .length = (uint16_t)split_length(&entry->split, entry->index),
         .flow_hash = entry->flow_hash,
+        .flow_bytes = queue->backlog[flow_number(queue, flow)],
         .mark_ce = mark_ce,
         .queued_at = entry->queued_at,
     };

@@ -75,13 +75,26 @@ int sched_pick(struct sched *sched, const struct sched_leg *legs, size_t count, 
     return kinds[sched->id].ops->pick(sched, legs, candidates, packet, now, copies);
 }
 
-/** When a packet written to a leg now would arrive, ns from now; large when nothing is known of the leg. */
-static uint64_t arrival(const struct sched_leg *leg, size_t length) {
-    uint64_t delay = leg->delay ? leg->delay : leg->srtt / 2;
+/** How long bytes take at a rate. @return ns, not beyond SCHED_NEVER */
+static uint64_t time_of(uint64_t bytes, uint64_t rate_bps) {
+    double ns = (double)bytes * 8e9 / (double)rate_bps;
 
-    if (!delay)
-        return UINT64_MAX;
-    return leg->rate_bps ? delay + (leg->queued + length) * 8 * NS_PER_SEC / leg->rate_bps : delay;
+    return ns < (double)SCHED_NEVER ? (uint64_t)ns : SCHED_NEVER;
+}
+
+/* Bytes on the way are those sent in the last round trip; with a queue they are more than go through in one. So the
+ * packet arrives when they have gone through, less the time that acknowledgements need for the way back. Both ways
+ * count as equally long: a sender knows no more. */
+uint64_t sched_arrival(const struct sched_leg *leg, size_t length) {
+    uint64_t unloaded, queued, back = leg->delay ? leg->delay : leg->srtt / 2;
+
+    if (!leg->srtt)
+        return SCHED_NEVER;
+    if (!leg->rate_bps)
+        return leg->srtt / 2;
+    unloaded = leg->srtt / 2 + time_of(length, leg->rate_bps);
+    queued = time_of(leg->in_flight + length, leg->rate_bps);
+    return queued > back && queued - back > unloaded ? queued - back : unloaded;
 }
 
 int sched_pick_resend(const struct sched_leg *legs, size_t count, size_t length, uint16_t avoid) {
@@ -97,7 +110,8 @@ int sched_pick_resend(const struct sched_leg *legs, size_t count, size_t length,
 
         if (!legs[leg].can_send || (best >= 0 && avoided && !best_avoided))
             continue;
-        if (best < 0 || (best_avoided && !avoided) || arrival(&legs[leg], length) < arrival(&legs[best], length)) {
+        if (best < 0 || (best_avoided && !avoided) ||
+            sched_arrival(&legs[leg], length) < sched_arrival(&legs[best], length)) {
             best = leg;
             best_avoided = avoided;
         }

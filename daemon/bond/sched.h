@@ -12,7 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SCHED_LEGS 16u /**< legs of a session at most: slots, as the session keeps them */
+#define SCHED_LEGS 16u               /**< legs of a session at most: slots, as the session keeps them */
+#define SCHED_NEVER (UINT64_MAX / 4) /**< ns: what is unknown counts as later than anything known */
 
 /** Every scheduler. */
 enum sched_id {
@@ -45,15 +46,16 @@ struct sched_leg {
     uint64_t rttvar;      /**< its mean variation, ns */
     uint64_t delay;       /**< estimated one-way delay, queues left out, ns; 0: unknown */
     uint64_t in_flight;   /**< bytes sent without answer */
-    uint64_t queued;      /**< bytes written for it and not yet given to the kernel */
-    uint64_t cwnd;        /**< congestion window, bytes */
-    uint64_t rate_bps;    /**< delivery rate, bits per second; 0: unknown */
+    uint64_t wait;        /**< when it cannot send: ns until it will, as far as can be told */
+    uint64_t rate_bps;    /**< what it carries, bits per second, as estimated; 0: unknown */
 };
 
 /** The packet to be given to a leg. */
 struct sched_packet {
-    size_t length;      /**< bytes of the IP packet */
-    uint32_t flow_hash; /**< the same for all packets of a flow */
+    size_t length;       /**< bytes of the IP packet */
+    uint32_t flow_hash;  /**< the same for all packets of a flow */
+    uint32_t flow_bytes; /**< bytes that its flow has waiting, this packet included */
+    uint64_t waited;     /**< ns it has waited to be sent */
 };
 
 /** A scheduler with its state, by value in the session. Zeroed is the default scheduler, ready. */
@@ -61,6 +63,8 @@ struct sched {
     enum sched_id id;           /**< which */
     uint64_t spent[SCHED_LEGS]; /**< wrr: what each slot has got, bytes by weight, fixed point */
     uint64_t round;             /**< wrr: the same for the leg served last */
+    uint64_t overloaded_until;  /**< ecf: ns: until then packets waited for the legs not long ago */
+    uint8_t preferred;          /**< ecf: 1 + slot of the leg that is used when it makes no difference; 0: none yet */
 };
 
 /** What a scheduler does. */
@@ -112,6 +116,10 @@ int sched_pick(struct sched *sched, const struct sched_leg *legs, size_t count, 
 int sched_pick_resend(const struct sched_leg *legs, size_t count, size_t length, uint16_t avoid);
 /** A leg accepted a packet that sched_pick() gave it (or a copy of it). */
 void sched_on_sent(struct sched *sched, const struct sched_leg *legs, unsigned leg, size_t length);
+
+/** When a packet of this length arrives that is written to a leg now, behind what is on the way on it.
+ * @return ns from now; SCHED_NEVER: nothing is known of the leg */
+uint64_t sched_arrival(const struct sched_leg *leg, size_t length);
 
 /** For schedulers: among the legs of a set that can send, the one with the shortest round-trip time. @return its slot;
  * SCHED_WAIT: none can */

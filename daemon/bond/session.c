@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define MAX_ACK_DELAY (5 * NS_PER_MS) /* between our ends */
+#define IN_USE (NS_PER_SEC / 5)       /* a leg counts as used for so long after a packet was sent on it */
 #define MTU_PRIMARY 1280u             /* bytes: a leg that carries less does not shrink the tunnel: capsules serve it */
 
 struct session *session_new(const struct session_settings *settings, uint64_t now) {
@@ -79,6 +80,11 @@ bool session_reaches(const struct session *session, const struct ip_addr *addr, 
             return true;
     }
     return false;
+}
+
+/* Whether a leg carries packets at present, so that what they go through counts for all. */
+static bool is_in_use(const struct session *session, const struct session_leg *leg, uint64_t now) {
+    return !session->bonded || leg->entered || now - leg->last_sent < IN_USE;
 }
 
 static void deliver(void *context, const uint8_t *packet, size_t length) {
@@ -198,7 +204,7 @@ size_t session_mtu(const struct session *session) {
 }
 
 void session_roll(struct session *session, uint64_t now) {
-    uint64_t slowest = 0, rate_bps = 0;
+    uint64_t slowest = 0, slowest_of_all = 0, rate_bps = 0;
     session->rolled = now;
     meter_roll(&session->sent, now);
     meter_roll(&session->received, now);
@@ -210,13 +216,17 @@ void session_roll(struct session *session, uint64_t now) {
         leg_roll(leg->leg, now);
         conn_statistics(leg_conn(leg->leg), &s);
         rate_bps += s.delivery_rate_bps;
-        if (s.rtt_smoothed > slowest)
+        if (s.rtt_smoothed > slowest && is_in_use(session, leg, now))
             slowest = s.rtt_smoothed;
+        if (s.rtt_smoothed > slowest_of_all)
+            slowest_of_all = s.rtt_smoothed;
         if (!session->bonded)
             continue;
         outstanding_set_leg_pto(session->outstanding, i, s.rtt_smoothed + 4 * s.rtt_variation + MAX_ACK_DELAY);
         reorder_set_leg(session->reorder, leg->number, s.rtt_smoothed);
     }
+    if (!slowest)
+        slowest = slowest_of_all;
     /* What a leg that just left carried is to be sent again, so its RTT counts for a while. */
     if (slowest >= session->slowest || now - session->slowest_at > NS_PER_SEC) {
         session->slowest = slowest;

@@ -163,7 +163,7 @@ void session_on_timer(struct session *session, uint64_t now);
 /* What is sent (bonded): the hall asks, writes, and tells. */
 
 /** Which leg a packet goes to. @param copies out: further slots (bits) @return slot or enum sched_result */
-int session_pick(struct session *session, size_t length, uint32_t flow_hash, uint16_t *copies, uint64_t now);
+int session_pick(struct session *session, const struct queue_item *item, uint16_t *copies, uint64_t now);
 /** Which leg a packet goes to again. @param avoid slots it was on already (bits) @return as session_pick() */
 int session_pick_resend(struct session *session, size_t length, uint16_t avoid, uint64_t now);
 /** Numbers of the next packet. */

@@ -27,6 +27,13 @@ static bool is_shut(const struct session_leg *leg) {
     return leg->gone || leg->state == CONTROL_DRAINING || leg->state == CONTROL_DOWN;
 }
 
+/* What a leg carries. A leg that was never full is believed to carry half its window in a round trip: a window that
+ * controllers leave to it is about twice what fits, and to believe in too little would be to never find out. */
+static uint64_t rate_of(const struct conn_statistics *s) {
+    uint64_t half = s->rtt_smoothed ? s->cwnd_bytes * 4 * 1000 / (s->rtt_smoothed / (NS_PER_SEC / 1000) + 1) : 0;
+    return half > s->capacity_bps ? half : s->capacity_bps;
+}
+
 static void view(const struct session_leg *leg, size_t length, struct sched_leg *out, uint64_t now) {
     struct conn_statistics s;
     *out = (struct sched_leg){0};
@@ -44,8 +51,13 @@ static void view(const struct session_leg *leg, size_t length, struct sched_leg 
     out->rttvar = s.rtt_variation;
     out->delay = s.rtt_min == TIME_NEVER ? 0 : s.rtt_min / 2;
     out->in_flight = s.in_flight_bytes;
-    out->cwnd = s.cwnd_bytes;
-    out->rate_bps = s.delivery_rate_bps;
+    out->rate_bps = rate_of(&s);
+    if (s.paced_until > now)
+        out->wait = s.paced_until - now;
+    if (s.in_flight_bytes + length > s.cwnd_bytes && out->rate_bps) {
+        uint64_t next_ack = length * 8 * NS_PER_SEC / out->rate_bps;
+        out->wait = out->wait > next_ack ? out->wait : next_ack;
+    }
 }
 
 static bool any_usable(const struct sched_leg *legs) {
@@ -72,10 +84,13 @@ static void view_all(const struct session *session, size_t length, struct sched_
     }
 }
 
-int session_pick(struct session *session, size_t length, uint32_t flow_hash, uint16_t *copies, uint64_t now) {
-    const struct sched_packet packet = {.length = length, .flow_hash = flow_hash};
+int session_pick(struct session *session, const struct queue_item *item, uint16_t *copies, uint64_t now) {
+    const struct sched_packet packet = {.length = item->length,
+                                        .flow_hash = item->flow_hash,
+                                        .flow_bytes = item->flow_bytes,
+                                        .waited = now > item->queued_at ? now - item->queued_at : 0};
     struct sched_leg legs[SESSION_LEGS_MAX];
-    view_all(session, length, legs, now);
+    view_all(session, item->length, legs, now);
     return sched_pick(&session->sched, legs, SESSION_LEGS_MAX, &packet, now, copies);
 }
 

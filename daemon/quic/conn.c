@@ -91,7 +91,8 @@ static int conn_new(const struct conn_settings *settings, bool server, const cha
     memcpy(conn->reset_key, settings->reset_key, sizeof conn->reset_key);
     pacer_init(&conn->pacer, conn->mtu);
     conn->cc.seed = settings->congestion_seed;
-    if (conn->cc.seed == 0) tls_random(&conn->cc.seed, sizeof conn->cc.seed);
+    if (conn->cc.seed == 0)
+        tls_random(&conn->cc.seed, sizeof conn->cc.seed);
     ngtcp2_ccerr_default(&conn->ccerr);
     conn->tls_context = tls_context_ref(settings->tls);
     conn->tls = tls_session_new(settings->tls, &tls);
@@ -125,7 +126,8 @@ int conn_client_new(const struct conn_settings *settings, const struct conn_clie
     if (rv != 0)
         return rv;
     conn_set_callbacks(conn, &callbacks);
-    if (s.cc_algo == NGTCP2_CC_ALGO_RENO) ccseam_offer(&conn->cc);
+    if (s.cc_algo == NGTCP2_CC_ALGO_RENO)
+        ccseam_offer(&conn->cc);
     fill_transport_params(settings, &params);
     conn_path_to(&path, &settings->path);
     conn_cid_make(settings->worker, scid.data, scid.datalen);
@@ -159,7 +161,8 @@ int conn_server_new(const struct conn_settings *settings, const struct conn_serv
     if (rv != 0)
         return rv;
     conn_set_callbacks(conn, &callbacks);
-    if (s.cc_algo == NGTCP2_CC_ALGO_RENO) ccseam_offer(&conn->cc);
+    if (s.cc_algo == NGTCP2_CC_ALGO_RENO)
+        ccseam_offer(&conn->cc);
     fill_transport_params(settings, &params);
     conn_path_to(&path, &settings->path);
     ngtcp2_cid_init(&dcid, server->peer_cid.bytes, server->peer_cid.length);
@@ -287,6 +290,8 @@ void conn_statistics(const struct conn *conn, struct conn_statistics *out) {
         .cwnd_bytes = info.cwnd,
         .in_flight_bytes = info.bytes_in_flight,
         .delivery_rate_bps = conn->rate.bps,
+        .capacity_bps = conn->rate.capacity_bps,
+        .paced_until = conn->pacer.blocked_until,
         .bytes_sent = conn->bytes_sent,
         .bytes_received = conn->bytes_received,
         .packets_sent = conn->packets_sent,

@@ -229,6 +229,9 @@ struct conn_statistics {
     uint64_t in_flight_bytes;    /**< sent, neither acknowledged nor lost */
     uint64_t delivery_rate_bps;  /**< bits per second, as acknowledged in the last 100 ms (or round trip, if longer) in
                                     which packets were on the way */
+    uint64_t capacity_bps;       /**< bits per second that the path is known to carry: the delivery rate of times when
+                                    more waited to be sent than could go, smoothed; 0: not known */
+    uint64_t paced_until;        /**< ns: the pacer lets nothing go before; may be past */
     uint64_t bytes_sent;         /**< UDP payload */
     uint64_t bytes_received;     /**< UDP payload */
     uint64_t packets_sent;       /**< QUIC packets */

@@ -35,10 +35,12 @@ enum conn_state {
 
 /** Acknowledged bytes over time. */
 struct conn_rate {
-    uint64_t since; /**< ns: start of the window */
-    uint64_t bytes; /**< acknowledged in it */
-    uint64_t bps;   /**< of the last whole window, bits per second */
-    bool idle;      /**< nothing was on the way: the window starts anew with the next packet */
+    uint64_t since;        /**< ns: start of the window */
+    uint64_t bytes;        /**< acknowledged in it */
+    uint64_t bps;          /**< of the last whole window, bits per second */
+    uint64_t capacity_bps; /**< what the path carries, as far as is known: of windows that were used up, smoothed */
+    bool idle;             /**< nothing was on the way: the window starts anew with the next packet */
+    bool limited;          /**< in this window more could have been sent than there was: it shows too little */
 };
 
 /** Datagrams of one size that were lost one after the other. */

@@ -27,6 +27,8 @@
 #define FULL_PACKET 1200u      /**< bytes: after a packet this long there may be another one */
 #define LOOK_AGAIN NS_PER_MS   /**< ns: what ngtcp2 may have to say waits no longer for a datagram to go with */
 #define PACE_PERCENT 125u      /**< of a window go out in a smoothed round trip (RFC 9002 section 7.7) */
+#define RATE_RISE 2u           /**< part of the way that the capacity goes up to a larger delivery rate */
+#define RATE_FALL 4u           /**< and down to a smaller one */
 #define REFUSAL_WAIT NS_PER_MS /**< ns: pause after ngtcp2 refused a datagram that should have gone */
 #define KEY_RETRY 16u          /**< a refused key update is tried again after this part of the packets between two */
 #define SHORT_HEADER 5u /**< bytes of a short header without the connection ID: flags and the longest packet number */
@@ -60,8 +62,23 @@ static void advance(struct conn *conn, uint64_t now) {
     if (now <= conn->now)
         return;
     if (conn->state == CONN_LIVE && conn->confirmed && is_open(conn))
-        conn->starved = true;
+        conn->starved = conn->rate.limited = true;
     conn->now = now;
+}
+
+/** A window of the delivery rate is over. One in which the owner had less to send than could have gone says only that
+ * the path carries this much at least. */
+static void close_rate_window(struct conn_rate *rate, uint64_t now) {
+    rate->bps = rate->bytes * 8 * 1000 / ((now - rate->since) / NS_PER_MS);
+    if (rate->capacity_bps == 0)
+        rate->capacity_bps = rate->bps;
+    else if (rate->bps > rate->capacity_bps)
+        rate->capacity_bps += (rate->bps - rate->capacity_bps) / RATE_RISE;
+    else if (!rate->limited)
+        rate->capacity_bps -= (rate->capacity_bps - rate->bps) / RATE_FALL;
+    rate->since = now;
+    rate->bytes = 0;
+    rate->limited = false;
 }
 
 /** Count what an arriving packet acknowledged: what left the window, less what was lost. */
@@ -74,11 +91,8 @@ static void count_delivered(struct conn *conn, const ngtcp2_conn_info *info, uin
     rate->bytes += gone > lost ? gone - lost : 0;
     rate->idle = info->bytes_in_flight == 0;
     window = info->smoothed_rtt > CONN_RATE_WINDOW ? info->smoothed_rtt : CONN_RATE_WINDOW;
-    if (conn->now - rate->since < window)
-        return;
-    rate->bps = rate->bytes * 8 * 1000 / ((conn->now - rate->since) / NS_PER_MS);
-    rate->since = conn->now;
-    rate->bytes = 0;
+    if (conn->now - rate->since >= window)
+        close_rate_window(rate, conn->now);
 }
 
 /** Set the pacing rate after a packet was read: our own controller's, or in proportion to the window of another. */
@@ -201,7 +215,8 @@ static void on_written(struct conn *conn, size_t length, const ngtcp2_path *path
     conn->datagrams_unacked = 0;
     conn->look_again = TIME_NEVER;
     if (conn->rate.idle)
-        conn->rate = (struct conn_rate){.since = conn->now, .bps = conn->rate.bps};
+        conn->rate = (struct conn_rate){
+            .since = conn->now, .bps = conn->rate.bps, .capacity_bps = conn->rate.capacity_bps, .limited = true};
     if (!conn->confirmed)
         return;
     pacer_on_sent(&conn->pacer, length, conn->now);

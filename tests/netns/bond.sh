@@ -73,7 +73,7 @@ check "shares are as the weights, 1 to 3: $fibre and $lte bytes" test "$lte" -gt
 iperf schedulers -t 12 --bidir
 run=$last_pid
 sleep 0.5
-for scheduler in wrr flow redundant backup minrtt; do
+for scheduler in wrr flow redundant backup minrtt ecf; do
     check "$scheduler is set" ctl client scheduler set "$scheduler"
     check "$scheduler: the server has it too" until_true 5 eval '[ "$(value server "j[\"sessions\"][0][\"scheduler\"]" session list)" = '"$scheduler ]"
     up=$(value client 'j["session"]["bytes_up"]' stats) down=$(value client 'j["session"]["bytes_down"]' stats)

@@ -18,17 +18,17 @@ check 'the client starts' daemon "$client" client
 client_pid=$last_pid
 check 'a ping comes back' pings "$client" 10.77.0.1
 like 'there is one path' "$(ctl client path list)" '^veth +up +primary'
-like 'the scheduler is the default one' "$(ctl client scheduler get)" '^scheduler: minrtt$'
+like 'the scheduler is the default one' "$(ctl client scheduler get)" '^scheduler: ecf$'
 
 start "$client" ping ping -i 0.02 -c 400 -W 1 10.77.0.1
 ping_pid=$last_pid
 is 'a path is added, and it is told how' "$(ctl client path add wan weight=3)" 'wan: connecting (203.0.113.2 via 203.0.113.1)'
 check 'it comes up' until_true 10 eval 'ctl client path list | grep -qE "^wan +up +primary"'
 like 'status counts it' "$(ctl client status)" '2 paths up'
-like 'status tells of bonding' "$(ctl client status)" '^bonding  minrtt;  reorder held [0-9.]+ %, longest [0-9.]+ ms;  resent [0-9.]+ %;  queue'
-like 'the server lists two legs' "$(ctl server session list)" 'minrtt +2 +'
+like 'status tells of bonding' "$(ctl client status)" '^bonding  ecf;  reorder held [0-9.]+ %, longest [0-9.]+ ms;  resent [0-9.]+ %;  queue'
+like 'the server lists two legs' "$(ctl server session list)" 'ecf +2 +'
 refuses 'the same path again is refused' ctl client path add wan
-is 'the scheduler is changed' "$(ctl client scheduler set redundant)" 'scheduler: redundant (was minrtt), both directions'
+is 'the scheduler is changed' "$(ctl client scheduler set redundant)" 'scheduler: redundant (was ecf), both directions'
 check 'the server uses it too' until_true 5 eval 'ctl server session list | grep -q "redundant"'
 check 'copies are dropped' until_true 5 has_dropped client duplicate 5
 is 'a role is changed' "$(ctl client path set wan role=backup)" 'wan: backup, weight 3 (was primary, weight 3)'

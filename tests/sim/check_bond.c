@@ -109,6 +109,12 @@ static uint64_t sent_on(const struct end *end, int slot) {
     return leg_counters(end->client.session->legs[slot].leg)->sent.packets;
 }
 
+/* The slot of the client's leg on a device. */
+static int slot_of(const char *device) {
+    const struct client_path *path = client_find_path(&client.client, device);
+    return (int)(client_path_leg(path) - client.client.session->legs);
+}
+
 START_TEST(two_paths_become_one_session) {
     begin(1, &fast, &fast, "");
     ck_assert(comes_up(2, NS_PER_SEC));
@@ -420,6 +426,25 @@ START_TEST(a_backup_path_is_used_only_while_no_primary_is) {
 }
 END_TEST
 
+START_TEST(ecf_leaves_the_slow_path_alone_until_the_fast_one_is_full) {
+    int slower;
+    begin(90, &fast, &slow, "");
+    ck_assert_int_eq(client.client.session->sched.id, SCHED_ECF);
+    ck_assert(comes_up(2, NS_PER_SEC));
+    settle();
+    slower = slot_of("simb");
+    up(0, 2000, MS); /* 8 of 20 Mbit/s */
+    settle();
+    is_whole(&at_server, 2000);
+    ck_assert_uint_eq(sent_on(&client, slower), 0);
+    up(2000, 8000, MS / 3); /* 24 Mbit/s */
+    settle();
+    is_whole(&at_server, 10000);
+    ck_assert_uint_ge(sent_on(&client, slower), 800);
+    finish();
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("sim_bond");
     TCase *tcase = tcase_create("bond");
@@ -440,6 +465,7 @@ int main(void) {
     tcase_add_test(tcase, each_end_tells_the_other_what_came_on_each_leg);
     tcase_add_test(tcase, what_a_client_wishes_is_there_half_a_round_trip_later);
     tcase_add_test(tcase, a_backup_path_is_used_only_while_no_primary_is);
+    tcase_add_test(tcase, ecf_leaves_the_slow_path_alone_until_the_fast_one_is_full);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -61,8 +61,8 @@ struct pair_end {
     uint64_t probes, probes_in;              /**< packets marked as probes, and probes that came */
     uint64_t bytes_in, travelled; /**< UDP payload that arrived here; ns it was on the way, all packets together */
     uint64_t packets_in;          /**< of how many packets */
-    uint64_t ecn_marked;                     /**< packets written with ECT */
-    uint64_t in[16];                         /**< per stream: bytes received */
+    uint64_t ecn_marked;          /**< packets written with ECT */
+    uint64_t in[16];              /**< per stream: bytes received */
 };
 
 /** What a pair is made of. Zeroed = a clean link without delay, no Retry. */
@@ -77,8 +77,8 @@ struct pair_settings {
     const uint8_t *token;                        /**< client's */
     size_t token_length;                         /**< bytes */
     const char *server_name;                     /**< NULL: "test.example" */
-    uint64_t congestion_seed; /**< as conn_settings */
-    uint64_t start;           /**< ns: time at the start; 0: 1 s */
+    uint64_t congestion_seed;                    /**< as conn_settings */
+    uint64_t start;                              /**< ns: time at the start; 0: 1 s */
 };
 
 /** The pair. */

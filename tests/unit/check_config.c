@@ -60,7 +60,7 @@ START_TEST(the_smallest_server_gets_every_default) {
     ck_assert_uint_eq(c->advertise[0].length, 0);
     ck_assert_int_eq(c->log_level, LOG_LEVEL_INFO);
     ck_assert_ptr_null(c->control_group);
-    ck_assert_str_eq(c->scheduler, "minrtt");
+    ck_assert_str_eq(c->scheduler, "ecf");
     ck_assert_uint_eq(c->linger, 60 * NS_PER_SEC);
     config_free(c);
 }
@@ -183,7 +183,7 @@ START_TEST(faults_are_told_with_file_line_section_and_key) {
         {"[Client]\nServer = a\n[Path wwan0]\nWeight = 1001\n",
          "t.conf:4: [Path wwan0] Weight: \"1001\" is not a number from 1 to 1000"},
         {"[Tunnel]\nScheduler = fastest\n",
-         "t.conf:2: [Tunnel] Scheduler: \"fastest\" is not one of minrtt, wrr, flow, redundant, backup"},
+         "t.conf:2: [Tunnel] Scheduler: \"fastest\" is not one of ecf, minrtt, wrr, flow, redundant, backup"},
         {"[Tunnel]\nLinger = long\n", "t.conf:2: [Tunnel] Linger: \"long\" is not a time, such as 5 s or 2 min"},
         {"[Tunnel]\nLinger = 8 d\n", "t.conf:2: [Tunnel] Linger: \"8 d\" is longer than 7 d"},
         {"[Client]\nServer = a\n[Tunnel]\nLinger = 60 s\n",

@@ -433,6 +433,17 @@ START_TEST(a_clean_link_is_filled_whichever_write_comes_first) {
         conn_statistics(pair.client.conn, &statistics);
         ck_assert_uint_ge(statistics.delivery_rate_bps, 40000000);
         ck_assert_uint_le(statistics.delivery_rate_bps, 55000000);
+        ck_assert_uint_ge(statistics.capacity_bps, 45000000);
+        ck_assert_uint_le(statistics.capacity_bps, 52000000);
+        /* A trickle says nothing of what the link carries. */
+        pair.client.bulk = false;
+        for (unsigned i = 0; i < 200; i++) {
+            pair.client.datagrams_to_send = 1;
+            pair_run(&pair, 10 * NS_PER_MS);
+        }
+        conn_statistics(pair.client.conn, &statistics);
+        ck_assert_uint_lt(statistics.delivery_rate_bps, 3000000);
+        ck_assert_uint_ge(statistics.capacity_bps, 45000000);
         ck_assert_uint_ge(statistics.rtt_min, 40 * NS_PER_MS);
         ck_assert_uint_le(statistics.rtt_min, 45 * NS_PER_MS);
         ck_assert_uint_eq(pair.client.refused, 0);

@@ -39,7 +39,7 @@ static void setup(void) {
 
 /** Choose for a packet of a flow. */
 static int pick_copies(size_t length, uint32_t flow_hash, uint16_t *copies) {
-    struct sched_packet packet = {.length = length, .flow_hash = flow_hash};
+    struct sched_packet packet = {.length = length, .flow_hash = flow_hash, .flow_bytes = (uint32_t)length};
 
     return sched_pick(&sched, legs, SCHED_LEGS, &packet, NS_PER_SEC, copies);
 }
@@ -89,7 +89,12 @@ static void draw_legs(void) {
                                      .weight = (uint16_t)(draw() % 4 ? draw() % 9 : draw()),
                                      .number = (uint8_t)i,
                                      .packet_max = (uint16_t)(1200 + draw() % 300),
-                                     .srtt = draw() % 50 * NS_PER_MS};
+                                     .srtt = draw() % 50 * NS_PER_MS,
+                                     .rttvar = draw() % 10 * NS_PER_MS,
+                                     .delay = draw() % 25 * NS_PER_MS,
+                                     .in_flight = draw() % 200000,
+                                     .wait = draw() % 5 * NS_PER_MS,
+                                     .rate_bps = draw() % 4 ? draw() % 100000000 : 0};
 }
 
 /** One choice, one resend: whether both are as they must be. */
@@ -275,6 +280,100 @@ START_TEST(flows_are_shared_by_weight_within_one_percent) {
 }
 END_TEST
 
+/** Two legs of 50 Mbit/s, with these round trips. */
+static void two_legs(uint64_t first_srtt, uint64_t second_srtt) {
+    const uint64_t srtt[2] = {first_srtt, second_srtt};
+
+    sched_init(&sched, SCHED_ECF);
+    legs[2].usable = legs[3].usable = false;
+    for (unsigned i = 0; i < 2; i++) {
+        legs[i].srtt = srtt[i];
+        legs[i].delay = srtt[i] / 2;
+        legs[i].rate_bps = 50000000;
+    }
+}
+
+/** The first leg's window is full. */
+static void fill_first(void) {
+    legs[0].can_send = false;
+    legs[0].in_flight = legs[0].srtt * legs[0].rate_bps / (8 * NS_PER_SEC);
+    legs[0].wait = NS_PER_MS / 5;
+}
+
+/** Choose for a packet whose flow has so much waiting. */
+static int pick_waiting(uint32_t flow_bytes, uint64_t waited, uint64_t now) {
+    const struct sched_packet packet = {.length = 1000, .flow_hash = 1, .flow_bytes = flow_bytes, .waited = waited};
+    uint16_t copies;
+
+    return sched_pick(&sched, legs, SCHED_LEGS, &packet, now, &copies);
+}
+
+START_TEST(ecf_takes_the_leg_on_which_the_packet_arrives_first) {
+    two_legs(40 * NS_PER_MS, 60 * NS_PER_MS);
+    ck_assert_int_eq(pick(), 0);
+    /* 20 ms of queue on the first make the second the sooner one. */
+    legs[0].in_flight = (40 + 20) * 6250;
+    ck_assert_int_eq(pick(), 1);
+    legs[1].in_flight = (60 + 20) * 6250;
+    ck_assert_int_eq(pick(), 0);
+    /* Nothing is known of a new leg. */
+    legs[1].in_flight = 0;
+    legs[1].srtt = 0;
+    ck_assert_int_eq(pick(), 0);
+}
+END_TEST
+
+START_TEST(ecf_stays_on_a_leg_while_another_is_about_as_good) {
+    two_legs(40 * NS_PER_MS, 41 * NS_PER_MS);
+    ck_assert_int_eq(pick(), 0);
+    for (unsigned round = 0; round < 20; round++) {
+        legs[round % 2].srtt = 38 * NS_PER_MS;
+        legs[!(round % 2)].srtt = 42 * NS_PER_MS;
+        ck_assert_int_eq(pick(), 0);
+    }
+    legs[1].srtt = 20 * NS_PER_MS;
+    ck_assert_int_eq(pick(), 1);
+    legs[0].srtt = 19 * NS_PER_MS;
+    ck_assert_int_eq(pick(), 1);
+}
+END_TEST
+
+START_TEST(ecf_waits_for_the_fast_leg_when_that_is_sooner) {
+    two_legs(40 * NS_PER_MS, 100 * NS_PER_MS);
+    fill_first();
+    /* A packet alone, and a short flow: 30 ms later is no gain. */
+    ck_assert_int_eq(pick_waiting(1000, 0, NS_PER_SEC), SCHED_SKIP);
+    ck_assert_int_eq(pick_waiting(50 * 1000, 0, NS_PER_SEC), SCHED_SKIP);
+    /* What the fast leg would need 48 ms for. */
+    ck_assert_int_eq(pick_waiting(300 * 1000, 0, NS_PER_SEC), 1);
+    /* As long as the round trips are the same, the other leg costs nothing. */
+    legs[1].srtt = 41 * NS_PER_MS;
+    legs[1].delay = legs[1].srtt / 2;
+    ck_assert_int_eq(pick_waiting(1000, 0, NS_PER_SEC), 1);
+}
+END_TEST
+
+START_TEST(ecf_adds_a_slower_leg_under_overload_unless_it_is_much_slower) {
+    two_legs(40 * NS_PER_MS, 140 * NS_PER_MS);
+    fill_first();
+    ck_assert_int_eq(pick_waiting(20 * 1000, NS_PER_MS, NS_PER_SEC), SCHED_SKIP);
+    ck_assert_int_eq(pick_waiting(20 * 1000, 6 * NS_PER_MS, NS_PER_SEC), 1);
+    /* It is remembered for a while, and not for packets that are alone. */
+    ck_assert_int_eq(pick_waiting(20 * 1000, 0, NS_PER_SEC + 200 * NS_PER_MS), 1);
+    ck_assert_int_eq(pick_waiting(1000, 0, NS_PER_SEC + 200 * NS_PER_MS), SCHED_SKIP);
+    ck_assert_int_eq(pick_waiting(20 * 1000, 0, NS_PER_SEC + 300 * NS_PER_MS), SCHED_SKIP);
+    /* Eight times the round trip: all would wait for it. */
+    two_legs(40 * NS_PER_MS, 320 * NS_PER_MS);
+    ck_assert_int_eq(pick_waiting(20 * 1000, 6 * NS_PER_MS, NS_PER_SEC), SCHED_SKIP);
+    /* A small leg that is late by more than the round trip of a fast one is not worth it, a large one is. */
+    two_legs(16 * NS_PER_MS, 80 * NS_PER_MS);
+    fill_first();
+    ck_assert_int_eq(pick_waiting(20 * 1000, 6 * NS_PER_MS, NS_PER_SEC), 1);
+    legs[1].rate_bps = 5000000;
+    ck_assert_int_eq(pick_waiting(20 * 1000, 6 * NS_PER_MS, NS_PER_SEC), SCHED_SKIP);
+}
+END_TEST
+
 START_TEST(redundant_copies_to_every_leg_that_can_send) {
     uint16_t copies;
 
@@ -310,9 +409,9 @@ END_TEST
 
 START_TEST(resend_goes_where_it_arrives_first) {
     ck_assert_int_eq(sched_pick_resend(legs, SCHED_LEGS, 1000, 0), 3);
-    legs[3].delay = 19 * NS_PER_MS;
+    legs[3].srtt = 38 * NS_PER_MS;
     ck_assert_int_eq(sched_pick_resend(legs, SCHED_LEGS, 1000, 0), 2);
-    legs[2].queued = 100000;
+    legs[2].in_flight = 100000;
     legs[2].rate_bps = 10000000;
     ck_assert_int_eq(sched_pick_resend(legs, SCHED_LEGS, 1000, 0), 1);
     ck_assert_int_eq(sched_pick_resend(legs, SCHED_LEGS, 1000, 1u << 1), 3);
@@ -336,6 +435,10 @@ int main(void) {
     tcase_add_test(tests, wrr_spreads_the_turns_and_lets_no_leg_catch_up_much);
     tcase_add_test(tests, flow_stays_on_its_leg);
     tcase_add_test(tests, flows_are_shared_by_weight_within_one_percent);
+    tcase_add_test(tests, ecf_takes_the_leg_on_which_the_packet_arrives_first);
+    tcase_add_test(tests, ecf_stays_on_a_leg_while_another_is_about_as_good);
+    tcase_add_test(tests, ecf_waits_for_the_fast_leg_when_that_is_sooner);
+    tcase_add_test(tests, ecf_adds_a_slower_leg_under_overload_unless_it_is_much_slower);
     tcase_add_test(tests, redundant_copies_to_every_leg_that_can_send);
     tcase_add_test(tests, backup_uses_one_leg_by_priority_then_age);
     tcase_add_test(tests, resend_goes_where_it_arrives_first);
