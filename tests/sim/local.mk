@@ -20,7 +20,19 @@ tests_sim_check_tunnel_SOURCES = \
 unit_tests += tests/sim/check_bond
 tests_sim_check_bond_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
 tests_sim_check_bond_SOURCES = \
+	tests/sim/bonded.c \
+	tests/sim/bonded.h \
 	tests/sim/check_bond.c \
+	tests/sim/ends.c \
+	tests/sim/ends.h \
+	tests/sim/world.c \
+	tests/sim/world.h
+unit_tests += tests/sim/check_repair
+tests_sim_check_repair_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
+tests_sim_check_repair_SOURCES = \
+	tests/sim/bonded.c \
+	tests/sim/bonded.h \
+	tests/sim/check_repair.c \
 	tests/sim/ends.c \
 	tests/sim/ends.h \
 	tests/sim/world.c \
