@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What the lab's benches share: the real daemon over emulated paths, loads through it, and what the machine did meanwhile. Sourced, never run; sources
+# lib.sh.
+#
+# A load is cubic or bbr (so many TCP flows behind it, "bbr4"), or udp with its rate in Mbit/s ("udp10"). It runs for $skip + $seconds s, of which the
+# first are left out, beside a ping ten times a second. A run during which the hypervisor took more than 2 % of the processors' time is
+# repeated, twice at most.
+# shellcheck shell=bash
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+for tool in iperf3 python3; do
+    command -v "$tool" >/dev/null || die "$tool is missing; contrib/setup.sh installs it"
+done
+seconds=${SECONDS_EACH:-10}
+skip=${SKIP:-5}
+results=$dir/results.txt
+repeated=0
+: >"$results"
+
+python() { /usr/bin/python3 -B "$top/tests/lab/$1.py" "${@:2}"; }
+
+# --- the tunnel ----------------------------------------------------------------------------------------------------------
+
+# server_start [LINE...]: the server at 203.0.113.1, its pool and iperf3's servers; lines for its [Server]
+server_start() {
+    [ -n "${pin:-}" ] || { keys; user; }
+    {
+        printf '[Server]\nListen = 203.0.113.1:443\nCertificate = %s\nPrivateKey = %s\n' "$dir/server.crt" "$dir/server.key"
+        printf 'Pool = 10.77.0.0/24\nUsers = %s\n' "$dir/users"
+        [ $# = 0 ] || printf '%s\n' "$@"
+        [ -z "${SERVER_TUNNEL:-}" ] || printf '[Tunnel]\n%b\n' "$SERVER_TUNNEL"
+        printf '[User bench]\nTokenHash = %s\n' "$token_hash"
+    } | config server
+    daemon "$server" server || die 'mpvpnd (server) does not start'
+    server_pid=$last_pid
+    start "$server" iperf-tunnel iperf3 -s --forceflush -p 5203 -B 10.77.0.1
+    iperf_pid=$last_pid
+    until_true 5 grep -q 'Server listening' "$dir/iperf-tunnel.log" || die 'iperf3 does not listen in the tunnel'
+}
+
+# server_stop: also its iperf3
+server_stop() {
+    stop "$iperf_pid"
+    stop "$server_pid"
+    rm -f "$dir/iperf-tunnel.log"
+}
+
+# client_start PATH... [-- LINE...]: the client over those paths and nothing else; lines for each [Path]. $CLIENT_TUNNEL are lines for its
+# [Tunnel]. Waits until all paths are up and their MTU is found.
+client_start() {
+    local paths=() name
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do
+        paths+=("$1")
+        shift
+    done
+    [ $# = 0 ] || shift
+    {
+        printf '[Client]\nServer = 203.0.113.1:443\nToken = %s\nServerPin = %s\n' "$token" "$pin"
+        printf '[Tunnel]\nRoutes = 10.77.0.0/24\nDevice = bond\n%b\n' "${CLIENT_TUNNEL:-}"
+        for name in "${paths[@]}"; do
+            printf '[Path %s]\n' "$name"
+            [ $# = 0 ] || printf '%s\n' "$@"
+        done
+    } | config client
+    daemon "$client" client || die 'mpvpnd (client) does not start'
+    client_pid=$last_pid
+    until_true 15 paths_up "${#paths[@]}" || die "the paths ${paths[*]} do not come up"
+    until_true 10 in_ns "$client" ping -c 1 -W 2 10.77.0.1 || die 'no ping through mpvpn'
+    until_true 15 mtu_found || echo "# the MTU of a full packet is not found: $(tunnel_mtu)" >&2
+}
+
+client_stop() { stop "$client_pid"; }
+
+# paths_up COUNT: so many paths of the client carry traffic
+paths_up() { [ "$(ctl client --json path list | tr -d ' \n' | grep -o '"state":"up"' | wc -l)" = "$1" ]; }
+
+tunnel_mtu() { in_ns "$client" cat /sys/class/net/bond/mtu; }
+
+# The paths' MTU is 1500; what the tunnel adds is 74 bytes at most.
+mtu_found() { [ "$(tunnel_mtu)" -ge 1420 ]; }
+
+# bound MBIT: the TCP payload that such a rate can carry in the tunnel: a full packet costs 1538 bytes
+bound() { awk -v rate="$1" -v mtu="$(tunnel_mtu)" 'BEGIN { printf "%.2f", rate * (mtu - 52) / 1538 }'; }
+
+# --- loads ---------------------------------------------------------------------------------------------------------------
+
+# processors: jiffies in all, stolen, idle
+processors() { awk '/^cpu / { print $2 + $3 + $4 + $5 + $6 + $7 + $8 + $9, $9, $5 + $6; exit }' /proc/stat; }
+
+# options_of LOAD DIRECTION: iperf3's options for it are in $options
+options_of() {
+    local count
+    case $1 in
+    udp*) options=(-u -b "${1#udp}M" -l 1200) ;;
+    cubic* | bbr*)
+        count=${1##*[a-z]}
+        options=(-C "${1%"$count"}" -P "${count:-1}")
+        ;;
+    *) die "there is no load $1" ;;
+    esac
+    [ "$2" = up ] || options+=(-R)
+}
+
+# load LOAD DIRECTION ADDRESS PORT [COMMAND...]: the load to that iperf3, with the ping beside it; COMMAND is put before iperf3. The figures are
+# in $figures, see figures.py.
+load() {
+    local before after ping_pid iperf_pid_now
+    options_of "$1" "$2"
+    before=$(processors)
+    in_ns "$client" "${@:5}" iperf3 -c "$3" -p "$4" -t "$seconds" -O "$skip" "${options[@]}" -J --connect-timeout 5000 >"$dir/iperf.json" 2>&1 &
+    iperf_pid_now=$!
+    sleep "$skip"
+    in_ns "$client" ping -D -i 0.1 -c $((seconds * 10)) -W 3 "$3" >"$dir/ping.txt" 2>&1 &
+    ping_pid=$!
+    pids+=("$iperf_pid_now" "$ping_pid")
+    wait "$iperf_pid_now" "$ping_pid"
+    after=$(processors)
+    figures=$(python figures "$dir/iperf.json" "$dir/ping.txt" "$before" "$after")
+}
+
+# measure KEY LOAD DIRECTION ADDRESS PORT [COMMAND...]: the load; a line "KEY LOAD DIRECTION FIGURES" of the results. KEY has no spaces within
+# its words.
+measure() {
+    local try
+    for try in 1 2 3; do
+        load "${@:2}"
+        [ "$(python figures --stolen "$figures")" = yes ] || break
+        [ "$try" = 3 ] || repeated=$((repeated + 1))
+    done
+    echo "$1 $2 $3 $figures" >>"$results"
+    echo "# $1 $2 $3 $figures" >&2
+}
+
+# machine: one line about it, for reports
+machine() {
+    echo "$(date -u +%Y-%m-%d), $(nproc) processors ($(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)), Linux $(uname -r), $("$mpvpnd" --version | head -n 1), $(iperf3 --version | head -n 1 | awk '{ print $1, $2 }'); both ends and the emulator on this machine, whose processors do other work too."
+}
