@@ -319,8 +319,12 @@ int client_reload(struct client *client, const struct config *config, char *why,
     error = make_trust(config, &tls, why, why_size);
     if (error)
         return error;
-    tls_context_unref(client->tls);
-    client->tls = tls;
+    if (all || !tls_context_trusts_alike(client->tls, tls)) {
+        tls_context_unref(client->tls); /* with the tickets of sessions that were verified under it */
+        client->tls = tls;
+    } else {
+        tls_context_unref(tls);
+    }
     client->config = config;
     if (all)
         client_forget_session(client);

@@ -72,7 +72,7 @@ struct client {
     struct worker *worker;         /**< datapath */
     struct netlink *netlink;       /**< for everything of the kernel's */
     const struct config *config;   /**< the daemon's; replaced by client_reload() */
-    struct tls_context *tls;       /**< trust; one reference */
+    struct tls_context *tls;       /**< trust, and session tickets; one reference */
     struct resolve *resolve;       /**< owned */
     struct client_path *resolving; /**< whose name is being looked up; NULL: none */
     struct client_path *paths;     /**< all; owned */
@@ -87,11 +87,13 @@ struct client {
     size_t installed_count;                            /**< of them */
     struct ip_prefix *routed;                          /**< routes into the tunnel that are set; owned */
     size_t routed_count;                               /**< of them */
-    bool assigned;      /**< the server assigned addresses since the session was opened */
-    uint32_t mtu_bytes; /**< of the device now */
-    bool device_up;     /**< the device was configured */
-    bool stopping;      /**< no more reconnects */
-    uint64_t connects;  /**< times the tunnel came up */
+    bool assigned;               /**< the server assigned addresses since the session was opened */
+    uint32_t mtu_bytes;          /**< of the device now */
+    bool device_up;              /**< the device was configured */
+    bool stopping;               /**< no more reconnects */
+    uint64_t connects;           /**< times the tunnel came up */
+    uint64_t handshakes;         /**< TLS handshakes completed */
+    uint64_t resumed_handshakes; /**< of them, resumed */
 };
 
 /** Make the session, open the device and begin to connect. @return 0 or -errno with a sentence in why */

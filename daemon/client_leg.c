@@ -81,7 +81,13 @@ static void on_handshake(void *context) {
     struct carrier *carrier = context;
     struct client_path *path = path_of(carrier);
     struct worker *worker = carrier->worker;
-    log_debug("path %s: handshake complete, %s", path->device, conn_cipher_name(leg_conn(carrier->leg)));
+    const struct conn *conn = leg_conn(carrier->leg);
+    path->client->handshakes++;
+    log_debug("path %s: handshake complete, %s", path->device, conn_cipher_name(conn));
+    if (conn_is_resumed(conn)) {
+        path->client->resumed_handshakes++;
+        log_info("path %s: TLS session resumed", path->device);
+    }
     timer_set(&worker->timers, &path->ask, loop_now(worker->loop) + ANSWER_WAIT);
     ask_or_wait(path);
 }

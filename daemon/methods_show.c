@@ -295,6 +295,10 @@ int method_stats(struct daemon *daemon, uint64_t now, const json_t *params, json
     json_object_set_new(object, "name", json_string(daemon->config->name));
     json_object_set_new(session, "uptime_s", show_since(daemon->started, now));
     show_traffic(session, &traffic);
+    json_object_set_new(session, "handshakes",
+                        show_number(server ? daemon->server.handshakes : daemon->client.handshakes));
+    json_object_set_new(session, "resumed_handshakes",
+                        show_number(server ? daemon->server.resumed_handshakes : daemon->client.resumed_handshakes));
     if (server) {
         json_object_set_new(session, "sessions", show_number(daemon->server.session_count));
         json_object_set_new(session, "retries_sent", show_number(daemon->server.retries));

@@ -178,7 +178,13 @@ static void on_handshake(void *context) {
     struct server *server = carrier->owner;
     uint8_t token[TOKEN_MAX];
     size_t length = token_write(server->token_key, &carrier->path.remote, wall_seconds(), token);
+    char remote[SOCK_ADDR_TEXT_MAX];
     handshake_over(carrier);
+    server->handshakes++;
+    if (conn_is_resumed(leg_conn(carrier->leg))) {
+        server->resumed_handshakes++;
+        log_info("%s: TLS session resumed", sock_addr_print(&carrier->path.remote, remote));
+    }
     if (length)
         conn_submit_token(leg_conn(carrier->leg), token, length);
 }
@@ -277,7 +283,8 @@ static void accept_first(struct listener *listener, const struct udp_received *r
                                         .original_dcid = first->dcid,
                                         .token = first->token,
                                         .token_length = first->token_length,
-                                        .version = first->version};
+                                        .version = first->version,
+                                        .wall_seconds = wall_seconds()};
     struct leg_settings settings = {.uri_template = server->config->path_template, .hooks = carrier_leg_hooks()};
     enum token_kind kind = token_check(server->token_key, first->token, first->token_length, &received->remote,
                                        &first->dcid, wall_seconds(), &peer.original_dcid);

@@ -39,6 +39,8 @@ struct server {
     struct meter ended_received;    /**< IP packets from them */
     char bond_text[JOIN_FIELD_MAX]; /**< value of the mpvpn-bond field of the answer under way */
     struct h3_field bond_field;     /**< that field */
+    uint64_t handshakes;            /**< TLS handshakes completed */
+    uint64_t resumed_handshakes;    /**< of them, resumed */
     uint64_t retries;               /**< Retry packets sent */
     uint64_t resets;                /**< stateless resets sent */
     uint64_t reset_window;          /**< ns, second in which resets are counted for their limit */

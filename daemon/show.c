@@ -120,6 +120,7 @@ static void show_connection(json_t *object, struct leg *leg, const struct conn_p
     json_object_set_new(object, "mtu_bytes", leg ? show_number(leg_packet_max(leg)) : json_null());
     json_object_set_new(object, "capsules_sent", show_number(leg ? leg_counters(leg)->capsules_sent : 0));
     json_object_set_new(object, "key_updates", show_number(s.key_updates));
+    json_object_set_new(object, "resumed", show_number(leg && conn_is_resumed(leg_conn(leg))));
 }
 
 /* What a leg is in a bonded session; null in a plain one or without a leg, or as long as the peer has not reported. */

@@ -71,17 +71,16 @@ static void fill_transport_params(const struct conn_settings *from, ngtcp2_trans
     out->grease_quic_bit = 1;
 }
 
-/** Everything of a connection but ngtcp2's part. */
-static int conn_new(const struct conn_settings *settings, bool server, const char *server_name, uint64_t now,
+/** Everything of a connection but ngtcp2's part. @param tls what the end adds to the TLS session */
+static int conn_new(const struct conn_settings *settings, struct tls_session_settings tls, uint64_t now,
                     struct conn **out) {
-    struct tls_session_settings tls = {.server = server, .server_name = server_name};
     struct conn *conn = calloc(1, sizeof *conn);
 
     if (conn == NULL)
         return -ENOMEM;
     conn->hooks = settings->hooks;
     conn->context = settings->context;
-    conn->server = server;
+    conn->server = tls.server;
     conn->worker = settings->worker;
     conn->now = now;
     conn->look_again = TIME_NEVER;
@@ -95,6 +94,8 @@ static int conn_new(const struct conn_settings *settings, bool server, const cha
         tls_random(&conn->cc.seed, sizeof conn->cc.seed);
     ngtcp2_ccerr_default(&conn->ccerr);
     conn->tls_context = tls_context_ref(settings->tls);
+    tls.now = &conn->now;
+    tls.from = sock_addr_ip(&settings->path.local);
     conn->tls = tls_session_new(settings->tls, &tls);
     if (conn->tls == NULL) {
         conn_free(conn);
@@ -122,7 +123,7 @@ int conn_client_new(const struct conn_settings *settings, const struct conn_clie
     int rv = fill_settings(settings, now, &s);
 
     if (rv == 0)
-        rv = conn_new(settings, false, client->server_name, now, &conn);
+        rv = conn_new(settings, (struct tls_session_settings){.server_name = client->server_name}, now, &conn);
     if (rv != 0)
         return rv;
     conn_set_callbacks(conn, &callbacks);
@@ -154,10 +155,11 @@ int conn_server_new(const struct conn_settings *settings, const struct conn_serv
     ngtcp2_path path;
     ngtcp2_cid dcid, scid = {.datalen = CONN_CID_BYTES};
     struct conn *conn = NULL;
+    struct tls_session_settings tls = {.server = true, .wall_seconds = server->wall_seconds};
     int rv = server->version == NGTCP2_PROTO_VER_V1 ? fill_settings(settings, now, &s) : -EINVAL;
 
     if (rv == 0)
-        rv = conn_new(settings, true, NULL, now, &conn);
+        rv = conn_new(settings, tls, now, &conn);
     if (rv != 0)
         return rv;
     conn_set_callbacks(conn, &callbacks);
@@ -198,6 +200,8 @@ void conn_free(struct conn *conn) {
         if (conn->cids[i].length != 0)
             CONN_TELL(conn, on_cid, &conn->cids[i], false);
     ngtcp2_conn_del(conn->ng);
+    if (conn->tls != NULL && conn->packets_received == 0)
+        tls_session_unanswered(conn->tls);
     tls_session_free(conn->tls);
     tls_context_unref(conn->tls_context);
     free(conn->close_packet);
@@ -268,6 +272,10 @@ int conn_export(struct conn *conn, const char *label, const uint8_t *context, si
     if (!conn->ready)
         return -ENOTCONN;
     return tls_session_export(conn->tls, label, context, context_length, out, length);
+}
+
+bool conn_is_resumed(const struct conn *conn) {
+    return tls_session_resumed(conn->tls);
 }
 
 const char *conn_cipher_name(const struct conn *conn) {

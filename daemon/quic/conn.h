@@ -130,6 +130,7 @@ struct conn_server_settings {
     size_t token_length;           /**< bytes */
     bool token_valid;              /**< it proves the address (a Retry's or a NEW_TOKEN's) */
     uint32_t version;              /**< QUIC version of the Initial */
+    uint64_t wall_seconds;         /**< s since 1970: which keys session tickets are under */
 };
 
 /** @return 0; -ENOMEM; -EINVAL: a setting; -EIO: TLS could not be set up */
@@ -213,6 +214,9 @@ int conn_migrate(struct conn *conn, const struct conn_path *path, uint64_t now);
 /** TLS exporter (RFC 8446 section 7.5). @return 0; -ENOTCONN: before the handshake; -EIO */
 int conn_export(struct conn *conn, const char *label, const uint8_t *context, size_t context_length, uint8_t *out,
                 size_t length);
+/** Whether the TLS session of an earlier connection was resumed, instead of showing and verifying a certificate again.
+ */
+bool conn_is_resumed(const struct conn *conn);
 /** Whether the peer presented a certificate that was verified (mutual TLS), and the negotiated cipher's name. */
 const char *conn_cipher_name(const struct conn *conn);
 /** The TLS layer's own words on why the handshake failed ("certificate does not match the pin …"); empty when it did

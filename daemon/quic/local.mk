@@ -18,6 +18,10 @@ libmpvpn_a_SOURCES += \
 	daemon/quic/knee.h \
 	daemon/quic/pacer.c \
 	daemon/quic/pacer.h \
+	daemon/quic/ticket.c \
+	daemon/quic/ticket.h \
+	daemon/quic/ticket_seal.c \
+	daemon/quic/ticket_seal.h \
 	daemon/quic/tls.c \
 	daemon/quic/tls.h \
 	daemon/quic/tls_context.h \
@@ -28,6 +32,8 @@ libmpvpn_a_SOURCES += \
 	daemon/quic/tls_hash.c \
 	daemon/quic/tls_session.c \
 	daemon/quic/tls_session.h \
+	daemon/quic/tls_verdict.c \
+	daemon/quic/tls_verdict.h \
 	daemon/quic/token.c \
 	daemon/quic/token.h \
 	daemon/quic/x509.c \
@@ -38,7 +44,7 @@ else
 libmpvpn_a_SOURCES += daemon/quic/ccseam_none.c
 endif
 unit_tests += tests/unit/check_cidtable tests/unit/check_conn tests/unit/check_conn_traffic tests/unit/check_pacer tests/unit/check_knee
-unit_tests += tests/unit/check_crypt tests/unit/check_tls tests/unit/check_token tests/unit/check_x509
+unit_tests += tests/unit/check_crypt tests/unit/check_resume tests/unit/check_tls tests/unit/check_token tests/unit/check_x509
 EXTRA_DIST += tests/unit/conn_fixture.h tests/unit/quic_hello.h tests/unit/quic_pair.h tests/unit/data/chain.pem tests/unit/data/early.pem tests/unit/data/expired.pem tests/unit/data/leaf.key \
 	tests/unit/data/root.crt
 fuzz_targets += tests/fuzz/fuzz_tls_frame tests/fuzz/fuzz_x509

@@ -5,11 +5,14 @@
  * How it works: a context wraps a WOLFSSL_CTX that speaks TLS 1.3 only, with the suites QUIC can use and X25519, P-256
  * and P-384. Files are read here (so that errors carry the file's name and the system's reason) and handed to wolfSSL
  * as memory. References are counted: a reload makes a new context, old connections keep theirs. A server's context
- * keeps one secret extracted from its private key, from which keys that must survive a restart are derived.
+ * keeps one secret extracted from its private key, from which keys that must survive a restart are derived; that of
+ * session tickets is of the certificate too, so that a new certificate is shown to everyone. Sessions are resumed with
+ * a fresh key exchange only (psk_dhe_ke): who gets hold of a ticket's secrets still cannot read what was said.
  *
- * Leaves out: session tickets, 0-RTT, client certificates, revocation lists.
+ * Leaves out: 0-RTT, client certificates, revocation lists.
  *
- * Invariants: a context is not changed after it was made; the private key itself stays inside wolfSSL.
+ * Invariants: but for a client's tickets, a context is not changed after it was made; the private key itself stays
+ * inside wolfSSL.
  *
  * Standards: RFC 8446, RFC 9001 section 4, RFC 5869. */
 #include "quic/tls.h"
@@ -30,6 +33,7 @@
 #define DEFAULT_CIPHERS "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 #define DERIVE_SALT "mpvpn server key"
 #define DERIVE_INFO_MAX 64u
+#define TICKET_LABEL "mpvpn session tickets"
 
 /* Every name of a colon list must be a suite that packet protection knows. */
 static int check_ciphers(const char *ciphers, char *why, size_t why_size) {
@@ -74,12 +78,11 @@ static int context_new(bool server, const char *ciphers, struct tls_context **ou
     context->wolf = wolfSSL_CTX_new(server ? wolfTLSv1_3_server_method() : wolfTLSv1_3_client_method());
     if (context->wolf == NULL || wolfSSL_CTX_set_cipher_list(context->wolf, ciphers) != WOLFSSL_SUCCESS ||
         wolfSSL_CTX_set_groups(context->wolf, groups, (int)(sizeof groups / sizeof groups[0])) != WOLFSSL_SUCCESS ||
-        (server && wolfSSL_CTX_no_ticket_TLSv13(context->wolf) != 0) || tls_session_prepare_context(context) != 0) {
+        wolfSSL_CTX_only_dhe_psk(context->wolf) != 0 || tls_session_prepare_context(context) != 0) {
         snprintf(why, why_size, "wolfSSL refuses the settings of TLS for QUIC");
         tls_context_unref(context);
         return -EINVAL;
     }
-    wolfSSL_CTX_set_session_cache_mode(context->wolf, WOLFSSL_SESS_CACHE_OFF);
     *out = context;
     return 0;
 }
@@ -93,6 +96,7 @@ void tls_context_unref(struct tls_context *context) {
     if (context == NULL || atomic_fetch_sub(&context->references, 1) != 1) {
         return;
     }
+    ticket_cache_clear(&context->tickets, NULL);
     if (context->wolf != NULL) {
         wolfSSL_CTX_free(context->wolf);
     }
@@ -101,13 +105,28 @@ void tls_context_unref(struct tls_context *context) {
     wolfSSL_Cleanup();
 }
 
+/* @return 0; -errno: it cannot be read */
+static int digest_file(const char *file, uint8_t out[32]) {
+    char why[256];
+    uint8_t *data;
+    size_t length;
+    int rc = tls_file_read(file, &data, &length, why, sizeof why);
+    if (rc != 0) {
+        return rc;
+    }
+    tls_sha256(data, length, out);
+    tls_file_free(data, length);
+    return 0;
+}
+
 /* Load the distribution's bundle of roots; certificates in it that wolfSSL cannot use are passed over. */
 static int load_system_roots(struct tls_context *context, char *why, size_t why_size) {
     static const char *const bundles[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
                                           "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"};
     for (size_t i = 0; i < sizeof bundles / sizeof bundles[0]; i++) {
-        if (wolfSSL_CTX_load_verify_locations_ex(context->wolf, bundles[i], NULL, WOLFSSL_LOAD_FLAG_IGNORE_ERR) ==
-            WOLFSSL_SUCCESS) {
+        if (digest_file(bundles[i], context->trust) == 0 &&
+            wolfSSL_CTX_load_verify_locations_ex(context->wolf, bundles[i], NULL, WOLFSSL_LOAD_FLAG_IGNORE_ERR) ==
+                WOLFSSL_SUCCESS) {
             return 0;
         }
     }
@@ -129,6 +148,7 @@ static int load_ca_file(struct tls_context *context, const char *file, char *why
      * other ones. */
     rc = wolfSSL_CTX_load_verify_buffer_ex(context->wolf, pem, (long)length, WOLFSSL_FILETYPE_PEM, 0,
                                            WOLFSSL_LOAD_FLAG_DATE_ERR_OKAY);
+    tls_sha256(pem, length, context->trust);
     tls_file_free(pem, length);
     if (rc != WOLFSSL_SUCCESS) {
         snprintf(why, why_size, "%s: no certificate of an authority in it (PEM): %s", file,
@@ -148,6 +168,7 @@ int tls_client_context_new(const struct tls_client_settings *settings, struct tl
     if (settings->has_pin) {
         context->has_pin = true;
         memcpy(context->pin, settings->pin, sizeof context->pin);
+        memcpy(context->trust, settings->pin, sizeof context->trust);
     } else if (settings->ca_file != NULL) {
         rc = load_ca_file(context, settings->ca_file, why, why_size);
     } else {
@@ -161,7 +182,13 @@ int tls_client_context_new(const struct tls_client_settings *settings, struct tl
     return 0;
 }
 
-static int load_certificate(struct tls_context *context, const char *file, char *why, size_t why_size) {
+bool tls_context_trusts_alike(const struct tls_context *a, const struct tls_context *b) {
+    return a->server == b->server && a->has_pin == b->has_pin && memcmp(a->trust, b->trust, sizeof a->trust) == 0;
+}
+
+/* @param digest of what is in the file */
+static int load_certificate(struct tls_context *context, const char *file, uint8_t digest[32], char *why,
+                            size_t why_size) {
     uint8_t *pem;
     size_t length;
     int rc = tls_file_read(file, &pem, &length, why, why_size);
@@ -169,6 +196,7 @@ static int load_certificate(struct tls_context *context, const char *file, char 
         return rc;
     }
     rc = wolfSSL_CTX_use_certificate_chain_buffer(context->wolf, pem, (long)length);
+    tls_sha256(pem, length, digest);
     tls_file_free(pem, length);
     if (rc != WOLFSSL_SUCCESS) {
         snprintf(why, why_size, "%s: no certificate in it (PEM)", file);
@@ -202,11 +230,12 @@ static int load_key(struct tls_context *context, const char *file, char *why, si
 int tls_server_context_new(const char *certificate_file, const char *key_file, const char *ciphers,
                            struct tls_context **out, char *why, size_t why_size) {
     struct tls_context *context;
+    uint8_t certificate[32], label_key[32];
     int rc = context_new(true, ciphers, &context, why, why_size);
     if (rc != 0) {
         return rc;
     }
-    rc = load_certificate(context, certificate_file, why, why_size);
+    rc = load_certificate(context, certificate_file, certificate, why, why_size);
     if (rc == 0) {
         rc = load_key(context, key_file, why, why_size);
     }
@@ -215,10 +244,15 @@ int tls_server_context_new(const char *certificate_file, const char *key_file, c
                  certificate_file);
         rc = -EINVAL;
     }
+    if (rc == 0) {
+        rc = tls_context_derive(context, TICKET_LABEL, label_key, sizeof label_key);
+    }
     if (rc != 0) {
         tls_context_unref(context);
         return rc;
     }
+    tls_hmac_sha256(label_key, sizeof label_key, certificate, sizeof certificate, context->ticket_secret);
+    explicit_bzero(label_key, sizeof label_key);
     *out = context;
     return 0;
 }

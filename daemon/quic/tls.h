@@ -26,6 +26,11 @@ int tls_client_context_new(const struct tls_client_settings *settings, struct tl
 /** Certificate chain and private key, PEM files; checked to belong together. */
 int tls_server_context_new(const char *certificate_file, const char *key_file, const char *ciphers,
                            struct tls_context **out, char *why, size_t why_size);
+/**
+ * Whether two client contexts trust the same servers. A client's session tickets live in its context and go with it; so
+ * a reload keeps the old one where this is true and the server is the same.
+ */
+bool tls_context_trusts_alike(const struct tls_context *a, const struct tls_context *b);
 /** Take a reference; drop one (the last frees). Connections hold one, so a reload may replace the hall's context. */
 struct tls_context *tls_context_ref(struct tls_context *context);
 void tls_context_unref(struct tls_context *context);

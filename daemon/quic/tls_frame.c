@@ -3,8 +3,8 @@
  *
  * How it works: a message is four bytes of type and length, then its body. Which types may come depends on our end and
  * the encryption level; everything else is unexpected_message (0x10a), or the error that RFC 9001 names for it. After
- * the handshake only NewSessionTicket may come, to a client. It is collected, looked at and dropped, for sessions are
- * never resumed; wolfSSL gets nothing any more after the handshake.
+ * the handshake only NewSessionTicket may come, to a client. It is collected, and handed on when it is whole and its
+ * lengths are right.
  *
  * Invariant: position never exceeds length, length never TLS_MESSAGE_MAX. */
 #include "quic/tls_frame.h"
@@ -66,10 +66,11 @@ static bool begin_message(struct tls_frame *frame, bool server, bool complete, s
         return refuse(error, NGTCP2_ERR_CRYPTO, ALERT_DECODE_ERROR, "a TLS message of more than 64 KiB");
     }
     if (type == NEW_SESSION_TICKET) {
-        frame->body = malloc(frame->length + 1);
-        if (frame->body == NULL) {
+        frame->ticket = malloc(HEADER_BYTES + frame->length);
+        if (frame->ticket == NULL) {
             return refuse(error, NGTCP2_ERR_NOMEM, 0, "no memory");
         }
+        memcpy(frame->ticket, frame->header, HEADER_BYTES);
     }
     return true;
 }
@@ -105,15 +106,18 @@ static bool follow_body(struct tls_frame *frame, const uint8_t *data, size_t len
         SESSION_ID_OFFSET - frame->position < length && data[SESSION_ID_OFFSET - frame->position] != 0) {
         return refuse(error, NGTCP2_ERR_PROTO, 0, "a ClientHello with a legacy session ID");
     }
-    if (frame->body != NULL) {
-        memcpy(frame->body + frame->position, data, length);
+    if (frame->ticket != NULL) {
+        memcpy(frame->ticket + HEADER_BYTES + frame->position, data, length);
     }
     frame->position += (uint32_t)length;
     return true;
 }
 
 static bool end_message(struct tls_frame *frame, struct tls_frame_error *error) {
-    bool ok = frame->body == NULL || check_ticket(frame->body, frame->length, error);
+    bool ok = frame->ticket == NULL || check_ticket(frame->ticket + HEADER_BYTES, frame->length, error);
+    if (ok && frame->ticket != NULL && frame->on_ticket != NULL) {
+        frame->on_ticket(frame->context, frame->ticket, HEADER_BYTES + frame->length);
+    }
     tls_frame_fini(frame);
     return ok;
 }
@@ -151,6 +155,6 @@ bool tls_frame_check(struct tls_frame *frame, bool server, bool complete, ngtcp2
 }
 
 void tls_frame_fini(struct tls_frame *frame) {
-    free(frame->body);
-    *frame = (struct tls_frame){.level = frame->level};
+    free(frame->ticket);
+    *frame = (struct tls_frame){.level = frame->level, .on_ticket = frame->on_ticket, .context = frame->context};
 }

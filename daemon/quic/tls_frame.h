@@ -21,7 +21,9 @@ struct tls_frame {
     uint8_t header_length;         /**< bytes of header present; 0: between messages */
     uint32_t length;               /**< bytes of the message's body */
     uint32_t position;             /**< bytes of the body seen */
-    uint8_t *body;                 /**< NewSessionTicket only: the body (heap) */
+    uint8_t *ticket;               /**< NewSessionTicket only: the message, header and all (heap) */
+    void (*on_ticket)(void *context, const uint8_t *message, size_t length); /**< hears of each; NULL: dropped */
+    void *context;                                                           /**< for it */
 };
 
 /** What was wrong. */
@@ -38,6 +40,7 @@ struct tls_frame_error {
  */
 bool tls_frame_check(struct tls_frame *frame, bool server, bool complete, ngtcp2_encryption_level level,
                      const uint8_t *data, size_t length, struct tls_frame_error *error);
+/** Forget the message at hand. */
 void tls_frame_fini(struct tls_frame *frame);
 
 #endif

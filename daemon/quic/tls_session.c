@@ -6,14 +6,19 @@
  * connection's error. Transport parameters travel in the handshake: ours are handed over before our flight is made, the
  * peer's are taken when the secrets show that they have arrived. A client checks the server's certificate in the verify
  * callback: chain (by wolfSSL) and name, or the pin of its key and nothing else. When something fails, the first reason
- * is kept in words.
+ * is kept in words. A client offers a ticket of its context's cache; a server that cannot open it goes on with its
+ * certificate. The tickets that come after the handshake go into the cache (ticket.c); a server's are sealed by
+ * ticket_seal.c.
  *
- * Leaves out: resumption and 0-RTT, client certificates, TLS after the handshake (tickets are dropped).
+ * Leaves out: 0-RTT, client certificates, TLS after the handshake but for tickets.
  *
- * Invariants: a client's handshake is complete only if the verify callback accepted the leaf; both ends only with ALPN
- * "h3" and the peer's transport parameters. After a failure the session takes nothing any more.
+ * Invariants: a client's handshake is complete only if the verify callback accepted the leaf, in this handshake or in
+ * the one whose session it resumes, under the same context; both ends only with ALPN "h3" and the peer's transport
+ * parameters. A ticket that was taken out of the cache is offered, and then given back or freed. After a failure the
+ * session takes nothing any more.
  *
- * Standards: RFC 9001 sections 4, 5.1 and 8; RFC 8446 sections 4.4 and 6; RFC 7301; RFC 8446 section 7.5. */
+ * Standards: RFC 9001 sections 4, 5.1 and 8; RFC 8446 sections 2.2, 4.2.11, 4.4, 4.6.1 and 6; RFC 7301; RFC 8446
+ * section 7.5. */
 #include "quic/tls_session.h"
 
 #include <errno.h>
@@ -24,9 +29,12 @@
 
 #include "common/addr.h"
 #include "quic/crypt.h"
+#include "quic/ticket.h"
+#include "quic/ticket_seal.h"
 #include "quic/tls.h"
 #include "quic/tls_context.h"
 #include "quic/tls_frame.h"
+#include "quic/tls_verdict.h"
 #include "quic/x509.h"
 
 #include <wolfssl/error-ssl.h>
@@ -36,8 +44,8 @@
 #define ALPN "h3"
 #define TRANSPORT_PARAMETERS_MAX 512
 #define REASON_MAX 160
-#define NAME_MAX_BYTES 256
 #define TRANSPORT_PARAMETERS_V1 0x39
+#define TICKETS_GIVEN 2 /* by a server after a full handshake; after a resumed one it is one for the one used */
 
 enum {
     ALERT_HANDSHAKE_FAILURE = 40,
@@ -48,19 +56,26 @@ enum {
 };
 
 struct tls_session {
-    struct tls_context *context;      /**< a reference */
-    WOLFSSL *wolf;                    /**< TLS itself */
-    ngtcp2_conn *conn;                /**< what it is bound to */
-    const struct crypt_suite *suite;  /**< negotiated suite; NULL before */
-    struct tls_frame frame;           /**< place in the CRYPTO stream */
-    uint64_t key_update_packets;      /**< for the suite's limits; 0: default */
-    int error;                        /**< first failure, NGTCP2_ERR_…; 0: none */
-    bool has_alert;                   /**< wolfSSL or we sent an alert */
-    bool verified;                    /**< client: the leaf was accepted */
-    bool has_peer_parameters;         /**< the peer's transport parameters were taken */
-    bool complete;                    /**< handshake done */
-    char server_name[NAME_MAX_BYTES]; /**< client: who the certificate must be for */
-    char reason[REASON_MAX];          /**< why it failed; empty: it did not */
+    struct tls_context *context;       /**< a reference */
+    WOLFSSL *wolf;                     /**< TLS itself */
+    ngtcp2_conn *conn;                 /**< what it is bound to */
+    const struct crypt_suite *suite;   /**< negotiated suite; NULL before */
+    struct tls_frame frame;            /**< place in the CRYPTO stream */
+    uint64_t key_update_packets;       /**< for the suite's limits; 0: default */
+    int error;                         /**< first failure, NGTCP2_ERR_…; 0: none */
+    bool has_alert;                    /**< wolfSSL or we sent an alert */
+    bool verified;                     /**< client: the leaf was accepted, or the session resumed */
+    bool resumed;                      /**< the handshake resumed a session */
+    const uint64_t *now;               /**< client: the connection's clock */
+    struct ip_addr from;               /**< client: our address */
+    struct ticket offered;             /**< client: until the handshake is complete */
+    uint64_t verified_at;              /**< client: ns, when the certificate was verified */
+    unsigned tickets;                  /**< client: taken from this connection */
+    uint64_t wall_seconds;             /**< server: since 1970 */
+    bool has_peer_parameters;          /**< the peer's transport parameters were taken */
+    bool complete;                     /**< handshake done */
+    char server_name[TICKET_NAME_MAX]; /**< client: who the certificate must be for */
+    char reason[REASON_MAX];           /**< why it failed; empty: it did not */
 };
 
 /* Keep the first reason. */
@@ -256,45 +271,8 @@ static const WOLFSSL_QUIC_METHOD quic_method = {
 /* ---- certificates ---- */
 
 static void explain_certificate(struct tls_session *session, int error) {
-    switch (error) {
-    case ASN_NO_SIGNER_E:
-    case ASN_SELF_SIGNED_E:
-        explain(session, "certificate is signed by an unknown authority");
-        break;
-    case ASN_AFTER_DATE_E:
-        explain(session, "certificate expired");
-        break;
-    case ASN_BEFORE_DATE_E:
-        explain(session, "certificate is not valid yet");
-        break;
-    case ASN_SIG_CONFIRM_E:
-        explain(session, "certificate's signature is wrong");
-        break;
-    default:
-        explain(session, "certificate was refused: %s", wolfSSL_ERR_reason_error_string((unsigned long)error));
-    }
-}
-
-/* What a pin makes irrelevant: who signed the certificate, and when it is valid. Anything else (a key that cannot be
- * used …) stays an error. */
-static bool pin_overrides(int error) {
-    switch (error) {
-    case 0:
-    case ASN_NO_SIGNER_E:
-    case ASN_SELF_SIGNED_E:
-    case ASN_AFTER_DATE_E:
-    case ASN_BEFORE_DATE_E:
-    case ASN_SIG_CONFIRM_E:
-    case ASN_SIG_KEY_E:
-    case ASN_SIG_HASH_E:
-    case ASN_SIG_OID_E:
-    case ASN_PATHLEN_INV_E:
-    case ASN_PATHLEN_SIZE_E:
-    case EXTKEYUSE_AUTH_E:
-        return true;
-    default:
-        return false;
-    }
+    char words[REASON_MAX];
+    explain(session, "%s", tls_verdict_print(error, words, sizeof words));
 }
 
 static bool accept_pinned(struct tls_session *session, const struct x509_view *view, int error) {
@@ -309,7 +287,7 @@ static bool accept_pinned(struct tls_session *session, const struct x509_view *v
         set_alert(session, ALERT_BAD_CERTIFICATE);
         return false;
     }
-    if (!pin_overrides(error)) {
+    if (!tls_verdict_is_of_chain(error)) {
         explain_certificate(session, error);
         return false;
     }
@@ -349,9 +327,91 @@ static int on_verify(int good, WOLFSSL_X509_STORE_CTX *store) {
     return session->verified;
 }
 
+/* ---- tickets ---- */
+
+/* wolfSSL seals or opens a ticket's contents. */
+static int on_ticket_contents(WOLFSSL *wolf, unsigned char name[WOLFSSL_TICKET_NAME_SZ],
+                              unsigned char iv[WOLFSSL_TICKET_IV_SZ], unsigned char mac[WOLFSSL_TICKET_MAC_SZ],
+                              int seal, unsigned char *contents, int length, int *out_length, void *context) {
+    struct tls_session *session = wolfSSL_get_app_data(wolf);
+    const struct ticket_envelope envelope = {.name = name, .iv = iv, .tag = mac};
+    const uint8_t *secret = session->context->ticket_secret;
+    int rc;
+    (void)context;
+    if (length < 0) {
+        return WOLFSSL_TICKET_RET_REJECT;
+    }
+    rc = seal ? ticket_seal(secret, session->wall_seconds, &envelope, contents, (size_t)length)
+              : ticket_open(secret, session->wall_seconds, &envelope, contents, (size_t)length);
+    *out_length = length;
+    return rc == 0 ? WOLFSSL_TICKET_RET_OK : WOLFSSL_TICKET_RET_REJECT;
+}
+
+/* A ticket came (client, after the handshake). Those that cannot be used are passed over: the server owes us none. */
+static void on_ticket(void *context, const uint8_t *message, size_t length) {
+    struct tls_session *session = context;
+    struct ticket ticket;
+    int rc;
+    if (session->tickets >= TICKETS_TAKEN || !session->verified) {
+        return;
+    }
+    rc = ticket_receive(session->wolf, message, length, session->server_name, *session->now, session->verified_at,
+                        &ticket);
+    if (rc == 0) {
+        ticket_cache_put(&session->context->tickets, &ticket);
+    }
+    session->tickets = rc == -EIO ? TICKETS_TAKEN : session->tickets + 1;
+}
+
+/* Take a ticket to be offered, if there is one. */
+static void offer_ticket(struct tls_session *session) {
+    struct ticket *ticket = &session->offered;
+    if (ticket_cache_take(&session->context->tickets, session->server_name, &session->from, *session->now, ticket) &&
+        wolfSSL_set_session(session->wolf, ticket->wolf) != WOLFSSL_SUCCESS) {
+        ticket_fini(ticket); /* by wolfSSL's clock it is too old */
+    }
+}
+
+/* The handshake is complete: who was verified, and when? */
+static void settle_resumption(struct tls_session *session) {
+    session->resumed = wolfSSL_session_reused(session->wolf);
+    if (session->context->server) {
+        return;
+    }
+    if (session->resumed && session->offered.wolf != NULL) {
+        session->verified = true;
+        session->verified_at = session->offered.verified;
+    } else {
+        session->verified_at = *session->now;
+    }
+    ticket_fini(&session->offered);
+}
+
+void tls_session_unanswered(struct tls_session *session) {
+    if (session->offered.wolf != NULL) {
+        ticket_cache_return(&session->context->tickets, &session->offered, &session->from);
+    }
+    session->offered = (struct ticket){0};
+}
+
+bool tls_session_resumed(const struct tls_session *session) {
+    return session->complete && session->resumed;
+}
+
+static bool prepare_tickets(struct tls_context *context) {
+    wolfSSL_CTX_set_session_cache_mode(context->wolf, WOLFSSL_SESS_CACHE_OFF);
+    return !context->server || (wolfSSL_CTX_set_TicketEncCb(context->wolf, on_ticket_contents) == WOLFSSL_SUCCESS &&
+                                wolfSSL_CTX_set_timeout(context->wolf, TICKET_LIFETIME_S) == WOLFSSL_SUCCESS &&
+                                wolfSSL_CTX_set_TicketHint(context->wolf, TICKET_LIFETIME_S) == WOLFSSL_SUCCESS &&
+                                wolfSSL_CTX_set_num_tickets(context->wolf, TICKETS_GIVEN) == WOLFSSL_SUCCESS);
+}
+
 int tls_session_prepare_context(struct tls_context *context) {
     wolfSSL_CTX_set_verify(context->wolf, context->server ? WOLFSSL_VERIFY_NONE : WOLFSSL_VERIFY_PEER,
                            context->server ? NULL : on_verify);
+    if (!prepare_tickets(context)) {
+        return -EINVAL;
+    }
     return wolfSSL_CTX_set_quic_method(context->wolf, &quic_method) == WOLFSSL_SUCCESS ? 0 : -EINVAL;
 }
 
@@ -376,6 +436,23 @@ static int set_server_name(struct tls_session *session, const char *name) {
                : -EINVAL;
 }
 
+/* What a client says in its first message. */
+static int begin_client(struct tls_session *session, const struct tls_session_settings *settings) {
+    session->now = settings->now;
+    session->from = settings->from;
+    session->frame.on_ticket = on_ticket;
+    session->frame.context = session;
+    if (set_server_name(session, settings->server_name) != 0) {
+        return -EINVAL;
+    }
+    offer_ticket(session);
+    /* Who offers to resume offers the group of the session too, as wolfSSL has it. */
+    if (session->offered.wolf == NULL && wolfSSL_UseKeyShare(session->wolf, WOLFSSL_ECC_X25519) != WOLFSSL_SUCCESS) {
+        return -EINVAL;
+    }
+    return 0;
+}
+
 struct tls_session *tls_session_new(struct tls_context *context, const struct tls_session_settings *settings) {
     char protocols[] = ALPN;
     struct tls_session *session;
@@ -397,8 +474,8 @@ struct tls_session *tls_session_new(struct tls_context *context, const struct tl
     wolfSSL_set_quic_transport_version(session->wolf, TRANSPORT_PARAMETERS_V1);
     wolfSSL_SetCertCbCtx(session->wolf, session);
     wolfSSL_KeepArrays(session->wolf);
-    if (!context->server && (set_server_name(session, settings->server_name) != 0 ||
-                             wolfSSL_UseKeyShare(session->wolf, WOLFSSL_ECC_X25519) != WOLFSSL_SUCCESS)) {
+    session->wall_seconds = settings->wall_seconds;
+    if (!context->server && begin_client(session, settings) != 0) {
         goto err_session;
     }
     return session;
@@ -416,6 +493,10 @@ void tls_session_bind(struct tls_session *session, ngtcp2_conn *conn) {
 void tls_session_free(struct tls_session *session) {
     if (session == NULL) {
         return;
+    }
+    if (session->offered.wolf != NULL) {
+        ticket_cache_clear(&session->context->tickets, session->server_name);
+        ticket_fini(&session->offered);
     }
     if (session->wolf != NULL) {
         wolfSSL_free(session->wolf);
@@ -440,6 +521,7 @@ static int advance(struct tls_session *session) {
         explain(session, "TLS handshake failed: %s", wolfSSL_ERR_reason_error_string((unsigned long)error));
         return fail(session, error == MEMORY_E ? NGTCP2_ERR_NOMEM : NGTCP2_ERR_CRYPTO, ALERT_HANDSHAKE_FAILURE, "");
     }
+    settle_resumption(session);
     if (!session->context->server && !session->verified) {
         return fail(session, NGTCP2_ERR_CRYPTO, ALERT_BAD_CERTIFICATE,
                     "certificate was not checked: wolfSSL was built without WOLFSSL_ALWAYS_VERIFY_CB");

@@ -13,6 +13,8 @@
 
 #include <ngtcp2/ngtcp2.h>
 
+#include "common/addr.h"
+
 struct tls_context;
 struct tls_session;
 
@@ -22,9 +24,13 @@ struct tls_session_settings {
     const char *server_name; /**< client: SNI, and the name or address the certificate must carry (not checked with a
                                 pin); copied */
     uint64_t key_update_packets; /**< start a key update after this many packets; 0: 2^23 */
+    const uint64_t *now;         /**< client: the connection's clock, ns; outlives the session */
+    struct ip_addr from;         /**< client: our address, for the tickets' sake */
+    uint64_t wall_seconds;       /**< server: since 1970, when the connection began: for the tickets' keys */
 };
 
-/** @param context kept by reference @return the session, or NULL: no memory, or wolfSSL refused */
+/** A client's session takes a ticket of its context's, if there is one, and offers to resume. @param context kept by
+ * reference @return the session, or NULL: no memory, or wolfSSL refused */
 struct tls_session *tls_session_new(struct tls_context *context, const struct tls_session_settings *settings);
 /** Make it the connection's TLS (ngtcp2_conn_set_tls_native_handle). Once, before the connection reads or writes. */
 void tls_session_bind(struct tls_session *session, ngtcp2_conn *conn);
@@ -39,6 +45,13 @@ void tls_session_free(struct tls_session *session);
  */
 int tls_session_feed(struct tls_session *session, ngtcp2_encryption_level level, const uint8_t *data, size_t length);
 
+/** Whether the handshake is complete and resumed an earlier session, whose certificate was verified, instead of showing
+ * a certificate. */
+bool tls_session_resumed(const struct tls_session *session);
+/** The peer never sent anything: the ticket that was offered may be offered again. To be followed by
+ * tls_session_free(), which otherwise takes a ticket that came to nothing for bad, and throws away all of the server's.
+ */
+void tls_session_unanswered(struct tls_session *session);
 /** Why the handshake failed, for humans ("certificate does not match the pin (got sha256:…)"); empty when it did not.
  */
 const char *tls_session_reason(const struct tls_session *session);

@@ -39,6 +39,11 @@ is 'the path is removed' "$(ctl client path remove wan)" 'wan: removed'
 check 'and goes' until_true 5 eval '! ctl client path list | grep -q wan'
 check 'the server sees one leg' until_true 5 eval 'ctl server session list | grep -qE "redundant +1 +"'
 refuses 'it cannot be removed twice' ctl client path remove wan
+check 'it is added again' ctl client path add wan weight=3
+check 'it comes back' until_true 10 eval 'ctl client path list | grep -qE "^wan +up +primary"'
+is 'as a resumed TLS session, which the path that stayed is not' "$(path_value wan resumed) $(path_value veth resumed)" '1 0'
+is 'the path is removed again' "$(ctl client path remove wan)" 'wan: removed'
+check 'and goes again' until_true 5 eval '! ctl client path list | grep -q wan'
 is 'a path without a device waits for it' "$(ctl client path add usb0 role=backup)" 'usb0: down: there is no such device'
 wait "$ping_pid"
 like 'no ping was lost' "$(cat "$dir/ping.log")" ' 0% packet loss'

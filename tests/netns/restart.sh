@@ -14,17 +14,25 @@ check 'the client starts' daemon "$client" client
 client_pid=$last_pid
 check 'a ping comes back' pings "$client" 10.77.0.1 fd77::1
 
+# full NAME: how many handshakes of that daemon were not resumed, and whether any was
+full() { value "$1" '"{} {}".format(j["session"]["handshakes"] - j["session"]["resumed_handshakes"], j["session"]["resumed_handshakes"] > 0)' stats; }
+is 'the first connection shows the certificate' "$(full client), $(full server)" '1 False, 1 False'
+
 stop "$server_pid"
 is 'the server ends with status 0' "$?" 0
 refuses 'no ping comes back without a server' in_ns "$client" ping -c 1 -W 1 10.77.0.1
 check 'the server starts again' daemon "$server" server
 server_pid=$last_pid
 check 'after the restart a ping comes back' pings "$client" 10.77.0.1 fd77::1
+is 'by a resumed TLS session, for key and certificate are the same' "$(full client), $(full server)" '1 True, 0 True'
+check 'the client says so' said client 'path veth: TLS session resumed'
+check 'and the server' said server '192\.0\.2\.2.*: TLS session resumed'
 
 # Killed, it tells nobody: the new server's stateless reset has to.
 stop "$server_pid" KILL
 check 'the server starts after it was killed' daemon "$server" server
 check 'after the kill a ping comes back' pings "$client" 10.77.0.1 fd77::1
+is 'by a resumed TLS session too' "$(full client), $(full server)" '1 True, 0 True'
 
 ip -n "$server" link set veth down
 sleep 1

@@ -12,6 +12,10 @@
 #include "quic/tls.h"
 #include "quic/tls_session.h"
 
+static uint64_t pair_start = 1000000000;             /**< ns: where the clock of a new pair begins */
+static uint64_t pair_wall = 20000 * UINT64_C(86400); /**< s since 1970 then */
+static uint8_t pair_address = 1;                     /**< last byte of the client's address */
+
 /** One end. */
 struct pair_end {
     ngtcp2_conn *conn;           /**< the connection */
@@ -74,14 +78,18 @@ static void pair_callbacks(struct pair *pair, ngtcp2_callbacks *callbacks, bool 
 /* Make both ends. @return false: a TLS session was refused */
 static bool pair_init(struct pair *pair, struct tls_context *client, struct tls_context *server,
                       const char *server_name, uint64_t key_update_packets) {
-    struct tls_session_settings settings = {.server_name = server_name, .key_update_packets = key_update_packets};
+    struct tls_session_settings settings = {.server_name = server_name,
+                                            .key_update_packets = key_update_packets,
+                                            .now = &pair->now,
+                                            .from = {.version = 4, .bytes = {127, 0, 0, pair_address}},
+                                            .wall_seconds = pair_wall};
     ngtcp2_transport_params parameters;
     ngtcp2_callbacks callbacks;
     ngtcp2_settings transport;
     ngtcp2_path path = pair_path();
     ngtcp2_cid dcid = {.datalen = 18}, scid = {.datalen = 12}, server_scid = {.datalen = 12};
     memset(pair, 0, sizeof *pair);
-    pair->now = 1000000000;
+    pair->now = pair_start;
     tls_random(dcid.data, dcid.datalen);
     tls_random(scid.data, scid.datalen);
     tls_random(server_scid.data, server_scid.datalen);
