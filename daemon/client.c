@@ -20,20 +20,6 @@
 
 /* what the kernel says */
 
-/* The only leg's path is lost and the server does not bond: let another path take it over. */
-static void move_plain(struct client_path *lost) {
-    struct client *client = lost->client;
-    struct client_path *path;
-    if (client->bonding != BONDING_NO || lost->state != PATH_LOST)
-        return;
-    DL_FOREACH(client->paths, path) {
-        if (path->state != PATH_SPARE || client_path_adopt(path, lost))
-            continue;
-        client_path_set_state(lost, PATH_SPARE);
-        return;
-    }
-}
-
 void client_on_link(struct client *client, unsigned ifindex, bool present, bool up) {
     struct client_path *path, *next;
     if (ifindex == tun_ifindex(client->worker->tun))
@@ -44,11 +30,11 @@ void client_on_link(struct client *client, unsigned ifindex, bool present, bool 
                 client_path_recover(path);
             else if (!path->carrier)
                 client_path_reconnect(path, "a link came up");
-        } else if (path->carrier && ifindex == path->ifindex) {
+        } else if ((path->carrier || path->state == PATH_SPARE) && ifindex == path->ifindex) {
             client_path_lose(path, "the link is down");
-            move_plain(path);
         }
     }
+    client_plain_settle(client);
 }
 
 void client_on_address(struct client *client, unsigned ifindex, const struct ip_addr *addr, bool present) {
@@ -61,13 +47,14 @@ void client_on_address(struct client *client, unsigned ifindex, const struct ip_
                 client_path_recover(path);
             else if (!path->carrier)
                 client_path_reconnect(path, "an address was added");
-        } else if (path->carrier && ifindex == path->ifindex && !ip_addr_compare(addr, &path->source)) {
+        } else if ((path->carrier || path->state == PATH_SPARE) && ifindex == path->ifindex &&
+                   !ip_addr_compare(addr, &path->source)) {
             client_path_lose(path, "our address went away");
             if (path->state == PATH_LOST)
                 client_path_recover(path); /* the device may have another one already */
-            move_plain(path);
         }
     }
+    client_plain_settle(client);
 }
 
 void client_on_route(struct client *client) {
@@ -78,6 +65,7 @@ void client_on_route(struct client *client) {
         else if (path->state == PATH_DOWN)
             client_path_reconnect(path, "a route changed");
     }
+    client_plain_settle(client);
 }
 
 /* paths */
@@ -142,6 +130,7 @@ static void remove_path(struct client *client, struct client_path *path) {
     if (leg && client->session->bonded)
         session_set_role(client->session, leg, CONTROL_DRAINING, leg->priority, leg->weight);
     path->removing = true;
+    client_plain_move(path, "");
     if (path->carrier) {
         client_path_reconnect(path, "the path was removed");
         return;
@@ -198,6 +187,7 @@ int client_start(struct client *client, struct worker *worker, struct netlink *n
     const struct config_path automatic = {.weight = 1};
     int error;
     *client = (struct client){.worker = worker, .netlink = netlink, .config = config};
+    client->watch = (struct timer){.on_due = client_plain_on_watch, .context = client};
     error = make_trust(config, &client->tls, why, why_size);
     if (error)
         return error;
@@ -243,6 +233,7 @@ void client_fini(struct client *client) {
         DL_DELETE(client->paths, path);
         client_path_free(path);
     }
+    timer_set(&client->worker->timers, &client->watch, TIME_NEVER);
     resolve_free(client->resolve);
     tunnel_free(client->tunnel);
     tls_context_unref(client->tls);

@@ -87,13 +87,18 @@ struct client {
     size_t installed_count;                            /**< of them */
     struct ip_prefix *routed;                          /**< routes into the tunnel that are set; owned */
     size_t routed_count;                               /**< of them */
-    bool assigned;               /**< the server assigned addresses since the session was opened */
-    uint32_t mtu_bytes;          /**< of the device now */
-    bool device_up;              /**< the device was configured */
-    bool stopping;               /**< no more reconnects */
-    uint64_t connects;           /**< times the tunnel came up */
-    uint64_t handshakes;         /**< TLS handshakes completed */
-    uint64_t resumed_handshakes; /**< of them, resumed */
+    bool assigned;                     /**< the server assigned addresses since the session was opened */
+    uint32_t mtu_bytes;                /**< of the device now */
+    bool device_up;                    /**< the device was configured */
+    bool stopping;                     /**< no more reconnects */
+    struct timer watch;                /**< BONDING_NO: looks whether the leg is silent */
+    const struct client_path *watched; /**< whose leg was looked at last; compared only */
+    uint64_t heard;                    /**< QUIC packets received on it then */
+    uint64_t asked;                    /**< QUIC packets sent on it when that was last another number */
+    uint64_t asked_at;                 /**< ns, since when more was sent and nothing came; 0: not so */
+    uint64_t connects;                 /**< times the tunnel came up */
+    uint64_t handshakes;               /**< TLS handshakes completed */
+    uint64_t resumed_handshakes;       /**< of them, resumed */
 };
 
 /** Make the session, open the device and begin to connect. @return 0 or -errno with a sentence in why */

@@ -312,6 +312,8 @@ static void on_end(struct carrier *carrier, uint64_t now) {
         client_path_set_state(path, PATH_DOWN);
     } else if (spare) {
         client_path_set_state(path, PATH_SPARE);
+        path->failures = 0;
+        client_plain_watch(client);
     } else if (path->again) {
         path->again = false;
         client_path_set_state(path, PATH_WAITING);
@@ -324,6 +326,7 @@ static void on_end(struct carrier *carrier, uint64_t now) {
     if (client->bonding == BONDING_NO && !client->session->leg_count)
         wake_spares(client);
     ask_or_wait_all(client);
+    client_plain_settle(client);
     client_host_mtu(client);
 }
 

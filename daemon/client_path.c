@@ -291,6 +291,8 @@ static void tell_state(struct client_path *path, enum control_leg_state state) {
 }
 
 void client_path_lose(struct client_path *path, const char *reason) {
+    if (path->state == PATH_SPARE)
+        return client_path_retry(path, reason);
     if (path->state != PATH_UP)
         return client_path_reconnect(path, reason);
     log_notice("path %s: down: %s", name_of(path), reason);
@@ -327,6 +329,7 @@ static int move_carrier(struct client_path *path, struct carrier *carrier) {
         path->socket = old;
         return error;
     }
+    drops_add_socket(&path->client->worker->drops, old);
     udp_close(old);
     return 0;
 }
@@ -355,6 +358,7 @@ int client_path_adopt(struct client_path *path, struct client_path *from) {
     error = move_carrier(path, carrier);
     if (error)
         return error;
+    drops_add_socket(&path->client->worker->drops, from->socket);
     udp_close(from->socket);
     from->socket = NULL;
     from->carrier = NULL;
@@ -363,6 +367,7 @@ int client_path_adopt(struct client_path *path, struct client_path *from) {
     path->carrier = carrier;
     path->requested = true;
     path->opened = from->opened;
+    path->failures = 0;
     carrier->owner = path;
     log_notice("path %s: carries the tunnel now, in place of %s", name_of(path), name_of(from));
     resume(path);

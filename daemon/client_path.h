@@ -29,6 +29,16 @@ void client_path_drop(struct client_path *path);
 /** Come to a state now. */
 void client_path_set_state(struct client_path *path, enum path_state state);
 
+/** BONDING_NO: let a spare path take the leg over from this one. @param reason for the log and the lists @return false:
+ * no spare could, or there is nothing to take (client_plain.c) */
+bool client_plain_move(struct client_path *from, const char *reason);
+/** BONDING_NO: a path that was lost with the leg may have got a spare. */
+void client_plain_settle(struct client *client);
+/** BONDING_NO: begin to watch the leg for silence. */
+void client_plain_watch(struct client *client);
+/** The client's `watch` timer. */
+void client_plain_on_watch(void *context, uint64_t now);
+
 /** The session is forgotten: the next leg asks for a new one (client_leg.c). */
 void client_forget_session(struct client *client);
 /** The path's `ask` timer (client_leg.c). */

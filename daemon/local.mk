@@ -8,6 +8,7 @@ libmpvpn_a_SOURCES += \
 	daemon/client_leg.c \
 	daemon/client_path.c \
 	daemon/client_path.h \
+	daemon/client_plain.c \
 	daemon/config.c \
 	daemon/config.def \
 	daemon/config.h \

@@ -261,7 +261,7 @@ int conn_migrate(struct conn *conn, const struct conn_path *path, uint64_t now) 
     if (now > conn->now)
         conn->now = now;
     conn_path_to(&to, path);
-    if (ngtcp2_conn_initiate_migration(conn->ng, &to, conn->now) != 0)
+    if (ngtcp2_conn_initiate_immediate_migration(conn->ng, &to, conn->now) != 0)
         return -EINVAL;
     conn->write_wanted = true;
     return 0;

@@ -208,8 +208,9 @@ const struct conn_error *conn_error(const struct conn *conn);
 /** Give the client a NEW_TOKEN token for its next connection (server, after on_handshake). @param token copied @return
  * 0; -ENOTCONN; -ENOMEM */
 int conn_submit_token(struct conn *conn, const uint8_t *token, size_t length);
-/** Move to another local address (client): probing starts; on_path tells success. @return 0; -EINVAL: not possible (no
- * spare CID, before confirmation) */
+/** Move to another local address at once (client), with a fresh congestion window, as the one before is lost; it is
+ * validated on the way, and on_path tells success. @return 0; -EINVAL: not possible (no spare CID, before confirmation)
+ */
 int conn_migrate(struct conn *conn, const struct conn_path *path, uint64_t now);
 /** TLS exporter (RFC 8446 section 7.5). @return 0; -ENOTCONN: before the handshake; -EIO */
 int conn_export(struct conn *conn, const char *label, const uint8_t *context, size_t context_length, uint8_t *out,

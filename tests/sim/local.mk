@@ -37,6 +37,15 @@ tests_sim_check_repair_SOURCES = \
 	tests/sim/ends.h \
 	tests/sim/world.c \
 	tests/sim/world.h
+unit_tests += tests/sim/check_plain
+tests_sim_check_plain_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
+tests_sim_check_plain_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=join_parse
+tests_sim_check_plain_SOURCES = \
+	tests/sim/check_plain.c \
+	tests/sim/ends.c \
+	tests/sim/ends.h \
+	tests/sim/world.c \
+	tests/sim/world.h
 if CCSEAM
 # Bounds on figures of a random protocol: run by bench-cc, not by check, whose tests are exact.
 check_PROGRAMS += tests/sim/cc/check_cc

@@ -37,6 +37,7 @@ struct device {
     const char *name;
     struct ip_addr address;
     struct link_quality quality;
+    bool down;
     uint64_t link_free[2][2]; /* to and from the host: when the link is free again; last arrival */
 };
 struct host {
@@ -196,6 +197,8 @@ static void transmit(struct host *host, const union sock_addr *from, const union
     int64_t delay;
     if (world.tap)
         world.tap(world.tap_context, from, to, data, length);
+    if ((out && out->down) || (in && in->down))
+        return;
     if (q->dead || ip_bytes > (q->mtu_bytes ? q->mtu_bytes : 1500) || uniform() < q->loss)
         return;
     if (q->rate_bps) {
@@ -297,6 +300,12 @@ static struct device *device_named(struct host *host, const char *name) {
 
 void world_device_quality(struct host *host, const char *device, const struct link_quality *quality) {
     device_named(host, device)->quality = *quality;
+}
+
+unsigned world_device_link(struct host *host, const char *device, bool up) {
+    struct device *found = device_named(host, device);
+    found->down = !up;
+    return 3 + (unsigned)(found - host->device);
 }
 
 void world_quality(const struct link_quality *quality) {
@@ -512,13 +521,16 @@ int tun_write(struct tun *tun, struct superpacket *packet) {
 
 int netlink_link(struct netlink *netlink, const char *device, struct netlink_link *out) {
     const struct device *found = device_named(netlink->host, device);
-    *out = (struct netlink_link){
-        .ifindex = found ? 3 + (unsigned)(found - netlink->host->device) : 2, .up = true, .mtu_bytes = 1500};
+    *out = (struct netlink_link){.ifindex = found ? 3 + (unsigned)(found - netlink->host->device) : 2,
+                                 .up = !found || !found->down,
+                                 .mtu_bytes = 1500};
     return 0;
 }
 int netlink_route(struct netlink *netlink, const struct ip_addr *target, unsigned ifindex, struct netlink_route *out) {
     const struct device *device = ifindex >= 3 ? &netlink->host->device[ifindex - 3] : NULL;
     (void)target;
+    if (device && device->down)
+        return -ENETUNREACH;
     *out = (struct netlink_route){.ifindex = device ? ifindex : 2,
                                   .source = device ? device->address : netlink->host->address};
     snprintf(out->device, sizeof out->device, "%s", device ? device->name : "sim0");

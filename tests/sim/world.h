@@ -47,6 +47,9 @@ void world_readdress(struct host *host, const char *address, bool moved);
 void world_device(struct host *host, const char *device, const char *address, const struct link_quality *quality);
 /** Change the quality of a device's link. */
 void world_device_quality(struct host *host, const char *device, const struct link_quality *quality);
+/** Take a device's link down or up: down, nothing passes and no route leads by it. Tell the client by client_on_link().
+ * @return the device's index */
+unsigned world_device_link(struct host *host, const char *device, bool up);
 /** Links are between all hosts, with this quality from now on; devices of world_device() have their own. */
 void world_quality(const struct link_quality *quality);
 /** The current virtual time in ns. */

@@ -64,6 +64,7 @@ class Tunnel:
         self.capsules = http3.Reader()
         self.request = None       # stream ID
         self.open = False
+        self.remote = None        # server: the client's address
         self.by_capsule = False
         self.seen = set()         # what is told of once only
         self.addresses = []       # configured on the TUN device
@@ -303,6 +304,7 @@ class Loop:
                                      certificate=self.options.certificate, key=self.options.key)
         say("connection")
         self.newest = Tunnel(connection, self.options, self.tun)
+        self.newest.remote = remote
         self.tunnels[connection.scid] = self.tunnels[original] = self.newest
         return self.newest
 
@@ -317,7 +319,13 @@ class Loop:
             tunnel = self.accept(data, remote)
         if tunnel is None:
             return
+        tunnel.quic.newest_came = False
         tunnel.quic.receive(data)
+        if self.options.listen and tunnel.quic.newest_came and remote != tunnel.remote:
+            say("moved", remote[0])
+            tunnel.remote = remote
+            tunnel.quic.move(self.sender(remote))
+        self.tunnels.update((cid, tunnel) for cid in tunnel.quic.cids)
         self.events(tunnel)
 
     def events(self, tunnel):
@@ -348,8 +356,11 @@ class Loop:
                 packet = os.read(self.tun, 65536)
             except BlockingIOError:
                 return
-            if self.newest:
-                self.newest.on_tun(packet)
+            tunnel = self.newest
+            if tunnel is None or not tunnel.open or tunnel.quic.closed:
+                tunnel = next((one for one in self.tunnels.values() if one.open and not one.quic.closed), None)
+            if tunnel:
+                tunnel.on_tun(packet)
 
     def run(self):
         files = [self.socket] + [one for one in (self.tun, self.commands) if one is not None]

@@ -3,8 +3,9 @@
 
 How it works: Connection.receive() takes one UDP payload, Connection.flush() sends what is due, Connection.on_time() repeats what
 was not acknowledged; what came is in Connection.events as tuples, the kind first. Frames that must arrive are kept as bytes and
-sent again as they were. What it leaves out: congestion control, 0-RTT, migration, ECN, the peer's flow control limits (the
-tests send little, or mean to break them).
+sent again as they were. A server gives out connection IDs (Connection.cids) and follows its client to another address when told
+(Connection.move()). What it leaves out: congestion control, 0-RTT, ECN, the peer's flow control limits (the tests send little, or
+mean to break them).
 
 Standards: RFC 9000, RFC 9001, RFC 9002 (the thresholds), RFC 9221."""
 import collections
@@ -144,6 +145,8 @@ class Connection:
         self.reset_token = None
         self.peer_cids = {}
         self.cid_sequence = 0
+        self.cids = [self.scid]          # given out
+        self.newest_came = False         # the last packet that was read is the newest of its space
         self.streams = {}                # stream ID: Assembly of what comes
         self.offsets = {}                # stream ID: bytes sent
         self.next_stream = {False: 0 if client else 1, True: 2 if client else 3}
@@ -209,6 +212,21 @@ class Connection:
 
     def stop_sending(self, number, code):
         self.frame(b"\x05" + varint(number) + varint(code))
+
+    def move(self, send):
+        """The peer has another address: validate it (the answer is not looked at), under another connection ID."""
+        self.send = send
+        unused = [number for number in self.peer_cids if number > self.cid_sequence]
+        if unused:
+            self.frame(b"\x19" + varint(self.cid_sequence))
+            self.cid_sequence = min(unused)
+            self.dcid, self.reset_token = self.peer_cids[self.cid_sequence]
+        self.frame(b"\x1a" + os.urandom(8), reliable=False)
+
+    def give_cid(self):
+        """One more connection ID for the peer."""
+        self.cids.append(os.urandom(CID_BYTES))
+        self.frame(b"\x18" + varint(len(self.cids) - 1) + b"\0" + bytes([CID_BYTES]) + self.cids[-1] + os.urandom(16))
 
     def close(self, code=0, application=True, reason=b""):
         if self.closed:
@@ -342,7 +360,9 @@ class Connection:
                 space.ours, self.phase = space.ours.next(), self.their_phase
         if data[0] & 0x80 and (self.client or level == INITIAL):
             self.dcid = scid
-        if not space.seen(number):
+        seen = space.seen(number)
+        self.newest_came = not seen and level == APPLICATION and number == space.ranges[0][1]
+        if not seen:
             self.receive_frames(level, space, payload)
         return end
 
@@ -433,6 +453,8 @@ class Connection:
             if not self.client:
                 self.forget(HANDSHAKE)
                 self.frame(b"\x1e")
+                for _ in range(min(3, read_varint(self.peer.get(0x0E, b"\2"), 0)[0] - 1)):
+                    self.give_cid()
             self.events.append(("ready",))
 
     def forget(self, level):
@@ -495,6 +517,8 @@ class Connection:
                     self.frame(b"\x19" + varint(number))
                 self.cid_sequence = values[1]
                 self.dcid, self.reset_token = self.peer_cids[values[1]]
+        elif kind == 0x19 and not self.client:
+            self.give_cid()
         elif kind == 0x1A:
             self.frame(b"\x1b" + data[at : at + 8], reliable=False)
             at += 8

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Two whole ends in virtual time, several paths to a server that does not bond: one leg, moved by QUIC migration. The
+ * server is made plain by join_parse(), which the linker puts ours in place of: no field is understood.
+ *
+ *      client sima 198.18.0.2  ──┐
+ *             simb 203.0.113.2 ──┴── server 198.51.100.1, pool 10.77.0.0/24
+ */
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bond/join.h"
+#include "ends.h"
+#include "masque/auth.h"
+
+#define TOKEN "a-token-for-the-simulation-only-0123456789"
+#define MS NS_PER_MS
+
+static const struct link_quality near = {.delay = 10 * MS, .rate_bps = 20000000};
+static const struct link_quality far = {.delay = 40 * MS, .rate_bps = 10000000};
+static const struct link_quality dead = {.dead = true};
+static struct host *server_host, *client_host;
+static struct end server, client;
+static struct ledger at_server, at_client;
+static struct ip_addr server4, own;
+
+int __wrap_join_parse(const char *value, size_t length, struct join_field *out);
+int __wrap_join_parse(const char *value, size_t length, struct join_field *out) {
+    (void)value;
+    (void)length;
+    (void)out;
+    return -EINVAL;
+}
+
+static const char *state_of(const char *device) {
+    const struct client_path *path = client_find_path(&client.client, device);
+    return path ? client_path_state(path) : "none";
+}
+
+struct states {
+    const char *a, *b;
+};
+static bool states_are(void *context) {
+    const struct states *wanted = context;
+    return !strcmp(state_of("sima"), wanted->a) && !strcmp(state_of("simb"), wanted->b) &&
+           client.client.session->leg_count == 1 && client.client.session->address_count;
+}
+
+static void come_to(const char *a, const char *b, uint64_t within) {
+    struct states wanted = {a, b};
+    ck_assert_msg(world_run(world_now() + within, states_are, &wanted), "sima is %s, simb is %s", state_of("sima"),
+                  state_of("simb"));
+}
+
+static void run(uint64_t duration) {
+    world_run(world_now() + duration, NULL, NULL);
+}
+
+static void begin(uint64_t seed, const char *paths) {
+    static char text[2][1024];
+    char hash_text[80];
+    uint8_t hash[32];
+    world_begin(seed);
+    world_quality(&near);
+    server_host = world_host("server", "198.51.100.1");
+    client_host = world_host("client", "198.51.100.2");
+    world_device(client_host, "sima", "198.18.0.2", &near);
+    world_device(client_host, "simb", "203.0.113.2", &far);
+    ledger_watch(&at_server, server_host);
+    ledger_watch(&at_client, client_host);
+    ip_addr_parse("10.77.0.1", &server4);
+    tls_sha256(TOKEN, strlen(TOKEN), hash);
+    auth_print_hash(hash, hash_text);
+    snprintf(text[0], sizeof text[0],
+             "[Server]\nListen = 198.51.100.1:443\nCertificate = %s/server.crt\nPrivateKey = %s/server.key\nPool = "
+             "10.77.0.0/24\nUsers = %s/users\n[User alice]\nTokenHash = %s\n",
+             ends_dir(), ends_dir(), ends_dir(), hash_text);
+    snprintf(text[1], sizeof text[1],
+             "[Client]\nServer = 198.51.100.1:443\nServerName = vpn.test\nToken = %s\nCertificateAuthority = "
+             "%s/server.crt\n%s",
+             TOKEN, ends_dir(), paths);
+    end_start(&server, server_host, text[0]);
+    end_start(&client, client_host, text[1]);
+}
+
+static void begin_with_spare(uint64_t seed) {
+    begin(seed, "[Path sima]\n[Path simb]\n");
+    come_to("up", "standby", 2 * NS_PER_SEC);
+    own = end_address(&client, 4);
+    run(NS_PER_SEC); /* both ends have connection IDs to spare */
+}
+
+/* Packets both ways; what was sent while the path was dead is lost, nothing else. */
+static void both_ways(uint32_t first, uint32_t count) {
+    flow_send(&client, &own, &server4, first, count, 1000, MS);
+    flow_send(&server, &server4, &own, first, count, 1000, MS);
+    run(NS_PER_SEC);
+}
+
+static void link_goes(const char *device, bool up) {
+    client_on_link(&client.client, world_device_link(client_host, device, up), true, up);
+    loop_set_deadline(client.worker.loop, world_now());
+}
+
+/* The tunnel is still the one that was opened first. */
+static void it_is_the_same_tunnel(void) {
+    const struct ip_addr now = end_address(&client, 4);
+    ck_assert_uint_eq(server.server.session_count, 1);
+    ck_assert_uint_eq(client.client.connects, 1);
+    ck_assert_int_eq(client.client.bonding, BONDING_NO);
+    ck_assert(!ip_addr_compare(&now, &own));
+}
+
+static void finish(void) {
+    end_kill(&client);
+    end_kill(&server);
+    world_end();
+}
+
+START_TEST(one_path_carries_the_tunnel_the_other_stands_by) {
+    begin_with_spare(1);
+    both_ways(0, 300);
+    ck_assert_uint_eq(at_server.received, 300);
+    ck_assert_uint_eq(at_client.received, 300);
+    it_is_the_same_tunnel();
+    finish();
+}
+END_TEST
+
+START_TEST(a_lost_link_moves_the_leg_there_and_back) {
+    begin_with_spare(2);
+    both_ways(0, 100);
+    link_goes("sima", false);
+    come_to("down", "up", 100 * MS);
+    both_ways(100, 100);
+    ck_assert_uint_eq(at_server.received, 200);
+    ck_assert_uint_eq(at_client.received, 200);
+    link_goes("sima", true);
+    come_to("standby", "up", NS_PER_SEC);
+    link_goes("simb", false);
+    come_to("up", "down", 100 * MS);
+    both_ways(200, 100);
+    ck_assert_uint_eq(at_server.received, 300);
+    ck_assert_uint_eq(at_client.received, 300);
+    it_is_the_same_tunnel();
+    finish();
+}
+END_TEST
+
+START_TEST(a_leg_without_any_link_goes_on_by_the_first_that_comes_back) {
+    begin_with_spare(3);
+    link_goes("simb", false);
+    come_to("up", "down", NS_PER_SEC);
+    link_goes("sima", false);
+    run(3 * NS_PER_SEC);
+    link_goes("simb", true);
+    come_to("down", "up", 2 * NS_PER_SEC);
+    both_ways(0, 100);
+    ck_assert_uint_eq(at_server.received, 100);
+    ck_assert_uint_eq(at_client.received, 100);
+    it_is_the_same_tunnel();
+    finish();
+}
+END_TEST
+
+START_TEST(a_path_dying_silently_is_left_within_three_seconds_and_comes_back_as_a_spare) {
+    begin_with_spare(4);
+    world_device_quality(client_host, "sima", &dead);
+    flow_send(&client, &own, &server4, 0, 300, 1000, 10 * MS);
+    ck_assert_str_eq(state_of("simb"), "up");
+    run(NS_PER_SEC);
+    ck_assert_uint_ge(at_server.received, 200); /* what waited in the queue comes too */
+    both_ways(300, 100);
+    ck_assert_uint_eq(at_client.received, 100);
+    world_device_quality(client_host, "sima", &near);
+    come_to("standby", "up", 60 * NS_PER_SEC);
+    world_device_quality(client_host, "simb", &dead);
+    run(5 * NS_PER_SEC);
+    ck_assert_str_eq(state_of("sima"), "up");
+    it_is_the_same_tunnel();
+    finish();
+}
+END_TEST
+
+START_TEST(an_idle_leg_stays_where_it_is) {
+    begin_with_spare(5);
+    run(120 * NS_PER_SEC);
+    come_to("up", "standby", MS);
+    it_is_the_same_tunnel();
+    finish();
+}
+END_TEST
+
+START_TEST(a_removed_path_leaves_its_leg_to_the_spare) {
+    begin_with_spare(6);
+    both_ways(0, 100);
+    ck_assert(!client_remove_path(&client.client, "sima"));
+    loop_set_deadline(client.worker.loop, world_now());
+    come_to("none", "up", 100 * MS);
+    both_ways(100, 100);
+    ck_assert_uint_eq(at_server.received, 200);
+    ck_assert_uint_eq(at_client.received, 200);
+    it_is_the_same_tunnel();
+    finish();
+}
+END_TEST
+
+START_TEST(a_dead_server_is_found_again_by_any_path) {
+    begin_with_spare(7);
+    world_device_quality(client_host, "sima", &dead);
+    world_device_quality(client_host, "simb", &dead);
+    run(60 * NS_PER_SEC);
+    ck_assert_uint_eq(client.client.session->leg_count, 0);
+    world_device_quality(client_host, "simb", &far);
+    ck_assert(world_run(world_now() + 60 * NS_PER_SEC, end_is_up, &client));
+    own = end_address(&client, 4);
+    both_ways(0, 100);
+    ck_assert_uint_eq(at_server.received, 100);
+    ck_assert_uint_eq(at_client.received, 100);
+    finish();
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("sim_plain");
+    TCase *tcase = tcase_create("plain");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_test(tcase, one_path_carries_the_tunnel_the_other_stands_by);
+    tcase_add_test(tcase, a_lost_link_moves_the_leg_there_and_back);
+    tcase_add_test(tcase, a_leg_without_any_link_goes_on_by_the_first_that_comes_back);
+    tcase_add_test(tcase, a_path_dying_silently_is_left_within_three_seconds_and_comes_back_as_a_spare);
+    tcase_add_test(tcase, an_idle_leg_stays_where_it_is);
+    tcase_add_test(tcase, a_removed_path_leaves_its_leg_to_the_spare);
+    tcase_add_test(tcase, a_dead_server_is_found_again_by_any_path);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
