@@ -18,18 +18,24 @@ EXTRA_DIST += tests/lab/lib.sh
 EXTRA_DIST += \
 	tests/lab/congestion.py \
 	tests/lab/congestion.sh \
+	tests/lab/failover.py \
+	tests/lab/failover.sh \
 	tests/lab/figures.py \
+	tests/lab/gaps.py \
 	tests/lab/pairs.def \
 	tests/lab/paths.py \
 	tests/lab/paths.sh \
+	tests/lab/stream.py \
 	tests/lab/svg.py \
 	tests/lab/tunnel.sh
 
 # The real daemon on emulated links; root. Each script says at its top what narrows it down.
-.PHONY: bench-lab bench-paths
+.PHONY: bench-failover bench-lab bench-paths
 lab_environment = top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)'
 bench-lab: all tests/lab/emulator
 	$(MAKE) $(AM_MAKEFLAGS) -i tests/sim/cc/bench_cc
 	$(lab_environment) bash $(srcdir)/tests/lab/congestion.sh
 bench-paths: all tests/lab/emulator
 	$(lab_environment) bash $(srcdir)/tests/lab/paths.sh
+bench-failover: all tests/lab/emulator
+	$(lab_environment) bash $(srcdir)/tests/lab/failover.sh

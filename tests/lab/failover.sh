@@ -1,0 +1,141 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# How long traffic stops when one of two paths fails, and how soon the path is used again: every scheduler, every way to fail, with a TCP flow to the server
+# and one to the client. "make bench-failover" calls this as root. Prints Markdown, also written to doc/failover.md.
+#
+#      server ══╦═ emulator: path a, 150 Mbit/s, 10 ms ═╦══ client        tunnel 10.77.0.1 ─── 10.77.0.x
+#               ╚═ emulator: path b, 150 Mbit/s, 10 ms ═╝
+#
+# How it works: one TCP flow (cubic) whose receiver writes down when bytes came, and a hundred pings a second. After $before s the path that carries more
+# fails, for $away s, and returns; then $after s more. The longest wait for a ping's answer and for bytes is looked for from the event to
+# its end. A path is used again when it carries half of what it carried before, for 100 ms, as the emulator counts.
+#
+# SCHEDULERS (all), EVENTS (all, see event_begin), DIRECTIONS (up down), ROUNDS (1). DELAY (10), RATE (150), JITTER (0): of both paths.
+. "$(dirname "$0")/tunnel.sh"
+
+delay=${DELAY:-10}
+rate=${RATE:-150}
+jitter=${JITTER:-0}
+before=3
+away=3
+after=4
+rounds=${ROUNDS:-1}
+out=$build/failover.md
+document=$top/doc/failover.md
+
+events=(hole hole-up hole-down client-link server-link client-address)
+
+schedulers() { sed -n 's/^SCHEDULER([A-Z]*, \([a-z]*\),.*/\1/p' "$top/daemon/bond/sched.def"; }
+
+# event_begin EVENT PATH / event_end EVENT PATH
+event_begin() {
+    case $1 in
+    hole) emulate "set $2 both blackout=yes" ;;
+    hole-up) emulate "set $2 up blackout=yes" ;;
+    hole-down) emulate "set $2 down blackout=yes" ;;
+    client-link) ip -n "$client" link set dev "$2" down ;;
+    server-link) ip -n "$server" link set dev "$2" down ;;
+    client-address) ip -n "$client" address del "10.$(path_number "$2").0.2/24" dev "$2" ;;
+    *) die "there is no event $1" ;;
+    esac
+}
+
+event_end() {
+    case $1 in
+    hole*) emulate "set $2 both blackout=no" ;;
+    client-link) ip -n "$client" link set dev "$2" up && path_route "$2" ;;
+    server-link) ip -n "$server" link set dev "$2" up ;;
+    client-address) ip -n "$client" address add "10.$(path_number "$2").0.2/24" dev "$2" && path_route "$2" ;;
+    esac
+}
+
+# watch PATH DIRECTION SECONDS: a line "unix-time bytes" each 20 ms or so in $dir/watch.txt
+watch() {
+    local end=$(($(date +%s%N) + $3 * 1000000000))
+    : >"$dir/watch.txt"
+    while [ "$(date +%s%N)" -lt "$end" ]; do
+        emulate "stats $1"
+        echo "$EPOCHREALTIME $(emulator_value "$2_out_bytes")" >>"$dir/watch.txt"
+        sleep 0.02
+    done
+}
+
+# busier DIRECTION: the path that carries more now, in $busy, and what it carries, in bit/s, in $busy_bps
+busier() {
+    local name start bits
+    start=$EPOCHREALTIME
+    emulate 'reset a'
+    emulate 'reset b'
+    sleep 1
+    busy_bps=0
+    for name in a b; do
+        emulate "stats $name"
+        bits=$(awk -v bytes="$(emulator_value "$1_out_bytes")" -v start="$start" -v now="$EPOCHREALTIME" 'BEGIN { printf "%d", bytes * 8 / (now - start) }')
+        if [ "$bits" -gt "$busy_bps" ]; then busy=$name busy_bps=$bits; fi
+    done
+    [ "$busy_bps" -gt 0 ] || die 'no path carries anything'
+}
+
+# fail SCHEDULER EVENT DIRECTION: one run; a line of the results
+fail() {
+    local stream ping_pid length=$((before + away + after + 1)) began ended file processors_before
+    processors_before=$(processors)
+    if [ "$3" = up ]; then
+        in_ns "$client" /usr/bin/python3 -B "$top/tests/lab/stream.py" send 10.77.0.1 5300 "$length" cubic &
+        file=$dir/stream-server.txt
+    else
+        file=$dir/stream-client.txt
+        in_ns "$client" /usr/bin/python3 -B "$top/tests/lab/stream.py" receive 10.77.0.1 5300 "$length" cubic "$file" &
+    fi
+    stream=$!
+    in_ns "$client" ping -D -i 0.01 -c $((length * 100)) -W 2 10.77.0.1 >"$dir/ping.txt" 2>&1 &
+    ping_pid=$!
+    pids+=("$stream" "$ping_pid")
+    sleep $((before - 1))
+    busier "$3"
+    began=$EPOCHREALTIME
+    event_begin "$2" "$busy"
+    sleep "$away"
+    ended=$EPOCHREALTIME
+    event_end "$2" "$busy"
+    watch "$busy" "$3" "$after"
+    wait "$stream" "$ping_pid"
+    python gaps "$file" "$dir/ping.txt" "$dir/watch.txt" "$began" "$ended" "$busy_bps" "$processors_before" "$(processors)" >"$dir/gaps.txt" || die 'no figures'
+    echo "$1 $2 $3 $(cat "$dir/gaps.txt")" >>"$results"
+    echo "# $1 $2 $3 $(cat "$dir/gaps.txt")" >&2
+    until_true 20 paths_up 2 || die "after $2 with $1 the path does not come back"
+}
+
+emulator_start "${SEED:-1}" a b
+for path in a b; do set_links "$path" "rate=${rate}M delay=${delay}ms jitter=${jitter}ms packets=1000"; done
+server_start
+start "$server" stream /usr/bin/python3 -B "$top/tests/lab/stream.py" serve 10.77.0.1 5300 "$dir/stream-server.txt"
+until_true 5 grep -q listening "$dir/stream.log" || die 'the stream server does not listen'
+client_start a b
+for ((number = 1; number <= rounds; number++)); do
+    for scheduler in ${SCHEDULERS:-$(schedulers)}; do
+        ctl client scheduler set "$scheduler" >/dev/null || die "no scheduler $scheduler"
+        for event in ${EVENTS:-${events[@]}}; do
+            for direction in ${DIRECTIONS:-up down}; do fail "$scheduler" "$event" "$direction"; done
+        done
+    done
+done
+{
+    cat <<END
+# Failover
+
+Made by \`sudo make -C build bench-failover\` (tests/lab/failover.sh), which says how it measures. Two paths of $rate Mbit/s, $delay ms each way${JITTER:+ ± $JITTER ms}; one TCP
+flow of cubic and a hundred pings a second. The longest wait for an answer of a ping, and for bytes of the flow, ms: in the three seconds before the path that carries more
+fails, while it is away, and after its return; how many pings had no answer; and how long after its return the path carried half of what it did before, s. Worst of $rounds run(s).
+The goal is 100 ms + RTT + 4 × jitter = $((100 + 2 * delay + 4 * jitter)) ms (a ping's wait has its own 10 ms in it), in use within 1 s, and no ping lost with redundant.
+
+hole: nothing passes, without any event; hole-up, hole-down: to the server, to the client only; client-link, server-link: the device is down at that end;
+client-address: the client's address is removed.
+
+$(machine)
+END
+    python failover "$results" "$((100 + 2 * delay + 4 * jitter))"
+} >"$out"
+cat "$out"
+[ ! -w "$top/doc" ] || [ -n "${KEEP_DOCUMENT:-}" ] || cp "$out" "$document"
