@@ -13,6 +13,7 @@ libmpvpn_a_SOURCES += \
 	daemon/quic/conn_mtu.c \
 	daemon/quic/crypt.c \
 	daemon/quic/crypt.h \
+	daemon/quic/gcm.h \
 	daemon/quic/keygen.c \
 	daemon/quic/knee.c \
 	daemon/quic/knee.h \
@@ -43,6 +44,12 @@ libmpvpn_a_SOURCES += daemon/quic/ccseam.c
 else
 libmpvpn_a_SOURCES += daemon/quic/ccseam_none.c
 endif
+if VAES
+libmpvpn_a_SOURCES += daemon/quic/gcm_vaes.c
+else
+libmpvpn_a_SOURCES += daemon/quic/gcm_none.c
+endif
+unit_tests += tests/unit/check_gcm
 unit_tests += tests/unit/check_cidtable tests/unit/check_conn tests/unit/check_conn_traffic tests/unit/check_pacer tests/unit/check_knee
 unit_tests += tests/unit/check_crypt tests/unit/check_resume tests/unit/check_tls tests/unit/check_token tests/unit/check_x509
 EXTRA_DIST += tests/unit/conn_fixture.h tests/unit/quic_hello.h tests/unit/quic_pair.h tests/unit/data/chain.pem tests/unit/data/early.pem tests/unit/data/expired.pem tests/unit/data/leaf.key \

@@ -1,6 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-EXTRA_DIST += tests/bench doc/benchmarks.md
+EXTRA_DIST += tests/bench doc/benchmarks.md doc/performance.md
 # The datapath without QUIC: make tests/bench/bench_datapath, then tests/bench/bench_datapath.sh as root.
 EXTRA_PROGRAMS = tests/bench/bench_datapath
 tests_bench_bench_datapath_LDADD = $(daemon_libs)
 CLEANFILES += tests/bench/bench_datapath
+# What a packet costs in our own code: instructions, both ends together (tests/bench/bench_cost.sh).
+EXTRA_PROGRAMS += tests/bench/bench_cost
+tests_bench_bench_cost_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
+tests_bench_bench_cost_SOURCES = \
+	tests/bench/bench_cost.c \
+	tests/sim/ends.c \
+	tests/sim/ends.h \
+	tests/sim/world.c \
+	tests/sim/world.h
+CLEANFILES += tests/bench/bench_cost

@@ -3,7 +3,8 @@
  *
  * How it works: one heap of events ordered by (time, number); an event is a datagram that arrives or a loop's deadline.
  * Handing a datagram to a socket runs the same hooks as the real loop does, then the host's on_turn. A turn is one
- * event: batches do not exist here, which is the harder case for the protocol rooms. Left out: io_uring, GSO, the
+ * event: batches do not exist here, which is the harder case for the protocol rooms; only world_batches() has what a
+ * flush sends arrive at once, as GSO and GRO do, to measure costs. Left out: io_uring, GSO, the
  * kernel's routing (routes and addresses are accepted and forgotten). Invariant: nothing here reads a clock or a source
  * of randomness but the seed (TLS keys are random, which changes no sizes or times). */
 #include "world.h"
@@ -62,6 +63,9 @@ struct udp_socket {
 };
 struct udp_tx {
     struct udp_socket *socket;
+    union sock_addr remote; /* of what waits for a flush */
+    size_t used, segment;   /* bytes that wait, and of each datagram but the last */
+    uint8_t ecn;
     uint8_t buffer[65536];
 };
 struct tun {
@@ -71,14 +75,11 @@ struct tun {
     struct tun_statistics statistics;
     char name[IFNAMSIZ];
 };
-struct resolve {
-    int unused;
-};
 struct event {
     uint64_t at, number;
     union sock_addr from, to;
     uint8_t ecn;
-    size_t length;
+    size_t length, segment; /* bytes in all, and of each datagram but the last */
     uint8_t data[];
 };
 
@@ -94,6 +95,7 @@ static struct {
     void (*tap)(void *context, const union sock_addr *from, const union sock_addr *to, const uint8_t *data,
                 size_t length);
     void *tap_context;
+    bool batches; /* world_batches() */
 } world;
 
 /* chance */
@@ -173,18 +175,19 @@ static struct host *host_of(const union sock_addr *addr) {
     return NULL;
 }
 
-static void schedule(const struct link_quality *quality, uint64_t at, const union sock_addr *from,
-                     const union sock_addr *to, uint8_t ecn, const uint8_t *data, size_t length) {
+static struct event *schedule(const struct link_quality *quality, uint64_t at, const union sock_addr *from,
+                              const union sock_addr *to, uint8_t ecn, const uint8_t *data, size_t length) {
     struct event *event = malloc(sizeof *event + length);
     if (!event)
         abort();
-    *event = (struct event){.at = at, .from = *from, .to = *to, .ecn = ecn, .length = length};
+    *event = (struct event){.at = at, .from = *from, .to = *to, .ecn = ecn, .length = length, .segment = length};
     memcpy(event->data, data, length);
     if (uniform() < quality->corrupt)
         event->data[world_random() % length] ^= (uint8_t)(1 + world_random() % 255);
     if (ecn && uniform() < quality->ce_mark)
         event->ecn = 3;
     push(event);
+    return event;
 }
 
 static void transmit(struct host *host, const union sock_addr *from, const union sock_addr *to, uint8_t ecn,
@@ -226,7 +229,7 @@ static void arrive(struct event *event) {
         struct udp_socket *socket = world.socket[i];
         struct udp_received received = {.data = event->data,
                                         .length = event->length,
-                                        .segment_bytes = event->length,
+                                        .segment_bytes = event->segment,
                                         .remote = event->from,
                                         .ifindex = 2,
                                         .ecn = event->ecn};
@@ -322,6 +325,10 @@ void world_tap(void (*fn)(void *context, const union sock_addr *from, const unio
     world.tap_context = context;
 }
 
+void world_batches(void) {
+    world.batches = true;
+}
+
 void world_inject_udp(const union sock_addr *from, const union sock_addr *to, const uint8_t *data, size_t length) {
     schedule(&world.quality, world.now, from, to, 0, data, length);
 }
@@ -365,18 +372,23 @@ void host_on_tun(struct host *host, host_tun_fn *fn, void *context) {
     host->on_tun_context = context;
 }
 
-void host_inject(struct host *host, const uint8_t *packet, size_t length, const struct offload *offload) {
+static void read_from_tun(struct host *host, const uint8_t *packet, size_t length, const struct offload *offload) {
     struct superpacket super = {.offset = BUF_HEADROOM, .length = (uint32_t)length};
-    if (!host->tun)
-        return;
-    super.buf = buf_get(host->tun->pool, length + BUF_HEADROOM);
-    if (!super.buf)
+    if (!(super.buf = buf_get(host->tun->pool, length + BUF_HEADROOM)))
         return;
     if (offload)
         super.offload = *offload;
     memcpy(superpacket_data(&super), packet, length);
     host->tun->statistics.packets_read++;
     host->tun->hooks.on_packet(host->tun->hooks.context, &super);
+}
+
+void host_inject_many(struct host *host, const uint8_t *packet, size_t length, const struct offload *offload,
+                      unsigned count) {
+    if (!host->tun)
+        return;
+    while (count--)
+        read_from_tun(host, packet, length, offload);
     host->loop->hooks.on_turn(host->loop->hooks.context, world.now);
 }
 
@@ -457,17 +469,38 @@ void udp_tx_free(struct udp_tx *tx) {
     free(tx);
 }
 uint8_t *udp_tx_reserve(struct udp_tx *tx, size_t length) {
-    return length <= sizeof tx->buffer ? tx->buffer : NULL;
+    if (tx->used + length > sizeof tx->buffer)
+        udp_tx_flush(tx);
+    return length <= sizeof tx->buffer ? tx->buffer + tx->used : NULL;
+}
+/* A datagram joins what waits if it could be the same sendmsg. */
+static void gather(struct udp_tx *tx, size_t length, const union sock_addr *remote, uint8_t ecn) {
+    if (tx->used && (tx->used % tx->segment || length > tx->segment || tx->ecn != ecn)) {
+        size_t used = tx->used;
+        udp_tx_flush(tx);
+        memmove(tx->buffer, tx->buffer + used, length);
+    }
+    if (!tx->used)
+        tx->segment = length;
+    tx->used += length;
+    tx->remote = *remote;
+    tx->ecn = ecn;
 }
 void udp_tx_commit(struct udp_tx *tx, size_t length, const union sock_addr *local, const union sock_addr *remote,
                    uint8_t ecn, bool alone) {
     (void)local;
-    (void)alone;
     tx->socket->statistics.datagrams_sent++;
-    transmit(tx->socket->host, &tx->socket->outside, remote, ecn, tx->buffer, length);
+    if (world.batches && !alone)
+        gather(tx, length, remote, ecn);
+    else
+        transmit(tx->socket->host, &tx->socket->outside, remote, ecn, tx->buffer + tx->used, length);
 }
 void udp_tx_flush(struct udp_tx *tx) {
-    (void)tx;
+    uint64_t at = world.now + world.quality.delay;
+    if (tx->used)
+        schedule(&world.quality, at, &tx->socket->outside, &tx->remote, tx->ecn, tx->buffer, tx->used)->segment =
+            tx->segment;
+    tx->used = 0;
 }
 int udp_send(struct udp_socket *socket, const uint8_t *data, size_t length, const union sock_addr *local,
              const union sock_addr *remote) {
@@ -561,7 +594,7 @@ int netlink_rp_filter(const char *device) {
 
 int resolve_new(struct loop *loop, struct resolve **out) {
     (void)loop;
-    *out = calloc(1, sizeof **out);
+    *out = malloc(1); /* there is nothing to remember */
     return *out ? 0 : -ENOMEM;
 }
 void resolve_free(struct resolve *resolve) {

@@ -65,10 +65,16 @@ struct netlink *host_netlink(struct host *host);
 /** Who gets what a host's worker writes to its TUN. */
 typedef void host_tun_fn(void *context, const uint8_t *packet, size_t length, const struct offload *offload);
 void host_on_tun(struct host *host, host_tun_fn *fn, void *context);
-/** A packet of the host's kernel goes into its TUN. @param offload NULL: a plain packet */
-void host_inject(struct host *host, const uint8_t *packet, size_t length, const struct offload *offload);
+/** A packet of the host's kernel goes into its TUN, so many times in one turn. @param offload NULL: a plain packet */
+void host_inject_many(struct host *host, const uint8_t *packet, size_t length, const struct offload *offload,
+                      unsigned count);
+static inline void host_inject(struct host *host, const uint8_t *packet, size_t length, const struct offload *offload) {
+    host_inject_many(host, packet, length, offload, 1);
+}
 /** Send raw bytes from one host to an endpoint (attacks). */
 void world_inject_udp(const union sock_addr *from, const union sock_addr *to, const uint8_t *data, size_t length);
+/** From now on what a sender flushes arrives as one receive of many datagrams, unharmed by any link. */
+void world_batches(void);
 /** Watch all datagrams on the wire. */
 void world_tap(void (*fn)(void *context, const union sock_addr *from, const union sock_addr *to, const uint8_t *data,
                           size_t length),
