@@ -32,8 +32,38 @@ void start_server(void) {
     end_start(&server, server_host, text);
 }
 
+/* @param trust in the server, a key and its value */
+static const char *client_text(const char *trust, const char *more) {
+    static char text[900];
+    snprintf(text, sizeof text,
+             "[Client]\nServer = 198.51.100.1:443\nServerName = vpn.test\nToken = %s\n%s\n%s[Path sima]\n[Path simb]\n",
+             TOKEN, trust, more);
+    return text;
+}
+
+static const char *authority(void) {
+    static char text[200];
+    snprintf(text, sizeof text, "CertificateAuthority = %s/server.crt", ends_dir());
+    return text;
+}
+
+void reload_client(const char *trust, const char *more) {
+    struct config *config;
+    char text[900], why[CONFIG_WHY_MAX];
+    FILE *stream;
+    snprintf(text, sizeof text, "%s", client_text(trust ? trust : authority(), more));
+    stream = fmemopen(text, strlen(text), "r");
+    ck_assert_ptr_nonnull(stream);
+    ck_assert_msg(!config_read_stream(stream, "sim.conf", &config, why, sizeof why), "%s", why);
+    fclose(stream);
+    world_enter(client_host);
+    ck_assert_msg(!client_reload(&client.client, config, why, sizeof why), "%s", why);
+    config_free(client.config);
+    client.config = config;
+    loop_set_deadline(client.worker.loop, world_now());
+}
+
 void begin(uint64_t seed, const struct link_quality *a, const struct link_quality *b, const char *more) {
-    static char text[700];
     world_begin(seed);
     world_quality(&fast);
     server_host = world_host("server", "198.51.100.1");
@@ -44,11 +74,7 @@ void begin(uint64_t seed, const struct link_quality *a, const struct link_qualit
     ledger_watch(&at_client, client_host);
     ip_addr_parse("10.77.0.1", &server4);
     start_server();
-    snprintf(text, sizeof text,
-             "[Client]\nServer = 198.51.100.1:443\nServerName = vpn.test\nToken = %s\nCertificateAuthority = "
-             "%s/server.crt\n%s[Path sima]\n[Path simb]\n",
-             TOKEN, ends_dir(), more);
-    end_start(&client, client_host, text);
+    end_start(&client, client_host, client_text(authority(), more));
 }
 
 void finish(void) {

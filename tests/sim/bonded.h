@@ -21,6 +21,8 @@ extern struct ledger at_server, at_client; /* what came out at their TUNs */
 
 /** Begin a world with both ends started. @param a, b: of sima and simb @param more: configuration of the client */
 void begin(uint64_t seed, const struct link_quality *a, const struct link_quality *b, const char *more);
+/** Have the client read its configuration again. @param trust NULL: as begin() has it, the server's certificate */
+void reload_client(const char *trust, const char *more);
 /** End what begin() began. */
 void finish(void);
 /** Start the server again after end_kill(). */

@@ -27,6 +27,16 @@ tests_sim_check_bond_SOURCES = \
 	tests/sim/ends.h \
 	tests/sim/world.c \
 	tests/sim/world.h
+unit_tests += tests/sim/check_return
+tests_sim_check_return_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
+tests_sim_check_return_SOURCES = \
+	tests/sim/bonded.c \
+	tests/sim/bonded.h \
+	tests/sim/check_return.c \
+	tests/sim/ends.c \
+	tests/sim/ends.h \
+	tests/sim/world.c \
+	tests/sim/world.h
 unit_tests += tests/sim/check_repair
 tests_sim_check_repair_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
 tests_sim_check_repair_SOURCES = \

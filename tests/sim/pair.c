@@ -258,6 +258,7 @@ static void accept_first(struct pair *pair, const struct conn_first_packet *firs
         server.original_dcid = original;
     }
     server.token_valid = kind != TOKEN_INVALID;
+    server.wall_seconds = wall(pair);
     pair->token_kind = kind;
     pair->server.path = packet->path;
     fill_settings(pair, &pair->server, &settings);

@@ -5,6 +5,7 @@
 #include <check.h>
 #include <errno.h>
 
+#include "quic/tls_context.h"
 #include "tests/unit/conn_fixture.h"
 
 START_TEST(a_handshake_takes_one_round_trip) {
@@ -152,6 +153,67 @@ START_TEST(a_forged_token_meets_a_retry_and_connects) {
     fixture_connect(&pair, &settings);
     ck_assert_uint_eq(pair.retries, 1);
     pair_fini(&pair);
+}
+END_TEST
+
+/* Bytes of UDP payload that a client got by the end of its handshake. */
+static uint64_t handshake_bytes(struct pair_settings *settings, bool resumed) {
+    struct conn_statistics statistics;
+    struct pair pair;
+
+    fixture_connect(&pair, settings);
+    ck_assert_int_eq(conn_is_resumed(pair.client.conn), resumed);
+    ck_assert_int_eq(conn_is_resumed(pair.server.conn), resumed);
+    conn_statistics(pair.server.conn, &statistics);
+    pair_run(&pair, NS_PER_SEC);
+    pair_fini(&pair);
+    return statistics.bytes_sent;
+}
+
+START_TEST(the_next_connection_is_resumed_with_fewer_bytes) {
+    struct pair_settings settings = fixture_links(100, 5, 0);
+    uint64_t full = handshake_bytes(&settings, false);
+
+    for (int i = 0; i < 5; i++)
+        ck_assert_uint_lt(handshake_bytes(&settings, true), full);
+    settings.retry = true;
+    handshake_bytes(&settings, true);
+}
+END_TEST
+
+START_TEST(a_ticket_outlasts_attempts_without_an_answer) {
+    struct pair_settings settings = fixture_links(100, 5, 0), mute = fixture_links(100, 5, 0);
+    struct pair pair;
+
+    handshake_bytes(&settings, false);
+    mute.down.loss = 1;
+    for (int i = 0; i < 5; i++) { /* more than there are tickets */
+        pair_init(&pair, &mute);
+        pair_run(&pair, NS_PER_SEC);
+        ck_assert(!conn_is_resumed(pair.client.conn));
+        pair_fini(&pair);
+    }
+    handshake_bytes(&settings, true);
+}
+END_TEST
+
+/* This server would use the ticket without a key exchange, which the client does not offer: it closes the connection
+ * without a word of TLS. */
+START_TEST(an_attempt_that_was_answered_and_failed_takes_all_tickets_with_it) {
+    struct pair_settings settings = fixture_links(100, 5, 0), odd = settings;
+    struct pair pair;
+    char why[200];
+
+    handshake_bytes(&settings, false);
+    ck_assert_int_eq(tls_server_context_new(fixture.certificate, fixture.key, NULL, &odd.server_tls, why, sizeof why),
+                     0);
+    ck_assert_int_eq(wolfSSL_CTX_no_dhe_psk(odd.server_tls->wolf), 0);
+    pair_init(&pair, &odd);
+    ck_assert(!pair_connect(&pair));
+    ck_assert(pair.client.error.remote);
+    pair_fini(&pair);
+    handshake_bytes(&odd, false);
+    tls_context_unref(odd.server_tls);
 }
 END_TEST
 
@@ -447,6 +509,9 @@ int main(void) {
         a_retry_proves_the_address,
         a_new_token_spares_the_next_connection_the_retry,
         a_forged_token_meets_a_retry_and_connects,
+        the_next_connection_is_resumed_with_fewer_bytes,
+        a_ticket_outlasts_attempts_without_an_answer,
+        an_attempt_that_was_answered_and_failed_takes_all_tickets_with_it,
         close_carries_code_and_reason_both_ways,
         a_lost_close_is_repeated_when_packets_come,
         a_hook_can_close_with_an_http3_error,
