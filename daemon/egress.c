@@ -219,18 +219,19 @@ static bool send_bonded_capsule(struct session *session, const struct frame_pack
     return false;
 }
 
-static bool send_bonded(struct session *session, const struct queue_item *item, uint64_t now) {
+/* @return the slot it went by, 0 also for a stream; SCHED_WAIT; SCHED_SKIP */
+static int send_bonded(struct session *session, const struct queue_item *item, uint64_t now) {
     const struct frame_packet frame = session_number(session, item->inner, item->flow_hash);
     uint16_t copies = 0;
-    int slot = session_pick(session, item, &copies, now);
     struct segment segment;
+    int slot = session_pick(session, item, &copies, now);
     if (slot == SCHED_NONE)
-        return send_bonded_capsule(session, &frame, item, now);
+        return send_bonded_capsule(session, &frame, item, now) ? 0 : SCHED_WAIT;
     if (slot < 0)
-        return false;
+        return slot;
     queue_build(item, &segment);
     if (!write_datagram(&session->legs[slot], &frame, &segment, outstanding_next_id(session->outstanding), now))
-        return false;
+        return SCHED_SKIP; /* the leg is blocked now: another one may be free */
     session_sent(session, (unsigned)slot, &frame, item, true, now);
     for (unsigned i = 0; copies && i < SESSION_LEGS_MAX; i++) {
         if (!(copies & 1u << i) ||
@@ -238,7 +239,7 @@ static bool send_bonded(struct session *session, const struct queue_item *item, 
             continue;
         session_sent(session, i, &frame, item, true, now);
     }
-    return true;
+    return slot;
 }
 
 static void pump_marks(struct session *session, uint64_t now) {
@@ -268,20 +269,26 @@ static void pump_marks(struct session *session, uint64_t now) {
 
 static bool pump_bonded(struct session *session, uint64_t now) {
     const struct queue_item *item;
-    bool waiting = false;
+    bool waiting = false, skipped = false;
     for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
         session->legs[i].blocked = false;
     pump_marks(session, now); /* a leg that is about to be used again is announced before its first packet */
     waiting = pump_resends(session, now);
     while (!waiting && (item = queue_peek(session->queue, now))) {
         size_t length = item->length;
-        if (!send_bonded(session, item, now)) {
+        int slot = send_bonded(session, item, now);
+        if (slot == SCHED_SKIP && queue_skip(session->queue)) {
+            skipped = true;
+        } else if (slot < 0) {
             waiting = true;
-            break;
+        } else {
+            meter_add(&session->sent, length, now);
+            queue_commit(session->queue);
         }
-        meter_add(&session->sent, length, now);
-        queue_commit(session->queue);
     }
+    if (skipped)
+        queue_resume(session->queue);
+    waiting = waiting || skipped;
     pump_marks(session, now);
     return waiting;
 }

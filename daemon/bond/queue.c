@@ -15,6 +15,9 @@
  * until it is committed, so that a leg that is not ready costs nothing. Times for the statistics are taken at the last
  * look before the commit.
  *
+ * A flow whose head no leg takes now can be set aside while others are looked at: it is taken off the front of its list
+ * and put back there later, with the deficit that it had.
+ *
  * Entries come from an array made with the queue, whose untouched part costs no memory. A limit reached (entries,
  * bytes, or memory of buffers) drops segments from the head of the flow with the most bytes, which is where the
  * newcomer's room was lost.
@@ -66,7 +69,9 @@ struct flow {
     struct flow *next;  /**< in its list */
     struct codel codel; /**< judge */
     int64_t deficit;    /**< bytes it may still send in this turn */
-    uint8_t list;       /**< enum flow_list */
+    uint8_t list;       /**< enum flow_list; set aside it is still of that list */
+    bool judged;        /**< CoDel let its head go already, when it was shown … */
+    bool mark_ce;       /**< … and wants it marked */
 };
 
 /** Flows in order of turn. */
@@ -81,6 +86,8 @@ struct queue {
     uint64_t interval;              /**< CoDel's, ns */
     uint64_t target;                /**< CoDel's, ns */
     struct flow_fifo fresh, stale;  /**< active flows */
+    struct flow_fifo aside[2];      /**< fresh and stale ones that were set aside */
+    unsigned skipped;               /**< how many those are */
     struct flow *shown;             /**< whose head queue_peek() shows; NULL: none */
     struct queue_item item;         /**< what it shows */
     uint64_t shown_at;              /**< ns of the last look */
@@ -177,6 +184,7 @@ static void advance(struct queue *queue, struct flow *flow) {
     struct entry *entry = flow->head;
     size_t length = split_length(&entry->split, entry->index);
 
+    flow->judged = false;
     queue->backlog[flow_number(queue, flow)] -= (uint32_t)length;
     queue->bytes -= length;
     queue->segments--;
@@ -367,6 +375,8 @@ static void show(struct queue *queue, struct flow *flow, bool mark_ce) {
     const struct entry *entry = flow->head;
 
     queue->shown = flow;
+    flow->judged = true;
+    flow->mark_ce = mark_ce;
     queue->item = (struct queue_item){
         .split = &entry->split,
         .inner = &entry->inner,
@@ -395,7 +405,7 @@ const struct queue_item *queue_peek(struct queue *queue, uint64_t now) {
             flow->list = LIST_STALE;
             continue;
         }
-        mark_ce = judge(queue, flow, now);
+        mark_ce = flow->judged ? flow->mark_ce : judge(queue, flow, now);
         if (flow->head) {
             show(queue, flow, mark_ce);
             break;
@@ -409,6 +419,36 @@ const struct queue_item *queue_peek(struct queue *queue, uint64_t now) {
         }
     }
     return &queue->item;
+}
+
+bool queue_skip(struct queue *queue) {
+    struct flow *flow = queue->shown;
+
+    if (!flow || queue->skipped == QUEUE_SKIPS)
+        return false;
+    queue->shown = NULL;
+    queue->skipped++;
+    fifo_remove_first(flow->list == LIST_FRESH ? &queue->fresh : &queue->stale);
+    fifo_append(&queue->aside[flow->list == LIST_STALE], flow);
+    return true;
+}
+
+/** Put flows in front of others. */
+static void fifo_prepend(struct flow_fifo *fifo, struct flow_fifo *front) {
+    if (!front->first)
+        return;
+    front->last->next = fifo->first;
+    if (!fifo->first)
+        fifo->last = front->last;
+    fifo->first = front->first;
+    front->first = NULL;
+}
+
+void queue_resume(struct queue *queue) {
+    fifo_prepend(&queue->fresh, &queue->aside[0]);
+    fifo_prepend(&queue->stale, &queue->aside[1]);
+    queue->skipped = 0;
+    queue->shown = NULL;
 }
 
 void queue_build(const struct queue_item *item, struct segment *out) {
@@ -436,19 +476,6 @@ void queue_commit(struct queue *queue) {
     flow->deficit -= queue->item.length;
     queue->shown = NULL;
     advance(queue, flow);
-}
-
-unsigned queue_drop_head(struct queue *queue, bool whole) {
-    struct flow *flow = queue->shown;
-    unsigned left;
-
-    if (!flow)
-        return 0;
-    left = whole ? flow->head->split.count - (unsigned)flow->head->index : 1;
-    queue->shown = NULL;
-    for (unsigned i = 0; i < left; i++)
-        advance(queue, flow);
-    return left;
 }
 
 uint64_t queue_bytes(const struct queue *queue) {

@@ -14,6 +14,7 @@
 #include "packet/superpacket.h"
 
 #define QUEUE_FLOWS 1024u         /**< flow queues; a power of two */
+#define QUEUE_SKIPS 64u           /**< flows that can be set aside at a time */
 #define QUEUE_QUANTUM_BYTES 1514u /**< default quantum: what a flow may send before the next one's turn */
 
 /** Size and shape of a queue. */
@@ -25,7 +26,7 @@ struct queue_settings {
     uint8_t key[16];        /**< secret of the flow hash, random */
 };
 
-/** The segment at the head. Valid until the next queue_peek, queue_put, queue_commit or queue_drop_head. */
+/** The segment at the head. Valid until the next queue_peek, queue_put, queue_skip or queue_commit. */
 struct queue_item {
     const struct split *split; /**< the superpacket it is cut from */
     const struct inner *inner; /**< that superpacket's headers */
@@ -75,22 +76,23 @@ void queue_set_timing(struct queue *queue, uint64_t largest_srtt, uint64_t rate_
 int queue_put(struct queue *queue, const struct superpacket *packet, const struct inner *inner, uint64_t now);
 /**
  * The next segment. CoDel judges when a new segment comes to the head; once shown it stays the head until it is
- * committed or dropped, or a queue_put() that found the queue full had to drop it.
+ * committed, or a queue_put() that found the queue full had to drop it.
  * @return the segment, or NULL: empty
  */
 const struct queue_item *queue_peek(struct queue *queue, uint64_t now);
+/**
+ * No leg takes the segment shown now, but one may take another flow's: set its flow aside, so that queue_peek() shows
+ * the next one's head. Flows set aside keep their place, their turn and CoDel's judgement.
+ * @return false: QUEUE_SKIPS flows are set aside already, or nothing is shown; nothing has changed
+ */
+bool queue_skip(struct queue *queue);
+/** Take the flows that were set aside back to where they were, before anything is queued again. */
+void queue_resume(struct queue *queue);
 /** Build the segment shown by queue_peek(): split_segment(), and the congestion mark when it is due. */
 void queue_build(const struct queue_item *item, struct segment *out);
 /** The segment last shown was accepted by a leg: it leaves the queue. Its bytes in the buffer must not be used any
  * more. */
 void queue_commit(struct queue *queue);
-/**
- * Drop the segment last shown; the caller counts why.
- * @param whole drop all that is left of its superpacket
- * @return segments dropped, 0 when none is shown
- */
-unsigned queue_drop_head(struct queue *queue, bool whole);
-
 /** Bytes of segments held. */
 uint64_t queue_bytes(const struct queue *queue);
 /** Segments held. */

@@ -310,6 +310,47 @@ START_TEST(what_a_client_wishes_is_there_half_a_round_trip_later) {
 }
 END_TEST
 
+/* A flow that the scheduler puts on the leg in a slot of the client, by trying. */
+static unsigned flow_on(int slot) {
+    for (unsigned n = 0; n < FLOW_PORTS_MAX; n++) {
+        uint64_t before = sent_on(&client, slot);
+        flow_choose(n);
+        up(0, 1, 10 * MS);
+        if (sent_on(&client, slot) > before)
+            return n;
+    }
+    ck_abort_msg("no flow takes slot %d", slot);
+    return 0;
+}
+
+START_TEST(a_flow_on_a_busy_path_does_not_hold_up_another_paths) {
+    const struct link_quality narrow = {.delay = 10 * MS, .rate_bps = 1000000, .queue_bytes = 20000};
+    unsigned quick, tardy;
+    int slot;
+    uint32_t received = 0;
+    begin(85, &fast, &narrow, "[Tunnel]\nScheduler = flow\n");
+    ck_assert(comes_up(2, NS_PER_SEC));
+    settle();
+    slot = client.client.session->legs[0].owner == client_find_path(&client.client, "sima")->carrier ? 0 : 1;
+    quick = flow_on(slot);
+    tardy = flow_on(1 - slot);
+    settle();
+    for (uint32_t i = 0; i < 1000; i++) {
+        flow_choose(tardy);
+        up(i, 2, 0);
+        flow_choose(quick);
+        up(10000 + i, 1, MS);
+    }
+    world_run(world_now() + 50 * MS, NULL, NULL);
+    flow_choose(0);
+    for (uint32_t i = 10000; i < 11000; i++)
+        received += at_server.seen[i];
+    ck_assert_uint_ge(received, 990);
+    ck_assert_uint_gt(queue_packets(client.client.session->queue), 100); /* the other's still wait */
+    finish();
+}
+END_TEST
+
 START_TEST(a_backup_path_is_used_only_while_no_primary_is) {
     begin(80, &fast, &slow, "");
     ck_assert(comes_up(2, NS_PER_SEC));
@@ -373,6 +414,7 @@ int main(void) {
     tcase_add_test(tcase, the_scheduler_changes_live_for_both_directions);
     tcase_add_test(tcase, each_end_tells_the_other_what_came_on_each_leg);
     tcase_add_test(tcase, what_a_client_wishes_is_there_half_a_round_trip_later);
+    tcase_add_test(tcase, a_flow_on_a_busy_path_does_not_hold_up_another_paths);
     tcase_add_test(tcase, a_backup_path_is_used_only_while_no_primary_is);
     tcase_add_test(tcase, ecf_leaves_the_slow_path_alone_until_the_fast_one_is_full);
     suite_add_tcase(suite, tcase);

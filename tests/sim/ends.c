@@ -104,6 +104,12 @@ static void put16(uint8_t *p, uint32_t v) {
     p[1] = (uint8_t)v;
 }
 
+static unsigned chosen; /* flow */
+
+void flow_choose(unsigned n) {
+    chosen = n;
+}
+
 static void make(uint8_t *p, const struct ip_addr *source, const struct ip_addr *target, uint32_t number,
                  size_t length) {
     size_t size = ip_addr_size(source), header = size == 4 ? 20 : 40, udp = length - header;
@@ -127,7 +133,7 @@ static void make(uint8_t *p, const struct ip_addr *source, const struct ip_addr 
         memcpy(p + 24, target->bytes, 16);
     }
     put16(p + header, 443); /* QUIC's port: a bonded session keeps such flows in order */
-    put16(p + header + 2, 7001);
+    put16(p + header + 2, FLOW_PORT + chosen);
     put16(p + header + 4, (uint32_t)udp);
     put16(p + header + 8, number >> 16);
     put16(p + header + 10, number & 0xffff);
@@ -142,7 +148,8 @@ static void enter(struct ledger *ledger, const uint8_t *packet, size_t length) {
     const uint8_t *udp;
     uint32_t number;
     bool damaged = false;
-    if (inner_parse(packet, length, false, &inner) || inner.protocol != 17 || inner.target_port != 7001) {
+    if (inner_parse(packet, length, false, &inner) || inner.protocol != 17 || inner.target_port < FLOW_PORT ||
+        inner.target_port >= FLOW_PORT + FLOW_PORTS_MAX) {
         ledger->other++;
         return;
     }

@@ -43,6 +43,11 @@ struct ledger {
 };
 /** Enter what comes out of a host's TUN from now on in this ledger. */
 void ledger_watch(struct ledger *ledger, struct host *host);
+#define FLOW_PORT 7001u     /**< where numbered packets go to */
+#define FLOW_PORTS_MAX 128u /**< ports from there on are watched */
+
+/** Numbered packets go to FLOW_PORT + n from now on, in every world: another flow. */
+void flow_choose(unsigned n);
 /** Send UDP packets number first … first+count-1 into a host's TUN, one each gap ns, letting the world go on; length is
  * of the whole IP packet. */
 void flow_send(struct end *from, const struct ip_addr *source, const struct ip_addr *target, uint32_t first,

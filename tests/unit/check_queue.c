@@ -91,7 +91,7 @@ static size_t drain(uint64_t now) {
 START_TEST(empty_queue_shows_nothing) {
     ck_assert_ptr_null(queue_peek(queue, 1));
     queue_commit(queue);
-    ck_assert_uint_eq(queue_drop_head(queue, true), 0);
+    ck_assert(!queue_skip(queue));
     ck_assert_uint_eq(queue_bytes(queue) + queue_packets(queue), 0);
     queue_free(NULL);
 }
@@ -153,19 +153,6 @@ START_TEST(superpacket_leaves_segment_by_segment) {
     ck_assert_uint_eq(buf_pool_used(pool, BUF_LARGE), 0);
     ck_assert_ptr_null(queue_peek(queue, 0));
     ck_assert_uint_eq(queue_stats(queue)->sent_segments, 11);
-}
-END_TEST
-
-START_TEST(head_can_be_dropped_alone_or_with_its_superpacket) {
-    ck_assert_int_eq(put_packet(make(3, 9000, 1000, 0), 0), 0);
-    put(3, 0);
-    queue_peek(queue, 0);
-    ck_assert_uint_eq(queue_drop_head(queue, false), 1);
-    ck_assert_uint_eq(queue_drop_head(queue, false), 0);
-    ck_assert_uint_eq(queue_peek(queue, 0)->index, 1);
-    ck_assert_uint_eq(queue_drop_head(queue, true), 8);
-    ck_assert_uint_eq(queue_peek(queue, 0)->length, 1000);
-    ck_assert_uint_eq(queue_packets(queue), 1);
 }
 END_TEST
 
@@ -339,6 +326,98 @@ START_TEST(mark_is_in_the_header_and_its_checksum_right) {
 }
 END_TEST
 
+/** Show the next flow. */
+static unsigned next_flow(uint64_t now) {
+    const struct queue_item *item = queue_peek(queue, now);
+
+    return item ? flow_of(item) : 0;
+}
+
+START_TEST(a_flow_set_aside_lets_the_others_pass_and_keeps_its_place) {
+    for (unsigned i = 0; i < 10; i++)
+        for (unsigned flow = 1; flow <= 3; flow++)
+            put(flow, 1);
+    for (unsigned i = 0; i < 2; i++) {
+        ck_assert_uint_eq(next_flow(2), 1);
+        queue_commit(queue); /* 1 has had its quantum */
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        ck_assert_uint_eq(next_flow(2), 2);
+        ck_assert(queue_skip(queue));
+        ck_assert_uint_eq(next_flow(2), 3);
+        queue_commit(queue);
+        queue_resume(queue);
+    }
+    /* Where 2 was set aside it is again, with all of its turn left. */
+    for (unsigned i = 0; i < 2; i++) {
+        ck_assert_uint_eq(next_flow(3), 2);
+        queue_commit(queue);
+    }
+    ck_assert_uint_ne(next_flow(3), 2);
+    ck_assert_uint_eq(queue_packets(queue), 24);
+    ck_assert_uint_eq(drain(3), 24);
+}
+END_TEST
+
+START_TEST(flows_set_aside_come_back_in_their_order) {
+    for (unsigned flow = 1; flow <= 4; flow++)
+        put(flow, 1);
+    for (unsigned flow = 1; flow <= 4; flow++) {
+        ck_assert_uint_eq(next_flow(2), flow);
+        ck_assert(queue_skip(queue));
+    }
+    ck_assert_uint_eq(next_flow(2), 0);
+    ck_assert(!queue_skip(queue));
+    queue_resume(queue);
+    put(5, 2);
+    for (unsigned flow = 1; flow <= 5; flow++) {
+        ck_assert_uint_eq(next_flow(2), flow);
+        queue_commit(queue);
+    }
+    ck_assert_uint_eq(next_flow(2), 0);
+}
+END_TEST
+
+START_TEST(no_more_than_a_few_flows_are_set_aside) {
+    unsigned flows = 0;
+
+    for (unsigned flow = 1; flow <= 200; flow++)
+        put(flow, 1);
+    while (queue_peek(queue, 2) && queue_skip(queue))
+        flows++;
+    ck_assert_uint_eq(flows, QUEUE_SKIPS);
+    queue_resume(queue);
+    ck_assert_uint_eq(drain(2), 200);
+}
+END_TEST
+
+START_TEST(codel_judges_a_head_once_however_often_it_is_set_aside) {
+    uint64_t now = NS_PER_SEC;
+    uint64_t marks;
+
+    for (unsigned i = 0; i < 100; i++) {
+        ck_assert_int_eq(put_packet(make(1, 972, 0, 2), 1), 0);
+        put(2, now);
+    }
+    for (unsigned i = 0; queue_stats(queue)->ce_marks == 0 && i < 100; i++, now += 10 * NS_PER_MS)
+        if (next_flow(now) == 1 && !queue_peek(queue, now)->mark_ce)
+            queue_commit(queue);
+        else if (next_flow(now) != 1)
+            ck_assert(queue_skip(queue));
+    marks = queue_stats(queue)->ce_marks;
+    ck_assert_uint_eq(marks, 1);
+    for (unsigned i = 0; i < 50; i++, now += 200 * NS_PER_MS) {
+        queue_resume(queue);
+        while (next_flow(now) != 1)
+            ck_assert(queue_skip(queue));
+        ck_assert(queue_peek(queue, now)->mark_ce);
+        ck_assert(queue_skip(queue));
+    }
+    ck_assert_uint_eq(queue_stats(queue)->ce_marks, marks);
+    queue_resume(queue);
+}
+END_TEST
+
 START_TEST(overflow_by_bytes_hits_the_fattest_flow) {
     remake(4000, 200000);
     for (unsigned i = 0; i < 10; i++)
@@ -431,13 +510,16 @@ START_TEST(random_use_keeps_the_books_and_gives_every_buffer_back) {
             ck_assert_int_eq(error, 0);
         } else if (queue_peek(queue, now)) {
             if (dice % 16 == 15)
-                queue_drop_head(queue, dice & 256);
+                queue_resume(queue);
+            else if (dice % 16 == 14)
+                queue_skip(queue);
             else
                 queue_commit(queue);
         }
         ck_assert_uint_le(queue_bytes(queue), 400000);
         ck_assert((queue_bytes(queue) == 0) == (queue_packets(queue) == 0));
     }
+    queue_resume(queue);
     drain(now);
     ck_assert_uint_eq(queue_bytes(queue) + queue_packets(queue), 0);
     for (int i = 0; i < BUF_CLASSES; i++)
@@ -456,7 +538,6 @@ int main(void) {
     tcase_add_test(tc, one_flow_leaves_in_order);
     tcase_add_test(tc, shown_segment_stays_shown_until_committed);
     tcase_add_test(tc, superpacket_leaves_segment_by_segment);
-    tcase_add_test(tc, head_can_be_dropped_alone_or_with_its_superpacket);
     tcase_add_test(tc, malformed_superpacket_is_refused_and_stays_the_callers);
     tcase_add_test(tc, flows_share_by_bytes_whatever_their_packets);
     tcase_add_test(tc, sparse_flow_goes_first);
@@ -465,6 +546,10 @@ int main(void) {
     tcase_add_test(tc, drops_come_closer_as_the_queue_persists);
     tcase_add_test(tc, ecn_capable_packets_are_marked_not_dropped);
     tcase_add_test(tc, mark_is_in_the_header_and_its_checksum_right);
+    tcase_add_test(tc, a_flow_set_aside_lets_the_others_pass_and_keeps_its_place);
+    tcase_add_test(tc, flows_set_aside_come_back_in_their_order);
+    tcase_add_test(tc, no_more_than_a_few_flows_are_set_aside);
+    tcase_add_test(tc, codel_judges_a_head_once_however_often_it_is_set_aside);
     tcase_add_test(tc, overflow_by_bytes_hits_the_fattest_flow);
     tcase_add_test(tc, overflow_by_packets_hits_the_fattest_flow_even_when_shown);
     tcase_add_test(tc, overflow_by_memory_counts_buffers);
