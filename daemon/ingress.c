@@ -30,18 +30,22 @@ void ingress_deliver(struct carrier *carrier, const struct udp_received *receive
 
 void ingress_on_udp(struct worker *worker, const struct udp_received *received, ingress_unowned_fn *unowned,
                     void *context) {
+    struct carrier *carrier = NULL;
+    struct conn_cid last = {0};
     for (size_t offset = 0; offset < received->length; offset += received->segment_bytes) {
         size_t left = received->length - offset;
         size_t length = left < received->segment_bytes ? left : received->segment_bytes;
         uint8_t *data = received->data + offset;
-        struct carrier *carrier;
         struct conn_cid dcid;
 
         if (conn_peek_dcid(data, length, &dcid)) {
             worker_drop(worker, DROP_JUNK_UDP);
             continue;
         }
-        carrier = cidtable_find(worker->cids, &dcid);
+        /* The datagrams of a batch nearly always belong together: looked up once. */
+        if (!carrier || dcid.length != last.length || memcmp(dcid.bytes, last.bytes, dcid.length) != 0)
+            carrier = cidtable_find(worker->cids, &dcid);
+        last = dcid;
         if (carrier)
             ingress_deliver(carrier, received, data, length);
         else if (unowned)

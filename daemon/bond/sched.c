@@ -119,6 +119,10 @@ int sched_pick_resend(const struct sched_leg *legs, size_t count, size_t length,
     return best;
 }
 
+bool sched_counts(const struct sched *sched) {
+    return kinds[sched->id].ops->on_sent != NULL;
+}
+
 void sched_on_sent(struct sched *sched, const struct sched_leg *legs, unsigned leg, size_t length) {
     if (kinds[sched->id].ops->on_sent)
         kinds[sched->id].ops->on_sent(sched, legs, leg, length);

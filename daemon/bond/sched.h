@@ -114,6 +114,8 @@ int sched_pick(struct sched *sched, const struct sched_leg *legs, size_t count, 
  * @return the slot, SCHED_WAIT or SCHED_NONE
  */
 int sched_pick_resend(const struct sched_leg *legs, size_t count, size_t length, uint16_t avoid);
+/** Whether the scheduler wants to know of what was sent; if not, sched_on_sent() need not be called. */
+bool sched_counts(const struct sched *sched);
 /** A leg accepted a packet that sched_pick() gave it (or a copy of it). */
 void sched_on_sent(struct sched *sched, const struct sched_leg *legs, unsigned leg, size_t length);
 

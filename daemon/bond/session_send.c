@@ -60,28 +60,45 @@ static void view(const struct session_leg *leg, size_t length, struct sched_leg 
     }
 }
 
-static bool any_usable(const struct sched_leg *legs) {
-    for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
+static bool any_usable(const struct sched_leg *legs, size_t count) {
+    for (size_t i = 0; i < count; i++)
         if (legs[i].usable)
             return true;
     return false;
 }
 
-/* How the legs look to a scheduler that has a packet of this length. */
-static void view_all(const struct session *session, size_t length, struct sched_leg legs[SESSION_LEGS_MAX],
-                     uint64_t now) {
-    for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
-        view(&session->legs[i], length, &legs[i], now);
-    if (any_usable(legs))
-        return;
+/* How the legs look to a scheduler that has a packet of this length. @return slots up to the last one in use */
+static size_t view_all(const struct session *session, size_t length, struct sched_leg legs[SESSION_LEGS_MAX],
+                       uint64_t now) {
+    size_t count = 0;
+    for (size_t left = session->leg_count; left > 0 && count < SESSION_LEGS_MAX; count++) {
+        view(&session->legs[count], length, &legs[count], now);
+        left -= session->legs[count].leg != NULL;
+    }
+    if (any_usable(legs, count))
+        return count;
     /* All silent at once: better any of them than none. */
-    for (size_t i = 0; i < SESSION_LEGS_MAX; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct session_leg *leg = &session->legs[i];
         if (!leg->suspect || is_shut(leg))
             continue;
         legs[i].usable = true;
         legs[i].can_send = !leg->blocked && leg_can_send(leg->leg, length, now);
     }
+    return count;
+}
+
+/* What every scheduler says of a session with one leg, without asking: with so many packets a second that takes more
+ * time than the rest of the choice. */
+static int pick_only(const struct session *session, size_t length, uint64_t now) {
+    int slot = 0;
+    const struct session_leg *leg;
+    while (!session->legs[slot].leg)
+        slot++;
+    leg = &session->legs[slot];
+    if (!leg_is_open(leg->leg) || is_shut(leg) || length > leg_packet_max(leg->leg))
+        return SCHED_NONE;
+    return !leg->blocked && leg_can_send(leg->leg, length, now) ? slot : SCHED_WAIT;
 }
 
 int session_pick(struct session *session, const struct queue_item *item, uint16_t *copies, uint64_t now) {
@@ -90,14 +107,18 @@ int session_pick(struct session *session, const struct queue_item *item, uint16_
                                         .flow_bytes = item->flow_bytes,
                                         .waited = now > item->queued_at ? now - item->queued_at : 0};
     struct sched_leg legs[SESSION_LEGS_MAX];
-    view_all(session, item->length, legs, now);
-    return sched_pick(&session->sched, legs, SESSION_LEGS_MAX, &packet, now, copies);
+    size_t count;
+    *copies = 0;
+    if (session->leg_count == 1)
+        return pick_only(session, item->length, now);
+    count = view_all(session, item->length, legs, now);
+    return sched_pick(&session->sched, legs, count, &packet, now, copies);
 }
 
 int session_pick_resend(struct session *session, size_t length, uint16_t avoid, uint64_t now) {
     struct sched_leg legs[SESSION_LEGS_MAX];
-    view_all(session, length, legs, now);
-    return sched_pick_resend(legs, SESSION_LEGS_MAX, length, avoid);
+    size_t count = view_all(session, length, legs, now);
+    return sched_pick_resend(legs, count, length, avoid);
 }
 
 /* TCP minds order, and so does QUIC, whose loss threshold is three packets (RFC 9002 section 6.1.1); most other UDP
@@ -121,6 +142,8 @@ static void count_sent(struct session *session, unsigned slot, size_t length, ui
     session->legs[slot].last_sent = now;
     if (!session->legs[slot].unheard_since)
         session->legs[slot].unheard_since = now;
+    if (!sched_counts(&session->sched))
+        return;
     memset(legs, 0, sizeof legs);
     for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
         legs[i].weight = session->legs[i].weight;

@@ -22,6 +22,7 @@
 #include "common/log.h"
 #include "os/netlink_internal.h"
 
+#define BATCH_SEGMENTS 44u /* of a superpacket: as many full datagrams as one sendmsg carries, 65,507 bytes */
 #define IPV6_DEFAULT_METRIC 1024 /* what the kernel makes of 0; said outright, because at deletion 0 means "any" */
 
 static int family_of(const struct ip_addr *addr) {
@@ -68,6 +69,17 @@ static struct nl_msg *quiet_message(unsigned ifindex) {
     }
     nla_nest_end(message, inet6);
     nla_nest_end(message, families);
+    return message;
+}
+
+/** A message that bounds the superpackets of a link. @return NULL: no memory */
+static struct nl_msg *segments_message(unsigned ifindex, uint32_t segments) {
+    struct nl_msg *message = link_message(ifindex, 0, 0, 0);
+
+    if (message && nla_put_u32(message, IFLA_GSO_MAX_SEGS, segments) < 0) {
+        nlmsg_free(message);
+        return NULL;
+    }
     return message;
 }
 
@@ -364,6 +376,10 @@ int netlink_device_up(struct netlink *netlink, unsigned ifindex, uint32_t mtu_by
     if (rc && rc != -EAFNOSUPPORT &&
         rc != -EOPNOTSUPP) /* those: the host or the device has no IPv6, so there is no chatter */
         log_warning("netlink: cannot switch off automatic IPv6 addresses of %s: %s", link.device, strerror(-rc));
+    /* One that is longer would be one full sendmsg and a short one. Without it all works the same, but slower. */
+    rc = netlink_request(netlink, segments_message(ifindex, BATCH_SEGMENTS), NULL, NULL);
+    if (rc)
+        log_debug("netlink: the superpackets of %s stay as long as they are: %s", link.device, strerror(-rc));
     rc = netlink_device_mtu(netlink, ifindex, mtu_bytes);
     return rc ? rc : change_make(netlink, &change);
 }

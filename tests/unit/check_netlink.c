@@ -358,6 +358,7 @@ START_TEST(a_device_comes_up_without_chatter_and_goes_down_again) {
     ck_assert(shows("ip -d link show tt", "mtu 1342"));
     ck_assert(shows("ip -d link show tt", ",UP"));
     ck_assert(shows("ip -d link show tt", "addrgenmode none"));
+    ck_assert(shows("ip -d link show tt", "gso_max_segs 44"));
     ck_assert(!shows("ip -6 addr show tt", "fe80"));
     ck_assert_int_eq(netlink_device_mtu(netlink, ifindex, 1280), 0);
     ck_assert_int_eq(netlink_device_mtu(netlink, ifindex, 1300), 0);
