@@ -194,14 +194,14 @@ int client_start(struct client *client, struct worker *worker, struct netlink *n
     error = resolve_new(worker->loop, &client->resolve);
     if (error)
         return snprintf(why, why_size, "the name resolver could not be started: %s", strerror(-error)), error;
-    client->tunnel = tunnel_new(worker, "", client);
+    client->tunnel = tunnel_new(worker, 1, "", client);
     if (!client->tunnel)
         return snprintf(why, why_size, "no memory for the session"), -ENOMEM;
     client->session = client->tunnel->session;
     if (prefixmap_put(worker->targets, &everything[0], client->session) ||
         prefixmap_put(worker->targets, &everything[1], client->session))
         return snprintf(why, why_size, "no memory for the session"), -ENOMEM;
-    error = worker_open_tun(worker, config->device, why, why_size);
+    error = worker_open_tun(worker, config->device, 1, why, why_size);
     if (error)
         return error;
     apply_scheduler(client);

@@ -26,6 +26,7 @@
 #define COUNT_MAX 1000000u
 #define MTU_MIN 1280u /* RFC 8200 section 5 */
 #define MTU_MAX 65535u
+#define WORKERS_MAX 64u
 #define HOST_MAX 253u /* bytes of a host name, RFC 1035 section 2.3.4 */
 
 static int refuse(const struct config_value *value, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -131,6 +132,16 @@ int config_parse_mtu(const struct config_value *value) {
     }
     if (parse_number(value->text, MTU_MIN, MTU_MAX, value->field) < 0)
         return refuse(value, "is neither auto nor a number from %u to %u", MTU_MIN, MTU_MAX);
+    return 0;
+}
+
+int config_parse_workers(const struct config_value *value) {
+    if (strcmp(value->text, "auto") == 0) {
+        *(uint32_t *)value->field = 0;
+        return 0;
+    }
+    if (parse_number(value->text, 1, WORKERS_MAX, value->field) < 0)
+        return refuse(value, "is neither auto nor a number from 1 to %u", WORKERS_MAX);
     return 0;
 }
 

@@ -39,6 +39,7 @@ config_parse_fn config_parse_flag;         /* bool: yes or no */
 config_parse_fn config_parse_group;        /* char *: a group of the system */
 config_parse_fn config_parse_level;        /* int: enum log_level */
 config_parse_fn config_parse_mtu;          /* uint32_t: 0 for auto */
+config_parse_fn config_parse_workers;      /* uint32_t: 0 for auto */
 config_parse_fn config_parse_pin;          /* struct config: pin, has_pin */
 config_parse_fn config_parse_prefixes;     /* list of struct ip_prefix */
 config_parse_fn config_parse_role;         /* bool: primary (false) or backup (true) */

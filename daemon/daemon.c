@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,16 +35,18 @@ static void on_grace_over(void *context, uint64_t now) {
 }
 
 void daemon_stop(struct daemon *daemon) {
+    size_t connections;
     if (daemon->stopping)
         return loop_stop(daemon->worker.loop);
     daemon->stopping = true;
-    if (daemon->config->role == CONFIG_SERVER)
-        server_close(&daemon->server);
-    else
+    if (daemon->config->role == CONFIG_SERVER) {
+        connections = crew_close(&daemon->crew);
+    } else {
         client_close(&daemon->client);
+        connections = daemon->worker.carriers != NULL;
+    }
     daemon->grace = (struct timer){.on_due = on_grace_over, .context = daemon};
-    timer_set(&daemon->worker.timers, &daemon->grace,
-              loop_now(daemon->worker.loop) + (daemon->worker.carriers ? GRACE : 0));
+    timer_set(&daemon->worker.timers, &daemon->grace, loop_now(daemon->worker.loop) + (connections ? GRACE : 0));
 }
 
 int daemon_reload(struct daemon *daemon, char *why, size_t why_size) {
@@ -57,7 +60,7 @@ int daemon_reload(struct daemon *daemon, char *why, size_t why_size) {
                  config->role == CONFIG_SERVER ? "server" : "client");
         error = -EBUSY;
     } else if (config->role == CONFIG_SERVER) {
-        error = server_reload(&daemon->server, config, why, why_size);
+        error = crew_reload(&daemon->crew, config, why, why_size);
     } else {
         error = client_reload(&daemon->client, config, why, why_size);
     }
@@ -140,9 +143,19 @@ static int open_kernel_side(struct daemon *daemon, const char *runtime_dir, char
     return 0;
 }
 
+/* As many as configured, or as there are processors to run on. */
+static size_t workers_wanted(const struct config *config) {
+    cpu_set_t set;
+    size_t count = config->workers;
+    if (count == 0)
+        count = sched_getaffinity(0, sizeof set, &set) ? 1 : (size_t)CPU_COUNT(&set);
+    return count < CREW_MAX ? count : CREW_MAX;
+}
+
 static int start_role(struct daemon *daemon, char *why, size_t why_size) {
     if (daemon->config->role == CONFIG_SERVER)
-        return server_start(&daemon->server, &daemon->worker, daemon->netlink, daemon->config, why, why_size);
+        return crew_start(&daemon->crew, workers_wanted(daemon->config), &daemon->worker, daemon->netlink,
+                          daemon->config, why, why_size);
     return client_start(&daemon->client, &daemon->worker, daemon->netlink, daemon->config, why, why_size);
 }
 
@@ -181,6 +194,8 @@ static int start(struct daemon *daemon, const struct daemon_settings *settings, 
         error = start_role(daemon, why, why_size);
     if (!error && geteuid() == 0)
         error = privs_drop(&privs, why, why_size);
+    if (!error)
+        error = crew_run(&daemon->crew, why, why_size);
     return error;
 }
 
@@ -189,7 +204,7 @@ static int start(struct daemon *daemon, const struct daemon_settings *settings, 
 static void finish(struct daemon *daemon) {
     ctlsock_close(daemon->control);
     client_fini(&daemon->client);
-    server_fini(&daemon->server);
+    crew_fini(&daemon->crew);
     if (daemon->netlink)
         netlink_undo_all(daemon->netlink);
     netlink_close(daemon->netlink);

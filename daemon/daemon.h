@@ -5,18 +5,18 @@
 
 #include "client.h"
 #include "config.h"
+#include "crew.h"
 #include "os/ctlsock.h"
 #include "os/netlink.h"
-#include "server.h"
 #include "worker.h"
 
-/** One instance. Exactly one of server and client is in use, by config->role. */
+/** One instance. Exactly one of crew and client is in use, by config->role. */
 struct daemon {
     struct config *config;     /**< in force; owned */
-    struct worker worker;      /**< datapath */
+    struct worker worker;      /**< the main thread's: datapath of a client, and of a server with one worker */
     struct netlink *netlink;   /**< owned */
     struct ctlsock *control;   /**< owned; NULL: none */
-    struct server server;      /**< CONFIG_SERVER */
+    struct crew crew;          /**< CONFIG_SERVER */
     struct client client;      /**< CONFIG_CLIENT */
     struct loop_watch signals; /**< signalfd: SIGTERM, SIGINT, SIGHUP */
     struct timer grace;        /**< end of the time for goodbyes */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* egress: one packet out, told top to bottom.
  *
- *   TUN read (a superpacket of up to 64 KiB) → egress_on_tun: parse; find the session by the destination; check the
+ *   TUN read (a superpacket of up to 64 KiB) → egress_on_tun: parse; find the session by the destination (another
+ * worker's: handover.c; that worker goes on); check the
  * source (client) and the size; queue it → egress_pump, at the end of the turn: what was lost and is due again; then,
  * while a leg can send: take the next segment from the queue, let the session pick the leg (bonded) and number it,
  * rebuild its header, write it as a DATAGRAM straight into the next slot of that leg's GSO batch, commit.
@@ -15,6 +16,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "handover.h"
 #include "packet/inner.h"
 #include "tunnel.h"
 
@@ -61,9 +63,10 @@ static bool is_chatter(const struct inner *inner) {
     return target[0] == 0xff || (source[0] == 0xfe && (source[1] & 0xc0) == 0x80);
 }
 
-/* Which session takes the packet, or NULL: dropped, with its reason counted. */
-static struct session *route(struct worker *worker, const struct superpacket *packet, const struct inner *inner) {
-    struct session *session = prefixmap_find(worker->targets, &inner->target);
+/* Which session takes the packet, or NULL: dropped, with its reason counted. @param session that has the target; NULL:
+ * none */
+static struct session *route(struct worker *worker, struct session *session, const struct superpacket *packet,
+                             const struct inner *inner) {
     size_t length;
     if (is_chatter(inner)) {
         worker_drop(worker, DROP_KERNEL_CHATTER);
@@ -93,7 +96,7 @@ static struct session *route(struct worker *worker, const struct superpacket *pa
     return session;
 }
 
-void egress_on_tun(struct worker *worker, struct superpacket *packet) {
+static void take(struct worker *worker, struct superpacket *packet, struct handover *handover) {
     uint64_t now = loop_now(worker->loop);
     struct inner inner;
     struct session *session;
@@ -102,7 +105,10 @@ void egress_on_tun(struct worker *worker, struct superpacket *packet) {
         worker_drop(worker, DROP_MALFORMED_INNER);
         goto drop;
     }
-    session = route(worker, packet, &inner);
+    session = prefixmap_find(worker->targets, &inner.target);
+    if (!session && handover && handover_offer(handover, packet, &inner.target))
+        return;
+    session = route(worker, session, packet, &inner);
     if (!session)
         goto drop;
     if (queue_put(session->queue, packet, &inner, now)) {
@@ -114,6 +120,14 @@ void egress_on_tun(struct worker *worker, struct superpacket *packet) {
 
 drop:
     buf_unref(packet->buf);
+}
+
+void egress_on_tun(struct worker *worker, struct superpacket *packet) {
+    take(worker, packet, worker->handover);
+}
+
+void egress_on_handed(struct worker *worker, struct superpacket *packet) {
+    take(worker, packet, NULL);
 }
 
 /* Write one packet as a DATAGRAM on the leg in a slot. @return true: accepted; false: the leg or its socket takes no

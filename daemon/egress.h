@@ -7,6 +7,8 @@
 
 /** A superpacket came from the TUN; its buffer reference passes to the callee. */
 void egress_on_tun(struct worker *worker, struct superpacket *packet);
+/** The same from another worker, who read it and has not got its session. */
+void egress_on_handed(struct worker *worker, struct superpacket *packet);
 /** Send what the session has queued, as far as window, pacer and socket of its legs allow. @return true: packets still
  * wait */
 bool egress_pump(struct session *session, uint64_t now);

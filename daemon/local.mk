@@ -14,12 +14,16 @@ libmpvpn_a_SOURCES += \
 	daemon/config.h \
 	daemon/config_values.c \
 	daemon/config_values.h \
+	daemon/crew.c \
+	daemon/crew.h \
 	daemon/daemon.c \
 	daemon/daemon.h \
 	daemon/drops.c \
 	daemon/drops.h \
 	daemon/egress.c \
 	daemon/egress.h \
+	daemon/handover.c \
+	daemon/handover.h \
 	daemon/ingress.c \
 	daemon/ingress.h \
 	daemon/methods.c \
@@ -35,6 +39,8 @@ libmpvpn_a_SOURCES += \
 	daemon/server.h \
 	daemon/server_session.c \
 	daemon/server_session.h \
+	daemon/shared.c \
+	daemon/shared.h \
 	daemon/show.c \
 	daemon/show.h \
 	daemon/timers.c \
@@ -45,7 +51,7 @@ libmpvpn_a_SOURCES += \
 	daemon/users.h \
 	daemon/worker.c \
 	daemon/worker.h
-unit_tests += tests/unit/check_config tests/unit/check_methods tests/unit/check_timers tests/unit/check_users
+unit_tests += tests/unit/check_config tests/unit/check_methods tests/unit/check_shared tests/unit/check_timers tests/unit/check_users
 fuzz_targets += tests/fuzz/fuzz_config tests/fuzz/fuzz_control
 tests_fuzz_fuzz_config_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_control_LDADD = $(fuzz_ldadd)

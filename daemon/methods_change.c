@@ -20,7 +20,7 @@ int method_session_close(struct daemon *daemon, uint64_t now, const json_t *para
     json_int_t id = json_integer_value(json_object_get(params, "id"));
 
     (void)now;
-    if (server_close_session(&daemon->server, (uint64_t)id, "closed by the administrator") < 0) {
+    if (crew_close_session(&daemon->crew, (uint64_t)id, CONTROL_REMOVED) < 0) {
         return jsonrpc_fail(error, JSONRPC_NOT_FOUND, "there is no session %lld", (long long)id);
     }
     log_notice("session %lld closed by mpvpnctl", (long long)id);
@@ -145,7 +145,7 @@ int method_user_add(struct daemon *daemon, uint64_t now, const json_t *params, j
     if (rc < 0) {
         return jsonrpc_fail(error, users_code(rc), "%s", why);
     }
-    rc = server_reload_users(&daemon->server, why, sizeof why);
+    rc = crew_reload_users(&daemon->crew, why, sizeof why);
     if (rc < 0) {
         char ignored[CONFIG_WHY_MAX];
 
@@ -166,7 +166,7 @@ int method_user_remove(struct daemon *daemon, uint64_t now, const json_t *params
 
     (void)now;
     if (rc == 0) {
-        rc = server_reload_users(&daemon->server, why, sizeof why);
+        rc = crew_reload_users(&daemon->crew, why, sizeof why);
     }
     if (rc < 0) {
         return jsonrpc_fail(error, users_code(rc), "%s", why);

@@ -157,7 +157,10 @@ static enum sched_id current(const struct daemon *daemon) {
     const char *name = daemon->config->scheduler;
     enum sched_id id = name ? sched_find(name, strlen(name)) : SCHED_COUNT;
 
-    if (daemon->config->role == CONFIG_CLIENT && daemon->client.session) {
+    if (daemon->config->role == CONFIG_SERVER) {
+        return daemon->crew.policy.scheduler;
+    }
+    if (daemon->client.session) {
         return daemon->client.session->sched.id;
     }
     return id == SCHED_COUNT ? (enum sched_id)0 : id;
@@ -197,23 +200,6 @@ int method_scheduler_get(struct daemon *daemon, uint64_t now, const json_t *para
     return 0;
 }
 
-/* For all sessions of a server, and for those to come. @return 0; -ENOMEM: unchanged */
-static int set_servers(struct daemon *daemon, enum sched_id id) {
-    char *name = strdup(sched_kind(id)->name);
-    struct session *session;
-
-    if (!name) {
-        return -ENOMEM;
-    }
-    free(daemon->config->scheduler);
-    daemon->config->scheduler = name;
-    DL_FOREACH(daemon->server.sessions, session) {
-        session_set_scheduler(session, id);
-        tunnel_mark(tunnel_of(session));
-    }
-    return 0;
-}
-
 int method_scheduler_set(struct daemon *daemon, uint64_t now, const json_t *params, json_t **result,
                          struct jsonrpc_error *error) {
     const char *name = json_string_value(json_object_get(params, "name"));
@@ -225,8 +211,8 @@ int method_scheduler_set(struct daemon *daemon, uint64_t now, const json_t *para
     }
     if (daemon->config->role == CONFIG_CLIENT) {
         client_set_scheduler(&daemon->client, id);
-    } else if (set_servers(daemon, id) < 0) {
-        return jsonrpc_fail(error, JSONRPC_INTERNAL, "no memory");
+    } else {
+        crew_set_scheduler(&daemon->crew, id);
     }
     log_notice("scheduler: %s (was %s)", sched_kind(id)->name, sched_kind(was)->name);
     *result = json_pack("{s:s, s:s, s:s, s:o}", "scheduler", sched_kind(id)->name, "was", sched_kind(was)->name,

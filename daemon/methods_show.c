@@ -10,6 +10,7 @@
 #include "build-config.h"
 #include "daemon.h"
 #include "drops.h"
+#include "handover.h"
 #include "methods_handlers.h"
 #include "show.h"
 
@@ -19,38 +20,70 @@ static void add_meter(struct meter *sum, const struct meter *meter) {
     sum->rate_bps += meter->rate_bps;
 }
 
-/* Traffic of the client's session, or of all that a server has and had. */
-static struct show_traffic all_traffic(struct daemon *daemon, uint64_t now) {
-    struct show_traffic all = {0};
-    struct session *session = daemon->client.session;
+/** What one worker has, as its thread shows it. */
+struct part {
+    struct worker *worker;    /**< datapath */
+    struct session *sessions; /**< a client has one, on no list */
+    struct server *server;    /**< NULL: a client's */
+};
 
-    if (daemon->config->role == CONFIG_CLIENT) {
-        if (!session) {
-            return all;
-        }
-        session_roll(session, now);
-        return (struct show_traffic){session->received, session->sent};
+/** Something to be gathered from all workers. */
+struct gathering {
+    void (*fn)(const struct part *part, void *context); /**< adds what one has */
+    void *context;                                      /**< to this */
+};
+
+static void gather_from(struct server *server, void *context) {
+    const struct gathering *gathering = context;
+    const struct part part = {server->worker, server->sessions, server};
+
+    gathering->fn(&part, gathering->context);
+}
+
+static void gather(struct daemon *daemon, void (*fn)(const struct part *part, void *context), void *context) {
+    struct gathering gathering = {fn, context};
+    const struct part part = {&daemon->worker, daemon->client.session, NULL};
+
+    if (daemon->config->role == CONFIG_SERVER) {
+        crew_each(&daemon->crew, gather_from, &gathering);
+    } else {
+        fn(&part, context);
     }
-    all = (struct show_traffic){daemon->server.ended_sent, daemon->server.ended_received};
-    DL_FOREACH(daemon->server.sessions, session) {
-        session_roll(session, now);
-        add_meter(&all.down, &session->sent);
-        add_meter(&all.up, &session->received);
+}
+
+static void gather_traffic(const struct part *part, void *context) {
+    struct show_traffic *all = context;
+    struct session *session = part->sessions;
+
+    if (part->server) {
+        add_meter(&all->down, &part->server->ended_sent);
+        add_meter(&all->up, &part->server->ended_received);
     }
+    for (; session; session = session->next) {
+        session_roll(session, loop_now(part->worker->loop));
+        add_meter(&all->down, part->server ? &session->sent : &session->received);
+        add_meter(&all->up, part->server ? &session->received : &session->sent);
+    }
+}
+
+/* Traffic of the client's session, or of all that a server has and had. */
+static struct show_traffic all_traffic(struct daemon *daemon) {
+    struct show_traffic all = {0};
+
+    gather(daemon, gather_traffic, &all);
     return all;
 }
 
-/* The daemon's sessions: a client has one, on no list. */
-static const struct session *sessions_of(const struct daemon *daemon) {
-    return daemon->config->role == CONFIG_SERVER ? daemon->server.sessions : daemon->client.session;
+static void gather_bonding(const struct part *part, void *context) {
+    for (const struct session *session = part->sessions; session; session = session->next) {
+        show_bonding_add(context, session);
+    }
 }
 
-static struct show_bonding all_bonding(const struct daemon *daemon) {
+static struct show_bonding all_bonding(struct daemon *daemon) {
     struct show_bonding sum = {0};
 
-    for (const struct session *session = sessions_of(daemon); session; session = session->next) {
-        show_bonding_add(&sum, session);
-    }
+    gather(daemon, gather_bonding, &sum);
     return sum;
 }
 
@@ -65,13 +98,13 @@ static json_t *show_routes(const struct config *config) {
 
 static json_t *show_tunnel(struct daemon *daemon) {
     const struct config *config = daemon->config;
+    const struct tun *tun = daemon->crew.count ? crew_tun(&daemon->crew) : daemon->worker.tun;
     json_t *object = json_object();
     struct netlink_link link = {0};
     struct ip_prefix own[2];
     size_t count = 0;
 
-    json_object_set_new(object, "device",
-                        json_string(daemon->worker.tun ? tun_name(daemon->worker.tun) : config->device));
+    json_object_set_new(object, "device", json_string(tun ? tun_name(tun) : config->device));
     if (config->role == CONFIG_CLIENT) {
         const struct client *client = &daemon->client;
 
@@ -82,13 +115,13 @@ static json_t *show_tunnel(struct daemon *daemon) {
         json_object_set_new(object, "routes_set", show_prefixes(client->routed, client->routed_count));
         return object;
     }
-    for (uint8_t version = 4; version <= 6 && daemon->server.pool; version = (uint8_t)(version + 2)) {
-        if (pool_server_address(daemon->server.pool, version, &own[count]) == 0) {
+    for (uint8_t version = 4; version <= 6 && daemon->crew.shared.pool; version = (uint8_t)(version + 2)) {
+        if (pool_server_address(daemon->crew.shared.pool, version, &own[count]) == 0) {
             count++;
         }
     }
-    if (daemon->netlink && daemon->worker.tun) {
-        netlink_link(daemon->netlink, tun_name(daemon->worker.tun), &link);
+    if (daemon->netlink && tun) {
+        netlink_link(daemon->netlink, tun_name(tun), &link);
     }
     json_object_set_new(object, "addresses", show_prefixes(own, count));
     json_object_set_new(object, "mtu_bytes", link.mtu_bytes ? show_number(link.mtu_bytes) : json_null());
@@ -150,23 +183,29 @@ static void show_client_state(json_t *object, const struct client *client, uint6
     json_object_set_new(object, "paths_standby", json_integer(standby));
 }
 
-/* What the `bonding` line tells. bonded is null while it is not known, and false when the server does not bond. */
-static json_t *show_bonding_line(const struct daemon *daemon) {
-    const struct show_bonding bonding = all_bonding(daemon);
-    const struct session *session = sessions_of(daemon);
-    bool plain = daemon->config->role == CONFIG_CLIENT && daemon->client.bonding == BONDING_NO,
-         any = bonding.sessions > 0;
-    const char *scheduler = daemon->config->scheduler;
-    uint64_t sojourn = 0;
+/* The longest average wait in a session's queue. */
+static void gather_sojourn(const struct part *part, void *context) {
+    uint64_t *longest = context;
 
-    if (daemon->config->role == CONFIG_CLIENT && session) {
-        scheduler = sched_kind(session->sched.id)->name;
-    }
-    for (; session; session = session->next) {
+    for (const struct session *session = part->sessions; session; session = session->next) {
         const struct queue_stats *stats = queue_stats(session->queue);
 
-        sojourn = stats->sojourn_average > sojourn ? stats->sojourn_average : sojourn;
+        *longest = stats->sojourn_average > *longest ? stats->sojourn_average : *longest;
     }
+}
+
+/* What the `bonding` line tells. bonded is null while it is not known, and false when the server does not bond. */
+static json_t *show_bonding_line(struct daemon *daemon) {
+    const struct show_bonding bonding = all_bonding(daemon);
+    const struct session *session = daemon->client.session;
+    bool server = daemon->config->role == CONFIG_SERVER, plain = !server && daemon->client.bonding == BONDING_NO,
+         any = bonding.sessions > 0;
+    const char *scheduler = server    ? sched_kind(daemon->crew.policy.scheduler)->name
+                            : session ? sched_kind(session->sched.id)->name
+                                      : daemon->config->scheduler;
+    uint64_t sojourn = 0;
+
+    gather(daemon, gather_sojourn, &sojourn);
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "bonded",
                      any     ? json_true()
                      : plain ? json_false()
@@ -182,7 +221,7 @@ static json_t *show_bonding_line(const struct daemon *daemon) {
 int method_status(struct daemon *daemon, uint64_t now, const json_t *params, json_t **result,
                   struct jsonrpc_error *error) {
     const struct config *config = daemon->config;
-    struct show_traffic traffic = all_traffic(daemon, now);
+    struct show_traffic traffic = all_traffic(daemon);
     json_t *object = json_object(), *part = json_object();
 
     (void)params;
@@ -196,8 +235,9 @@ int method_status(struct daemon *daemon, uint64_t now, const json_t *params, jso
         show_client_state(object, &daemon->client, now);
     } else {
         json_object_set_new(object, "listen", listening(config));
-        json_object_set_new(object, "sessions", show_number(daemon->server.session_count));
-        json_object_set_new(object, "connections", show_number(daemon->server.connection_count));
+        json_object_set_new(object, "workers", show_number(daemon->crew.count));
+        json_object_set_new(object, "sessions", show_number(shared_count(&daemon->crew.shared, NULL)));
+        json_object_set_new(object, "connections", show_number(daemon->crew.shared.connections));
     }
     json_object_set_new(object, "tunnel", show_tunnel(daemon));
     show_traffic(part, &traffic);
@@ -223,44 +263,64 @@ static void add_queue(struct queue_stats *sum, const struct queue *queue) {
     sum->sojourn_average = from->sojourn_average > sum->sojourn_average ? from->sojourn_average : sum->sojourn_average;
 }
 
-static json_t *show_queue(const struct daemon *daemon) {
-    struct queue_stats sum = {0};
-    uint64_t bytes = 0, packets = 0;
-    const struct session *session = sessions_of(daemon);
+/** All queues of a daemon. */
+struct queues {
+    struct queue_stats sum; /**< sums, and the longest of times */
+    uint64_t bytes;         /**< waiting */
+    uint64_t packets;       /**< waiting */
+};
 
-    for (; session; session = session->next) {
-        add_queue(&sum, session->queue);
-        bytes += queue_bytes(session->queue);
-        packets += queue_packets(session->queue);
+static void gather_queues(const struct part *part, void *context) {
+    struct queues *queues = context;
+
+    for (const struct session *session = part->sessions; session; session = session->next) {
+        add_queue(&queues->sum, session->queue);
+        queues->bytes += queue_bytes(session->queue);
+        queues->packets += queue_packets(session->queue);
     }
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "bytes", (json_int_t)bytes, "packets",
-                     (json_int_t)packets, "sojourn_us", (json_int_t)(sum.sojourn_average / NS_PER_US),
-                     "sojourn_last_us", (json_int_t)(sum.sojourn_last / NS_PER_US), "sojourn_max_us",
-                     (json_int_t)(sum.sojourn_max / NS_PER_US), "sent_packets", (json_int_t)sum.sent_segments,
-                     "sent_bytes", (json_int_t)sum.sent_bytes, "codel_drops", (json_int_t)sum.codel_drops,
-                     "overflow_drops", (json_int_t)sum.overflow_drops, "ce_marks", (json_int_t)sum.ce_marks);
 }
 
-static json_t *show_drops(const struct daemon *daemon) {
-    struct drop_counters drops = daemon->worker.drops;
-    json_t *object = json_object();
-    const struct carrier *carrier;
-    const struct client_path *path;
-    const struct session *session = sessions_of(daemon);
+static json_t *show_queue(struct daemon *daemon) {
+    struct queues queues = {0};
+    const struct queue_stats *sum = &queues.sum;
 
-    DL_FOREACH(daemon->worker.carriers, carrier) {
-        drops_add_leg(&drops, carrier->leg);
+    gather(daemon, gather_queues, &queues);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "bytes", (json_int_t)queues.bytes, "packets",
+                     (json_int_t)queues.packets, "sojourn_us", (json_int_t)(sum->sojourn_average / NS_PER_US),
+                     "sojourn_last_us", (json_int_t)(sum->sojourn_last / NS_PER_US), "sojourn_max_us",
+                     (json_int_t)(sum->sojourn_max / NS_PER_US), "sent_packets", (json_int_t)sum->sent_segments,
+                     "sent_bytes", (json_int_t)sum->sent_bytes, "codel_drops", (json_int_t)sum->codel_drops,
+                     "overflow_drops", (json_int_t)sum->overflow_drops, "ce_marks", (json_int_t)sum->ce_marks);
+}
+
+static void gather_drops(const struct part *part, void *context) {
+    struct drop_counters *drops = context;
+    const struct carrier *carrier;
+
+    for (int i = 0; i < DROP_REASONS; i++) {
+        drop_count(drops, (enum drop_reason)i, part->worker->drops.count[i]);
     }
-    for (; session; session = session->next) {
-        drops_add_session(&drops, session);
+    DL_FOREACH(part->worker->carriers, carrier) {
+        drops_add_leg(drops, carrier->leg);
     }
-    for (size_t i = 0; i < daemon->server.listener_count; i++) {
-        drops_add_socket(&drops, daemon->server.listener[i].socket);
+    for (const struct session *session = part->sessions; session; session = session->next) {
+        drops_add_session(drops, session);
     }
+    for (size_t i = 0; part->server && i < part->server->listener_count; i++) {
+        drops_add_socket(drops, part->server->listener[i].socket);
+    }
+    drops_add_tun(drops, part->worker->tun);
+}
+
+static json_t *show_drops(struct daemon *daemon) {
+    struct drop_counters drops = {0};
+    const struct client_path *path;
+    json_t *object = json_object();
+
+    gather(daemon, gather_drops, &drops);
     DL_FOREACH(daemon->client.paths, path) {
         drops_add_socket(&drops, path->socket);
     }
-    drops_add_tun(&drops, daemon->worker.tun);
     for (int i = 0; i < DROP_REASONS; i++) {
         json_object_set_new(object, drop_name((enum drop_reason)i), show_number(drops.count[i]));
     }
@@ -268,46 +328,73 @@ static json_t *show_drops(const struct daemon *daemon) {
 }
 
 /* Every leg of every session. */
-static json_t *show_legs(const struct server *server, uint64_t now) {
-    json_t *list = json_array();
-    const struct session *session;
-
-    DL_FOREACH(server->sessions, session) {
+static void gather_legs(const struct part *part, void *context) {
+    for (const struct session *session = part->sessions; session; session = session->next) {
         for (size_t i = 0; i < SESSION_LEGS_MAX; i++) {
             if (session->legs[i].leg) {
-                json_array_append_new(list, show_leg(session, &session->legs[i], now));
+                json_array_append_new(context, show_leg(session, &session->legs[i], loop_now(part->worker->loop)));
             }
         }
     }
+}
+
+static json_t *show_legs(struct daemon *daemon) {
+    json_t *list = json_array();
+
+    gather(daemon, gather_legs, list);
     return list;
+}
+
+/** What a server's workers count of connections. */
+struct counts {
+    uint64_t handshakes;         /**< TLS handshakes completed */
+    uint64_t resumed_handshakes; /**< of them, resumed */
+    uint64_t retries;            /**< Retry packets */
+    uint64_t resets;             /**< stateless resets */
+    uint64_t handed_over;        /**< packets from the TUN handed to another worker */
+};
+
+static void gather_counts(const struct part *part, void *context) {
+    struct counts *counts = context;
+
+    if (!part->server) {
+        return;
+    }
+    counts->handshakes += part->server->handshakes;
+    counts->resumed_handshakes += part->server->resumed_handshakes;
+    counts->retries += part->server->retries;
+    counts->resets += part->server->resets;
+    counts->handed_over += handover_count(part->worker->handover);
 }
 
 int method_stats(struct daemon *daemon, uint64_t now, const json_t *params, json_t **result,
                  struct jsonrpc_error *error) {
     const bool server = daemon->config->role == CONFIG_SERVER;
-    struct show_traffic traffic = all_traffic(daemon, now);
+    struct show_traffic traffic = all_traffic(daemon);
     const struct show_bonding bonding = all_bonding(daemon);
     json_t *object = json_object(), *session = json_object();
+    struct counts counts = {0};
 
     (void)params;
     (void)error;
+    gather(daemon, gather_counts, &counts);
     json_object_set_new(object, "role", json_string(server ? "server" : "client"));
     json_object_set_new(object, "name", json_string(daemon->config->name));
     json_object_set_new(session, "uptime_s", show_since(daemon->started, now));
     show_traffic(session, &traffic);
-    json_object_set_new(session, "handshakes",
-                        show_number(server ? daemon->server.handshakes : daemon->client.handshakes));
+    json_object_set_new(session, "handshakes", show_number(server ? counts.handshakes : daemon->client.handshakes));
     json_object_set_new(session, "resumed_handshakes",
-                        show_number(server ? daemon->server.resumed_handshakes : daemon->client.resumed_handshakes));
+                        show_number(server ? counts.resumed_handshakes : daemon->client.resumed_handshakes));
     if (server) {
-        json_object_set_new(session, "sessions", show_number(daemon->server.session_count));
-        json_object_set_new(session, "retries_sent", show_number(daemon->server.retries));
-        json_object_set_new(session, "resets_sent", show_number(daemon->server.resets));
+        json_object_set_new(session, "sessions", show_number(shared_count(&daemon->crew.shared, NULL)));
+        json_object_set_new(session, "retries_sent", show_number(counts.retries));
+        json_object_set_new(session, "resets_sent", show_number(counts.resets));
+        json_object_set_new(session, "handed_over_packets", show_number(counts.handed_over));
     } else {
         json_object_set_new(session, "connects", show_number(daemon->client.connects));
     }
     json_object_set_new(object, "session", session);
-    json_object_set_new(object, "paths", server ? show_legs(&daemon->server, now) : show_paths(&daemon->client, now));
+    json_object_set_new(object, "paths", server ? show_legs(daemon) : show_paths(&daemon->client, now));
     json_object_set_new(object, "queue", show_queue(daemon));
     json_object_set_new(object, "reorder", show_reorder(&bonding));
     json_object_set_new(object, "repair", show_repair(&bonding));
@@ -316,35 +403,58 @@ int method_stats(struct daemon *daemon, uint64_t now, const json_t *params, json
     return 0;
 }
 
-static int by_id(const void *a, const void *b) {
-    const struct session *const *x = a, *const *y = b;
+/** A page of the list of sessions. */
+struct page {
+    uint64_t after; /**< sessions with a larger number … */
+    uint64_t last;  /**< … up to this one */
+    json_t **shown; /**< of each worker's in turn, as it is found; owned */
+    size_t count;   /**< of them */
+    size_t size;    /**< there is room for */
+};
 
-    return (*x)->id < (*y)->id ? -1 : (*x)->id > (*y)->id;
+static void gather_page(const struct part *part, void *context) {
+    struct page *page = context;
+
+    for (struct session *session = part->sessions; session; session = session->next) {
+        if (session->id > page->after && session->id <= page->last && page->count < page->size) {
+            page->shown[page->count] = show_session(session, loop_now(part->worker->loop));
+            json_object_set_new(page->shown[page->count++], "worker", show_number(part->worker->number));
+        }
+    }
+}
+
+static int by_id(const void *a, const void *b) {
+    json_int_t x = json_integer_value(json_object_get(*(json_t *const *)a, "id")),
+               y = json_integer_value(json_object_get(*(json_t *const *)b, "id"));
+
+    return x < y ? -1 : x > y;
 }
 
 int method_session_list(struct daemon *daemon, uint64_t now, const json_t *params, json_t **result,
                         struct jsonrpc_error *error) {
     const json_t *limit_param = json_object_get(params, "limit");
-    uint64_t after = (uint64_t)json_integer_value(json_object_get(params, "after"));
-    size_t limit = limit_param ? (size_t)json_integer_value(limit_param) : SIZE_MAX, count = 0;
-    struct session **sorted = calloc(daemon->server.session_count + 1, sizeof *sorted), *session;
+    size_t limit = limit_param ? (size_t)json_integer_value(limit_param) : SIZE_MAX;
+    struct page page = {.after = (uint64_t)json_integer_value(json_object_get(params, "after"))};
+    bool more = shared_page(&daemon->crew.shared, page.after, limit, &page.last);
     json_t *list = json_array();
 
-    if (!sorted) {
+    (void)now;
+    page.size = (size_t)(page.last - page.after); /* numbers are not used again: more there cannot be */
+    if (page.size > shared_count(&daemon->crew.shared, NULL)) {
+        page.size = shared_count(&daemon->crew.shared, NULL);
+    }
+    page.shown = calloc(page.size + 1, sizeof(json_t *));
+    if (!page.shown) {
         json_decref(list);
         return jsonrpc_fail(error, JSONRPC_INTERNAL, "no memory");
     }
-    DL_FOREACH(daemon->server.sessions, session) {
-        if (session->id > after) {
-            sorted[count++] = session;
-        }
+    gather(daemon, gather_page, &page);
+    qsort(page.shown, page.count, sizeof(json_t *), by_id);
+    for (size_t i = 0; i < page.count; i++) {
+        json_array_append_new(list, page.shown[i]);
     }
-    qsort(sorted, count, sizeof *sorted, by_id);
-    for (size_t i = 0; i < count && i < limit; i++) {
-        json_array_append_new(list, show_session(sorted[i], now));
-    }
-    free(sorted);
-    *result = json_pack("{s:o, s:b}", "sessions", list, "more", count > limit);
+    free(page.shown);
+    *result = json_pack("{s:o, s:b}", "sessions", list, "more", more);
     return 0;
 }
 
@@ -364,19 +474,15 @@ int method_user_list(struct daemon *daemon, uint64_t now, const json_t *params, 
     (void)now;
     (void)params;
     (void)error;
-    for (size_t i = 0; i < auth_count(daemon->server.auth); i++) {
-        const struct auth_user *user = auth_at(daemon->server.auth, i);
-        const struct session *session;
+    for (size_t i = 0; i < auth_count(daemon->crew.policy.auth); i++) {
+        const struct auth_user *user = auth_at(daemon->crew.policy.auth, i);
         json_t *addresses = json_array();
-        json_int_t sessions = 0;
+        json_int_t sessions = (json_int_t)shared_count(&daemon->crew.shared, user->name);
 
         for (size_t j = 0; j < 2; j++) {
             if (user->address[j].version) {
                 json_array_append_new(addresses, show_address(&user->address[j]));
             }
-        }
-        DL_FOREACH(daemon->server.sessions, session) {
-            sessions += strcmp(session->user, user->name) == 0;
         }
         json_array_append_new(
             list, json_pack("{s:s, s:o, s:b, s:b, s:I, s:s}", "name", user->name, "addresses", addresses, "has_token",

@@ -5,8 +5,9 @@
  * unfinished handshakes the client must first prove its address by a Retry), a version we do not speak, or a packet of
  * a connection that this server has forgotten: that is answered with a stateless reset, whose key comes from the
  * private key, so that a restarted server ends its old connections at once and the clients come back. A good CONNECT-IP
- * request gets a session with an address of each pool. Left out: what the wire looks like (quic/, masque/). Standards:
- * RFC 9000 sections 8.1, 10.3; RFC 9484. */
+ * request gets a session with an address of each pool. With several workers all of this is each worker's own; its
+ * number begins the connection IDs that it gives out, by which the kernel brings their packets to its sockets. Left
+ * out: what the wire looks like (quic/, masque/). Standards: RFC 9000 sections 8.1, 10.3; RFC 9484. */
 #include "server.h"
 
 #include <errno.h>
@@ -22,11 +23,9 @@
 #include "server_session.h"
 #include "users.h"
 
-#define HANDSHAKES_MAX 64u     /* unfinished handshakes past which first packets are answered with Retry */
-#define CONNECTIONS_EXTRA 256u /* connections beyond MaxSessions: those that have no session yet */
-#define RESETS_PER_SECOND 200u /* stateless resets sent at most */
-#define SERVER_TUN_MTU                                                                                                 \
-    1434u /* bytes: the largest inner packet that a 1500-byte link can carry; sessions have their own limits */
+#define HANDSHAKES_MAX 64u             /* unfinished handshakes past which first packets are answered with Retry */
+#define CONNECTIONS_EXTRA 256u         /* connections beyond MaxSessions: those that have no session yet */
+#define RESETS_PER_SECOND 200u         /* stateless resets sent at most */
 #define REQUEST_WAIT (10 * NS_PER_SEC) /* a connection without a session is closed after this */
 
 static uint64_t wall_seconds(void) {
@@ -52,35 +51,47 @@ static void refuse(struct carrier *carrier, struct connect_ip_answer *answer, un
         log_notice("%s refused: %u %s", sock_addr_print(&carrier->path.remote, remote), status, reason);
 }
 
-/* As the request's mpvpn-bond field says; without a good one it gets a plain session. */
+static void add_bond_field(struct server *server, struct connect_ip_answer *answer, size_t length) {
+    server->bond_field = (struct h3_field){.name = JOIN_FIELD, .value = server->bond_text, .value_length = length};
+    answer->fields = &server->bond_field;
+    answer->field_count = 1;
+}
+
+/* The session is another worker's, and so must its legs be: the client is to connect again, there. */
+static void misdirected(struct carrier *carrier, struct connect_ip_answer *answer, struct join_field join) {
+    struct server *server = carrier->owner;
+    join.has_proof = false;
+    refuse(carrier, answer, 421, "the session is served by another worker");
+    add_bond_field(server, answer, join_print(&join, server->bond_text, sizeof server->bond_text));
+}
+
+/* As the request's mpvpn-bond field says; without a good one it gets a plain session. @param join out: the field; on
+ * -EXDEV with the session's worker */
 static int open_or_join(struct server *server, struct carrier *carrier, const struct auth_user *user,
-                        const struct connect_ip_request *request) {
+                        const struct connect_ip_request *request, struct join_field *join) {
     bool again = false;
     const struct h3_field *field = h3_message_field(request->message, JOIN_FIELD, &again);
-    struct join_field join;
-    bool bonds = field && !again && !join_parse(field->value, field->value_length, &join);
-    if (bonds && !join.is_new)
-        return server_session_join(server, carrier, user, &join, request->stream_id);
-    return server_session_open(server, carrier, user, &request->scope, bonds ? &join : NULL);
+    bool bonds = field && !again && !join_parse(field->value, field->value_length, join);
+    if (bonds && !join->is_new)
+        return server_session_join(server, carrier, user, join, request->stream_id);
+    return server_session_open(server, carrier, user, &request->scope, bonds ? join : NULL);
 }
 
 static void grant(struct carrier *carrier, struct connect_ip_answer *answer) {
     struct server *server = carrier->owner;
     size_t length = server_session_answer(carrier, server->bond_text, sizeof server->bond_text);
     answer->status = 200;
-    if (!length)
-        return;
-    server->bond_field = (struct h3_field){.name = JOIN_FIELD, .value = server->bond_text, .value_length = length};
-    answer->fields = &server->bond_field;
-    answer->field_count = 1;
+    if (length)
+        add_bond_field(server, answer, length);
 }
 
 static void on_request(void *context, const struct connect_ip_request *request, struct connect_ip_answer *answer) {
     struct carrier *carrier = context;
     struct server *server = carrier->owner;
-    const struct config *config = server->config;
+    const struct config *config = server->policy.config;
     const struct auth_user *user = NULL;
-    int error = auth_check(server->auth, request->authorization, &user);
+    struct join_field join;
+    int error = auth_check(server->policy.auth, request->authorization, &user);
 
     if (config->authority && strcmp(config->authority, request->authority) != 0)
         return refuse(carrier, answer, 421, "this server does not serve that authority");
@@ -92,7 +103,9 @@ static void on_request(void *context, const struct connect_ip_request *request, 
         user = NULL;
     if (request->scope.host[0])
         return refuse(carrier, answer, 501, "targets by host name are not served; ask for an address, a prefix or *");
-    error = open_or_join(server, carrier, user, request);
+    error = open_or_join(server, carrier, user, request, &join);
+    if (error == -EXDEV)
+        return misdirected(carrier, answer, join);
     if (error == -EKEYREJECTED)
         return refuse(carrier, answer, 409, "no such session to join");
     if (error == -EMLINK)
@@ -177,7 +190,7 @@ static void on_handshake(void *context) {
     struct carrier *carrier = context;
     struct server *server = carrier->owner;
     uint8_t token[TOKEN_MAX];
-    size_t length = token_write(server->token_key, &carrier->path.remote, wall_seconds(), token);
+    size_t length = token_write(server->policy.token_key, &carrier->path.remote, wall_seconds(), token);
     char remote[SOCK_ADDR_TEXT_MAX];
     handshake_over(carrier);
     server->handshakes++;
@@ -229,7 +242,7 @@ static void on_end(struct carrier *carrier, uint64_t now) {
                  conn_tls_reason(leg_conn(carrier->leg)), error->reason);
     }
     handshake_over(carrier);
-    server->connection_count--;
+    atomic_fetch_sub(&server->shared->connections, 1);
     carrier_free(carrier);
 }
 
@@ -251,10 +264,11 @@ static const struct carrier_hooks server_hooks = {
 static void send_retry(struct listener *listener, const struct udp_received *received,
                        const struct conn_first_packet *first) {
     uint8_t packet[512];
-    size_t length = token_write_retry(listener->server->token_key, first, &received->remote, 0, wall_seconds(), packet,
-                                      sizeof packet);
+    struct server *server = listener->server;
+    size_t length = token_write_retry(server->policy.token_key, first, &received->remote, server->worker->number,
+                                      wall_seconds(), packet, sizeof packet);
     if (length && !udp_send(listener->socket, packet, length, &received->local, &received->remote))
-        listener->server->retries++;
+        server->retries++;
 }
 
 static void send_reset(struct listener *listener, const struct udp_received *received,
@@ -270,7 +284,7 @@ static void send_reset(struct listener *listener, const struct udp_received *rec
     worker_drop(server->worker, DROP_UNKNOWN_CONNECTION);
     if (server->reset_count++ >= RESETS_PER_SECOND)
         return;
-    size = conn_write_stateless_reset(server->reset_key, &first->dcid, length, packet, sizeof packet);
+    size = conn_write_stateless_reset(server->policy.reset_key, &first->dcid, length, packet, sizeof packet);
     if (size && !udp_send(listener->socket, packet, size, &received->local, &received->remote))
         server->resets++;
 }
@@ -285,8 +299,8 @@ static void accept_first(struct listener *listener, const struct udp_received *r
                                         .token_length = first->token_length,
                                         .version = first->version,
                                         .wall_seconds = wall_seconds()};
-    struct leg_settings settings = {.uri_template = server->config->path_template, .hooks = carrier_leg_hooks()};
-    enum token_kind kind = token_check(server->token_key, first->token, first->token_length, &received->remote,
+    struct leg_settings settings = {.uri_template = server->policy.config->path_template, .hooks = carrier_leg_hooks()};
+    enum token_kind kind = token_check(server->policy.token_key, first->token, first->token_length, &received->remote,
                                        &first->dcid, wall_seconds(), &peer.original_dcid);
     struct carrier *carrier;
     int error;
@@ -300,8 +314,9 @@ static void accept_first(struct listener *listener, const struct udp_received *r
         return worker_drop(server->worker, DROP_NO_BUFFER);
     carrier->path = (struct conn_path){.local = received->local, .remote = received->remote};
     settings.context = carrier;
-    settings.conn = (struct conn_settings){.tls = server->tls, .path = carrier->path, .congestion = "auto"};
-    memcpy(settings.conn.reset_key, server->reset_key, sizeof server->reset_key);
+    settings.conn = (struct conn_settings){
+        .tls = server->policy.tls, .path = carrier->path, .worker = server->worker->number, .congestion = "auto"};
+    memcpy(settings.conn.reset_key, server->policy.reset_key, sizeof server->policy.reset_key);
     error = leg_server_new(&settings, &peer, loop_now(server->worker->loop), &carrier->leg);
     if (error) {
         log_warning("a connection could not be made: %s", strerror(-error));
@@ -310,20 +325,21 @@ static void accept_first(struct listener *listener, const struct udp_received *r
     }
     carrier->handshaking = true;
     server->handshaking++;
-    server->connection_count++;
+    atomic_fetch_add(&server->shared->connections, 1);
     ingress_deliver(carrier, received, data, length);
 }
 
 static void on_unowned(void *context, const struct udp_received *received, uint8_t *data, size_t length) {
     struct listener *listener = context;
-    struct worker *worker = listener->server->worker;
+    const struct server *server = listener->server;
+    struct worker *worker = server->worker;
     struct conn_first_packet first;
     uint8_t packet[256];
     size_t size;
     switch (conn_peek_first(data, length, &first)) {
     case CONN_FIRST_ACCEPT:
-        if (listener->server->stopping ||
-            listener->server->connection_count >= listener->server->config->max_sessions + CONNECTIONS_EXTRA)
+        if (server->stopping ||
+            atomic_load(&server->shared->connections) >= server->policy.config->max_sessions + CONNECTIONS_EXTRA)
             worker_drop(worker, DROP_NOT_ACCEPTING);
         else
             accept_first(listener, received, &first, data, length);
@@ -368,13 +384,17 @@ static void sweep(void *context, uint64_t now) {
 /* life */
 
 static int open_listeners(struct server *server, char *why, size_t why_size) {
-    const struct config *config = server->config;
+    const struct config *config = server->policy.config;
+    const unsigned workers = (unsigned)server->shared->worker_count;
     server->listener = calloc(config->listen_count, sizeof *server->listener);
     if (!server->listener)
         return -ENOMEM;
     for (size_t i = 0; i < config->listen_count; i++) {
         struct listener *listener = &server->listener[i];
-        struct udp_settings settings = {.local = config->listen[i], .pool = server->worker->buffers};
+        const struct udp_settings settings = {.local = config->listen[i],
+                                              .pool = server->worker->buffers,
+                                              .share_count = workers > 1 ? workers : 0,
+                                              .share_number = server->worker->number};
         const struct udp_hooks hooks = {.on_received = on_received, .on_failure = on_failure, .context = listener};
         char text[SOCK_ADDR_TEXT_MAX];
         int error;
@@ -383,72 +403,17 @@ static int open_listeners(struct server *server, char *why, size_t why_size) {
         if (error)
             return error;
         server->listener_count++;
-        log_notice("listening on %s", sock_addr_print(&config->listen[i], text));
+        if (server->worker->number == 0)
+            log_notice("listening on %s", sock_addr_print(&config->listen[i], text));
     }
     return 0;
 }
 
-static int open_device(struct server *server, char *why, size_t why_size) {
-    struct worker *worker = server->worker;
-    int error = worker_open_tun(worker, server->config->device, why, why_size);
-    if (error)
-        return error;
-    error = netlink_device_up(server->netlink, tun_ifindex(worker->tun),
-                              server->config->mtu_bytes ? server->config->mtu_bytes : SERVER_TUN_MTU);
-    for (uint8_t version = 4; !error && version <= 6; version += 2) {
-        struct ip_prefix own;
-        if (pool_server_address(server->pool, version, &own))
-            continue;
-        worker->icmp_source[version == 6] = own.addr;
-        error = netlink_address(server->netlink, tun_ifindex(worker->tun), &own, true);
-    }
-    if (error)
-        snprintf(why, why_size, "%s could not be configured: %s", tun_name(worker->tun), strerror(-error));
-    return error;
-}
-
-static int set_keys(struct server *server, struct tls_context *tls, char *why, size_t why_size) {
-    int error = tls_context_derive(tls, "mpvpn stateless reset", server->reset_key, sizeof server->reset_key);
-    if (!error)
-        error = tls_context_derive(tls, "mpvpn token", server->token_key, sizeof server->token_key);
-    if (error)
-        snprintf(why, why_size, "keys could not be derived from the private key: %s", strerror(-error));
-    return error;
-}
-
-static int reserve_fixed(struct server *server, const struct auth *auth, char *why, size_t why_size) {
-    pool_clear_reservations(server->pool);
-    for (size_t i = 0; i < auth_count(auth); i++) {
-        const struct auth_user *user = auth_at(auth, i);
-        for (int k = 0; k < 2; k++) {
-            char text[IP_ADDR_TEXT_MAX];
-            if (!user->address[k].version || !pool_reserve(server->pool, &user->address[k], user->name))
-                continue;
-            snprintf(why, why_size, "[User %s] Address: %s is another user's, or the server's own", user->name,
-                     ip_addr_print(&user->address[k], text));
-            return -EEXIST;
-        }
-    }
-    return 0;
-}
-
-int server_start(struct server *server, struct worker *worker, struct netlink *netlink, const struct config *config,
+int server_start(struct server *server, struct worker *worker, struct shared *shared, const struct policy *policy,
                  char *why, size_t why_size) {
     int error;
-    *server = (struct server){.worker = worker, .netlink = netlink, .config = config};
-    error = tls_server_context_new(config->certificate, config->private_key, NULL, &server->tls, why, why_size);
-    if (!error)
-        error = set_keys(server, server->tls, why, why_size);
-    if (!error)
-        error = pool_new(config->pool, config->pool_count, &server->pool, why, why_size);
-    if (!error)
-        error = users_load(config, &server->auth, why, why_size);
-    if (!error)
-        error = reserve_fixed(server, server->auth, why, why_size);
-    if (!error)
-        error = open_device(server, why, why_size);
-    if (!error)
-        error = open_listeners(server, why, why_size);
+    *server = (struct server){.worker = worker, .shared = shared, .policy = *policy};
+    error = open_listeners(server, why, why_size);
     if (error)
         return error;
     server->sweeper = (struct timer){.on_due = sweep, .context = server};
@@ -473,9 +438,6 @@ void server_fini(struct server *server) {
     for (size_t i = 0; i < server->listener_count; i++)
         udp_close(server->listener[i].socket);
     free(server->listener);
-    pool_free(server->pool);
-    auth_free(server->auth);
-    tls_context_unref(server->tls);
     *server = (struct server){0};
 }
 
@@ -483,8 +445,8 @@ void server_fini(struct server *server) {
 static void enforce_users(struct server *server) {
     struct session *session, *next;
     DL_FOREACH_SAFE(server->sessions, session, next) {
-        const struct auth_user *user = auth_find(server->auth, session->user);
-        if (!strcmp(session->user, "-") ? !server->config->require_token : user && !user->disabled)
+        const struct auth_user *user = auth_find(server->policy.auth, session->user);
+        if (!strcmp(session->user, "-") ? !server->policy.config->require_token : user && !user->disabled)
             continue;
         log_notice("session %llu of %s: closed, the user may not connect any more", (unsigned long long)session->id,
                    session->user);
@@ -492,66 +454,16 @@ static void enforce_users(struct server *server) {
     }
 }
 
-static int replace_users(struct server *server, const struct config *config, char *why, size_t why_size) {
-    struct auth *auth;
-    int error = users_load(config, &auth, why, why_size);
-    if (error)
-        return error;
-    error = reserve_fixed(server, auth, why, why_size);
-    if (error) {
-        char ignored[160];
-        reserve_fixed(server, server->auth, ignored, sizeof ignored);
-        auth_free(auth);
-        return error;
-    }
-    auth_free(server->auth);
-    server->auth = auth;
-    return 0;
-}
-
-int server_reload_users(struct server *server, char *why, size_t why_size) {
-    int error = replace_users(server, server->config, why, why_size);
-    if (!error)
-        enforce_users(server);
-    return error;
-}
-
-static bool needs_restart(const struct config *a, const struct config *b) {
-    return a->listen_count != b->listen_count || a->pool_count != b->pool_count || strcmp(a->device, b->device) != 0 ||
-           a->mtu_bytes != b->mtu_bytes || memcmp(a->listen, b->listen, a->listen_count * sizeof *a->listen) != 0 ||
-           memcmp(a->pool, b->pool, a->pool_count * sizeof *a->pool) != 0;
-}
-
-int server_reload(struct server *server, const struct config *config, char *why, size_t why_size) {
-    struct tls_context *tls;
-    int error;
-    if (needs_restart(server->config, config)) {
-        snprintf(why, why_size, "%s: Listen, Pool, Device and MTU cannot change while running: restart the daemon",
-                 config->file);
-        return -EBUSY;
-    }
-    error = tls_server_context_new(config->certificate, config->private_key, NULL, &tls, why, why_size);
-    if (error)
-        return error;
-    error = replace_users(server, config, why, why_size);
-    if (!error)
-        error = set_keys(server, tls, why, why_size);
-    if (error) {
-        tls_context_unref(tls);
-        return error;
-    }
-    tls_context_unref(server->tls);
-    server->tls = tls;
-    server->config = config;
+void server_take_policy(struct server *server, const struct policy *policy) {
+    server->policy = *policy;
     enforce_users(server);
-    return 0;
 }
 
-int server_close_session(struct server *server, uint64_t id, const char *reason) {
+void server_set_scheduler(struct server *server, enum sched_id id) {
     struct session *session;
-    DL_FOREACH(server->sessions, session) if (session->id == id) {
-        server_session_evict(server, session, reason);
-        return 0;
+    server->policy.scheduler = id;
+    DL_FOREACH(server->sessions, session) {
+        session_set_scheduler(session, id);
+        tunnel_mark(tunnel_of(session));
     }
-    return -ENOENT;
 }

@@ -4,7 +4,8 @@
  * How it works: a request without the bonding field gets a plain session that ends with its leg. One with `new` gets a
  * bonded session: an ID, a secret that both ends take from the first leg's TLS exporter, and a linger time after its
  * last leg. A joining request proves that it knows the secret, bound to its own connection and stream. Every leg of a
- * session gets the same addresses and routes. Where a limit or a pool is full, the oldest lingering session goes first.
+ * session gets the same addresses and routes. Where a limit or a pool is full, the oldest lingering session goes first,
+ * whichever worker it is of (shared.c).
  * Left out: the field's syntax and the proof (bond/join), what HTTP statuses say (server.c).
  * Invariants: addresses are given back when the session goes; a session is on the server's list exactly from open to
  * end. Standards: mpvpn-protocol(7), RFC 9484. */
@@ -17,48 +18,63 @@
 
 #define LINGERING_PER_USER 2u /* sessions of one user that may wait for a leg */
 
-/* addresses and routes */
+/* making room */
 
-static struct session *holder_of(const struct server *server, const struct ip_addr *addr) {
-    struct session *session;
-    DL_FOREACH(server->sessions, session) if (session_has_address(session, addr)) return session;
-    return NULL;
+/** A session of another worker that is to end. */
+struct notice {
+    struct mail mail;      /**< in that worker's mailbox */
+    struct server *server; /**< that worker's */
+    struct eviction about; /**< which, and why */
+};
+
+static void on_notice(void *context) {
+    struct notice *notice = context;
+    server_evict(notice->server, notice->about.id, notice->about.reason);
+    free(notice);
 }
+
+/* Whoever was unseated is told, and goes: at once, or by its own worker. */
+static void carry_out(struct server *server, const struct evictions *evictions) {
+    for (size_t i = 0; i < evictions->count; i++) {
+        const struct eviction *about = &evictions->list[i];
+        struct notice *notice;
+        if (about->worker == server->worker->number) {
+            server_evict(server, about->id, about->reason);
+            continue;
+        }
+        notice = malloc(sizeof *notice);
+        if (!notice)
+            continue; /* it has no address any more, and ends when its client notices */
+        *notice = (struct notice){.mail = {.run = on_notice, .context = notice},
+                                  .server = server->shared->station[about->worker].server,
+                                  .about = *about};
+        if (!mailbox_post(server->shared->station[about->worker].mailbox, &notice->mail))
+            free(notice);
+    }
+}
+
+/* addresses and routes */
 
 /* Give the session an address of one version: the user's fixed one (the newest session wins it), else one of the pool.
  */
-static int take_address(struct server *server, struct session *session, const struct auth_user *user, uint8_t version,
-                        const struct ip_addr *wanted) {
-    const struct ip_addr *fixed = user ? &user->address[version == 6] : NULL;
+static int take_address(struct server *server, struct session *session, const struct auth_user *user, uint8_t version) {
+    const struct ip_addr *fixed = user && user->address[version == 6].version ? &user->address[version == 6] : NULL;
+    struct evictions evictions;
     struct ip_prefix prefix;
-    int error;
-    if (fixed && fixed->version) {
-        struct session *holder = holder_of(server, fixed);
-        if (holder == session)
-            return -EALREADY;
-        if (holder) {
-            log_notice("session %llu of %s: replaced by a newer one", (unsigned long long)holder->id, holder->user);
-            server_session_evict(server, holder, CONTROL_REPLACED);
-        }
-        prefix.addr = *fixed;
-        error = pool_take_fixed(server->pool, fixed, session->user);
-    } else {
-        error = pool_take(server->pool, version, session->user, wanted, &prefix.addr);
-    }
+    int error = shared_take(server->shared, tunnel_of(session)->seat, version, fixed, &prefix.addr, &evictions);
+    carry_out(server, &evictions);
     if (error)
         return error;
     prefix.length = (uint8_t)ip_addr_bits(&prefix.addr);
-    if (session->address_count == SESSION_ADDRESSES_MAX || prefixmap_put(server->worker->targets, &prefix, session)) {
-        pool_give(server->pool, &prefix.addr);
+    if (prefixmap_put(server->worker->targets, &prefix, session))
         return -ENOMEM;
-    }
     session->address[session->address_count++] = prefix;
     return 0;
 }
 
 /* What the session may reach: what is advertised, cut to the scope that the client asked for. */
 static int set_reach(struct server *server, struct session *session, const struct connect_ip_scope *scope) {
-    const struct config *config = server->config;
+    const struct config *config = server->policy.config;
     struct ip_range *ranges = calloc(config->advertise_count + 1, sizeof *ranges);
     size_t count = 0;
     int error;
@@ -86,61 +102,24 @@ static int set_reach(struct server *server, struct session *session, const struc
     return error;
 }
 
-/* limits */
-
-/* Waits for a leg to come back. A session that is being opened has no leg either, and does not. */
-static bool lingers(const struct session *session) {
-    return tunnel_of(session)->linger.place != 0;
-}
-
-static size_t sessions_of(const struct server *server, const char *user, bool lingering) {
-    const struct session *session;
-    size_t count = 0;
-    DL_FOREACH(server->sessions, session) count += !strcmp(session->user, user) && (!lingering || lingers(session));
-    return count;
-}
-
-/* Make room: end the oldest lingering session. @param user of this user only; NULL: of anybody @return false: none
- * lingers */
-static bool end_lingering(struct server *server, const char *user) {
-    struct session *session;
-    DL_FOREACH(server->sessions, session) {
-        if (!lingers(session) || (user && strcmp(session->user, user) != 0))
-            continue;
-        log_info("session %llu of %s: ended while lingering, to make room", (unsigned long long)session->id,
-                 session->user);
-        server_session_end(server, session);
-        return true;
-    }
-    return false;
-}
-
-static int check_limits(struct server *server, const struct auth_user *user) {
-    if (user && sessions_of(server, user->name, false) >= server->config->max_sessions_per_user &&
-        !end_lingering(server, user->name))
-        return -EUSERS;
-    if (server->session_count >= server->config->max_sessions && !end_lingering(server, NULL))
-        return -ENFILE;
-    return 0;
-}
-
 /* opening and joining */
 
 static int take_addresses(struct server *server, struct session *session, const struct auth_user *user) {
-    int first = take_address(server, session, user, 4, NULL), second = take_address(server, session, user, 6, NULL);
+    int first = take_address(server, session, user, 4), second = take_address(server, session, user, 6);
     return session->address_count ? 0 : first == -ENOENT ? second : first;
 }
 
-static int start_bonding(const struct server *server, struct session *session, const struct carrier *carrier) {
-    const char *scheduler = server->config->scheduler;
-    enum sched_id wanted = scheduler ? sched_find(scheduler, strlen(scheduler)) : SCHED_COUNT;
+static int start_bonding(struct server *server, struct session *session, const struct carrier *carrier) {
     uint8_t id[JOIN_ID_BYTES], secret[JOIN_SECRET_BYTES];
-    if (wanted != SCHED_COUNT)
-        sched_init(&session->sched, wanted);
+    int error;
+    sched_init(&session->sched, server->policy.scheduler);
     tls_random(id, sizeof id);
     if (conn_export(leg_conn(carrier->leg), JOIN_SECRET_LABEL, NULL, 0, secret, sizeof secret))
         return -EIO;
-    return session_bond(session, id, secret);
+    error = session_bond(session, id, secret);
+    if (!error)
+        shared_bond(server->shared, tunnel_of(session)->seat, id, secret);
+    return error;
 }
 
 static void on_lingered(struct tunnel *tunnel, uint64_t now) {
@@ -152,23 +131,33 @@ static void on_lingered(struct tunnel *tunnel, uint64_t now) {
 
 int server_session_open(struct server *server, struct carrier *carrier, const struct auth_user *user,
                         const struct connect_ip_scope *scope, const struct join_field *join) {
-    int error = check_limits(server, user);
+    const struct shared_limits limits = {.sessions = server->policy.config->max_sessions,
+                                         .per_user = server->policy.config->max_sessions_per_user};
+    struct evictions evictions;
+    struct seat *seat;
+    int error =
+        shared_sit(server->shared, server->worker->number, user ? user->name : NULL, &limits, &seat, &evictions);
     struct tunnel *tunnel;
     struct session *session;
+    carry_out(server, &evictions);
     if (error)
         return error;
-    tunnel = tunnel_new(server->worker, user ? user->name : "-", server);
-    if (!tunnel)
+    tunnel = tunnel_new(server->worker, seat->id, seat->user, server);
+    if (!tunnel) {
+        shared_leave(server->shared, seat);
         return -ENOMEM;
+    }
     tunnel->on_lingered = on_lingered;
+    tunnel->seat = seat;
     session = tunnel->session;
     DL_APPEND(server->sessions, session);
-    server->session_count++;
     error = set_reach(server, session, scope);
     if (!error)
         error = take_addresses(server, session, user);
-    if (error == -ENOSPC && end_lingering(server, NULL))
+    if (error == -ENOSPC && shared_make_room(server->shared, &evictions)) {
+        carry_out(server, &evictions);
         error = take_addresses(server, session, user);
+    }
     if (!error && join)
         error = start_bonding(server, session, carrier);
     if (!error)
@@ -179,31 +168,43 @@ int server_session_open(struct server *server, struct carrier *carrier, const st
 }
 
 int server_session_join(struct server *server, struct carrier *carrier, const struct auth_user *user,
-                        const struct join_field *join, int64_t stream_id) {
-    uint8_t exporter[JOIN_SECRET_BYTES], proof[JOIN_SECRET_BYTES];
-    const char *name = user ? user->name : "-";
+                        struct join_field *join, int64_t stream_id) {
+    uint8_t exporter[JOIN_SECRET_BYTES], proof[JOIN_SECRET_BYTES], secret[JOIN_SECRET_BYTES];
+    int worker = shared_find(server->shared, user ? user->name : "-", join->session_id, secret);
+    struct evictions none;
     struct session *session;
-    DL_FOREACH(server->sessions, session)
-    if (session->bonded && !strcmp(session->user, name) && !memcmp(session->bond_id, join->session_id, JOIN_ID_BYTES))
-        break;
-    if (!session || !join->has_proof)
+    int error;
+    if (worker < 0 || !join->has_proof)
         return -EKEYREJECTED;
     if (conn_export(leg_conn(carrier->leg), JOIN_PROOF_LABEL, join->session_id, JOIN_ID_BYTES, exporter,
                     sizeof exporter))
         return -EKEYREJECTED;
-    join_proof(session->secret, exporter, (uint64_t)stream_id, proof);
+    join_proof(secret, exporter, (uint64_t)stream_id, proof);
     if (!join_proof_equal(proof, join->proof))
+        return -EKEYREJECTED;
+    if (worker != server->worker->number) {
+        join->worker = (int16_t)worker;
+        return -EXDEV;
+    }
+    DL_FOREACH(server->sessions, session)
+    if (session->bonded && !memcmp(session->bond_id, join->session_id, JOIN_ID_BYTES))
+        break;
+    if (!session)
         return -EKEYREJECTED;
     /* Numbers are used up and nothing carries it any more: the client is to open another one. */
     if (session->next_number > JOIN_LEG_MAX && session->leg_count == 0)
         return -EKEYREJECTED;
     if (session->leg_count >= SESSION_LEGS_MAX || session->next_number > JOIN_LEG_MAX)
         return -EMLINK;
-    return tunnel_attach(tunnel_of(session), carrier, session->next_number++);
+    error = tunnel_attach(tunnel_of(session), carrier, session->next_number++);
+    if (!error)
+        shared_linger(server->shared, tunnel_of(session)->seat, false, LINGERING_PER_USER, &none);
+    return error;
 }
 
 size_t server_session_answer(const struct carrier *carrier, char *out, size_t size) {
-    struct join_field field = {.worker = -1};
+    const struct server *server = carrier->owner;
+    struct join_field field = {.worker = server->shared->worker_count > 1 ? server->worker->number : -1};
     struct session_leg *leg = session_find(carrier->session, carrier->leg);
     if (!carrier->session->bonded || !leg)
         return 0;
@@ -215,12 +216,10 @@ size_t server_session_answer(const struct carrier *carrier, char *out, size_t si
 /* ending */
 
 void server_session_end(struct server *server, struct session *session) {
-    for (size_t i = 0; i < session->address_count; i++) {
+    for (size_t i = 0; i < session->address_count; i++)
         prefixmap_remove(server->worker->targets, &session->address[i], session);
-        pool_give(server->pool, &session->address[i].addr);
-    }
+    shared_leave(server->shared, tunnel_of(session)->seat);
     DL_DELETE(server->sessions, session);
-    server->session_count--;
     server->ended_sent.packets += session->sent.packets;
     server->ended_sent.bytes += session->sent.bytes;
     server->ended_received.packets += session->received.packets;
@@ -232,6 +231,7 @@ void server_session_leave(struct server *server, struct carrier *carrier, const 
     struct session *session = carrier->session;
     struct tunnel *tunnel = tunnel_of(session);
     uint64_t now = loop_now(server->worker->loop);
+    struct evictions evictions;
     tunnel_detach(tunnel, carrier);
     if (session->leg_count) {
         log_info("session %llu of %s: a leg left: %s", (unsigned long long)session->id, session->user, reason);
@@ -239,18 +239,19 @@ void server_session_leave(struct server *server, struct carrier *carrier, const 
     }
     log_notice("session %llu: %s left after %llu s: %s", (unsigned long long)session->id, session->user,
                (unsigned long long)((now - session->since) / NS_PER_SEC), reason);
-    if (!session->bonded || !server->config->linger || server->stopping || tunnel->closed)
+    if (!session->bonded || !server->policy.config->linger || server->stopping || tunnel->closed)
         return server_session_end(server, session);
-    timer_set(&server->worker->timers, &tunnel->linger, now + server->config->linger);
-    if (sessions_of(server, session->user, true) > LINGERING_PER_USER)
-        end_lingering(server, session->user);
+    timer_set(&server->worker->timers, &tunnel->linger, now + server->policy.config->linger);
+    shared_linger(server->shared, tunnel->seat, true, LINGERING_PER_USER, &evictions);
+    carry_out(server, &evictions);
 }
 
 void server_session_evict(struct server *server, struct session *session, const char *reason) {
+    const char *words = reason ? reason : CONTROL_REPLACED;
     struct control_capsule capsule = {.type = CONTROL_CLOSE, .leg = CONTROL_LEG_NONE};
     struct tunnel *tunnel = tunnel_of(session);
     if (session->bonded) {
-        memcpy(capsule.word, reason, strlen(reason) + 1);
+        memcpy(capsule.word, words, strlen(words) + 1);
         session_tell(session, &capsule);
     }
     for (size_t i = 0; i < SESSION_LEGS_MAX; i++) {
@@ -258,7 +259,20 @@ void server_session_evict(struct server *server, struct session *session, const 
         if (!session->legs[i].leg)
             continue;
         tunnel_detach(tunnel, carrier);
-        carrier_close(carrier, H3_NO_ERROR, reason);
+        carrier_close(carrier, H3_NO_ERROR, words);
     }
     server_session_end(server, session);
+}
+
+int server_evict(struct server *server, uint64_t id, const char *reason) {
+    struct session *session;
+    DL_FOREACH(server->sessions, session) if (session->id == id) break;
+    if (!session)
+        return -ENOENT;
+    log_notice("session %llu of %s: %s", (unsigned long long)id, session->user,
+               !reason                            ? "ended while lingering, to make room"
+               : strcmp(reason, CONTROL_REPLACED) ? reason
+                                                  : "replaced by a newer one");
+    server_session_evict(server, session, reason);
+    return 0;
 }

@@ -18,11 +18,12 @@ int server_session_open(struct server *server, struct carrier *carrier, const st
                         const struct connect_ip_scope *scope, const struct join_field *join);
 /**
  * Let a carrier join a session.
+ * @param join the request's mpvpn-bond field; worker is set on -EXDEV
  * @return 0; -EKEYREJECTED: no such session of this user, or a wrong proof (alike); -EMLINK: the session has all the
- * legs that it may have
+ * legs that it may have; -EXDEV: it is another worker's
  */
 int server_session_join(struct server *server, struct carrier *carrier, const struct auth_user *user,
-                        const struct join_field *join, int64_t stream_id);
+                        struct join_field *join, int64_t stream_id);
 /** A carrier is going: its session lingers if that was the last one, or ends. */
 void server_session_leave(struct server *server, struct carrier *carrier, const char *reason);
 /** End a session now; its carriers are told the reason and go. */

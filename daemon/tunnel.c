@@ -32,10 +32,10 @@ static void on_lingered(void *context, uint64_t now) {
         tunnel->on_lingered(tunnel, now);
 }
 
-struct tunnel *tunnel_new(struct worker *worker, const char *user, void *owner) {
+struct tunnel *tunnel_new(struct worker *worker, uint64_t id, const char *user, void *owner) {
     struct queue_settings queue = {
         .max_packets = QUEUE_MAX_PACKETS, .max_bytes = QUEUE_MAX_BYTES, .max_memory = QUEUE_MAX_BYTES};
-    const struct session_settings settings = {.id = worker->next_session_id++,
+    const struct session_settings settings = {.id = id,
                                               .user = user,
                                               .queue = &queue,
                                               .buffers = worker->buffers,

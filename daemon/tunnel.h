@@ -6,6 +6,8 @@
 
 #include "worker.h"
 
+struct seat;
+
 /** A session with what it needs of the hall. */
 struct tunnel {
     struct worker *worker;                                    /**< whose */
@@ -14,6 +16,7 @@ struct tunnel {
     struct timer linger;                                      /**< end of its life without legs */
     void (*on_lingered)(struct tunnel *tunnel, uint64_t now); /**< the role's: linger is over; NULL: it never is */
     void *owner;                                              /**< the role's */
+    struct seat *seat;                                        /**< the server's: its place among all workers' sessions */
     struct tunnel *prev, *next;                               /**< worker's list of all */
     struct tunnel *next_marked;                               /**< worker's list of those to be pumped this turn */
     bool marked;                                              /**< is on that list */
@@ -21,8 +24,8 @@ struct tunnel {
     bool closed;                                              /**< the peer sent CLOSE: no linger */
 };
 
-/** A session with this worker's queue settings, and its holder. @return NULL: no memory */
-struct tunnel *tunnel_new(struct worker *worker, const char *user, void *owner);
+/** A session with this worker's queue settings, and its holder. @param id number for people @return NULL: no memory */
+struct tunnel *tunnel_new(struct worker *worker, uint64_t id, const char *user, void *owner);
 /** Free with the session; its legs must be detached. NULL is fine. */
 void tunnel_free(struct tunnel *tunnel);
 /** The holder of a session. */

@@ -17,6 +17,7 @@
 
 #include "drops.h"
 #include "egress.h"
+#include "handover.h"
 #include "ingress.h"
 #include "quic/tls.h"
 #include "tunnel.h"
@@ -270,6 +271,8 @@ static void emit_to_tun(void *context, struct superpacket *packet) {
 
 static void worker_on_turn(void *context, uint64_t now) {
     struct worker *worker = context;
+    if (worker->handover)
+        handover_flush(worker->handover);
     timers_run(&worker->timers, now);
     tunnels_relieve(worker);
     while (worker->marked_tunnels || worker->marked) {
@@ -309,7 +312,7 @@ int worker_init(struct worker *worker, const struct worker_settings *settings, c
     uint8_t cid_key[16];
     int error;
 
-    *worker = (struct worker){.server = settings->server, .next_session_id = 1};
+    *worker = (struct worker){.server = settings->server, .number = settings->number};
     tls_random(worker->hash_key, sizeof worker->hash_key);
     tls_random(cid_key, sizeof cid_key);
     error = loop_new(&hooks, &worker->loop, why, why_size);
@@ -325,8 +328,8 @@ int worker_init(struct worker *worker, const struct worker_settings *settings, c
     return -ENOMEM;
 }
 
-int worker_open_tun(struct worker *worker, const char *name, char *why, size_t why_size) {
-    struct tun_settings settings = {.pool = worker->buffers};
+int worker_open_tun(struct worker *worker, const char *name, size_t queues, char *why, size_t why_size) {
+    struct tun_settings settings = {.pool = worker->buffers, .queues = queues > 1, .join = worker->number > 0};
     const struct tun_hooks hooks = {.on_packet = on_tun_packet, .on_failure = on_tun_failure, .context = worker};
     struct merge_settings merge = {.tcp = true, .pool = worker->buffers, .emit = emit_to_tun, .context = worker};
     int error;

@@ -22,6 +22,7 @@
 #include "timers.h"
 
 struct carrier;
+struct handover;
 struct tunnel;
 
 /** What the role (client.c, server.c) does for the datapath. */
@@ -75,12 +76,14 @@ struct worker {
     uint8_t hash_key[16];          /**< for queues and the cid table */
     bool server;                   /**< role: which way sources are checked */
     struct ip_addr icmp_source[2]; /**< our inner address, IPv4 and IPv6: source of errors sent to peers */
-    uint64_t next_session_id;      /**< numbers sessions */
+    uint8_t number;                /**< among the server's workers; begins our connection IDs */
+    struct handover *handover;     /**< to the other workers; NULL: there are none; the crew's */
 };
 
 /** How large. */
 struct worker_settings {
     bool server;          /**< role */
+    uint8_t number;       /**< among the server's workers */
     size_t large_buffers; /**< 66 KiB buffers (0: 256) */
     size_t small_buffers; /**< 2 KiB buffers (0: 4096) */
 };
@@ -89,8 +92,9 @@ struct worker_settings {
 int worker_init(struct worker *worker, const struct worker_settings *settings, char *why, size_t why_size);
 /** Close and free everything; carriers and sessions must be gone. Safe on a zeroed worker. */
 void worker_fini(struct worker *worker);
-/** Open the TUN device. @return 0 or -errno with a sentence in why */
-int worker_open_tun(struct worker *worker, const char *name, char *why, size_t why_size);
+/** Open the TUN device, or one queue of it. @param queues it is to have, one for each worker; the first worker makes the
+ * device @return 0 or -errno with a sentence in why */
+int worker_open_tun(struct worker *worker, const char *name, size_t queues, char *why, size_t why_size);
 /** A new carrier without a leg (the role makes that with carrier_leg_hooks() and context = carrier). @return NULL: no
  * memory */
 struct carrier *carrier_new(struct worker *worker, struct udp_socket *socket, const struct carrier_hooks *hooks,

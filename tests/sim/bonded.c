@@ -87,7 +87,7 @@ static size_t legs_wanted;
 static bool legs_are_in(void *context) {
     (void)context;
     return client.client.session->leg_count == legs_wanted && client.client.session->address_count &&
-           server.server.sessions && server.server.sessions->leg_count == legs_wanted;
+           server.crew.server->sessions && server.crew.server->sessions->leg_count == legs_wanted;
 }
 
 bool comes_up(size_t legs, uint64_t within) {

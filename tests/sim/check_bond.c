@@ -10,7 +10,7 @@
 
 /* The server's slot of the leg that is in a slot of the client's. */
 static const struct session_leg *at_other_end(size_t slot) {
-    const struct session_leg *legs = server.server.sessions->legs;
+    const struct session_leg *legs = server.crew.server->sessions->legs;
     for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
         if (legs[i].leg && legs[i].number == client.client.session->legs[slot].number)
             return &legs[i];
@@ -27,7 +27,7 @@ static int slot_of(const char *device) {
 START_TEST(two_paths_become_one_session) {
     begin(1, &fast, &fast, "");
     ck_assert(comes_up(2, NS_PER_SEC));
-    ck_assert_uint_eq(server.server.session_count, 1);
+    ck_assert_uint_eq(server.crew.shared.seat_count, 1);
     ck_assert_uint_eq(client.client.connects, 1);
     up(0, 500, MS);
     down(0, 500, MS);
@@ -63,7 +63,7 @@ START_TEST(losses_are_repaired_and_order_is_kept) {
     settle();
     ck_assert_uint_ge(at_server.received, 2995);
     ck_assert_uint_eq(at_server.duplicates + at_server.damaged, 0);
-    ck_assert_uint_le(at_server.disordered, reorder_statistics(server.server.sessions->reorder)->late);
+    ck_assert_uint_le(at_server.disordered, reorder_statistics(server.crew.server->sessions->reorder)->late);
     ck_assert_uint_gt(outstanding_stats(client.client.session->outstanding)->resent, 20);
     finish();
 }
@@ -109,11 +109,11 @@ START_TEST(both_paths_dead_for_a_while_keep_session_and_addresses) {
     world_device_quality(client_host, "simb", &dead);
     world_run(world_now() + 45 * NS_PER_SEC, NULL, NULL);
     ck_assert_uint_eq(client.client.session->leg_count, 0);
-    ck_assert_uint_eq(server.server.session_count, 1);
+    ck_assert_uint_eq(server.crew.shared.seat_count, 1);
     world_device_quality(client_host, "sima", &fast);
     world_device_quality(client_host, "simb", &slow);
     ck_assert(comes_up(2, 40 * NS_PER_SEC));
-    ck_assert_uint_eq(server.server.session_count, 1);
+    ck_assert_uint_eq(server.crew.shared.seat_count, 1);
     ck_assert_int_eq(ip_addr_compare(&before, &(struct ip_addr){0}) != 0, 1);
     ck_assert(session_has_address(client.client.session, &before));
     up(0, 200, MS);
@@ -132,7 +132,7 @@ START_TEST(a_client_that_stops_ends_its_session_at_once) {
     client_close(&client.client);
     loop_set_deadline(client.worker.loop, world_now());
     world_run(world_now() + 200 * MS, NULL, NULL);
-    ck_assert_uint_eq(server.server.session_count, 0);
+    ck_assert_uint_eq(server.crew.shared.seat_count, 0);
     finish();
 }
 END_TEST
@@ -145,7 +145,7 @@ START_TEST(a_restarted_server_gets_one_new_session_with_both_legs) {
     start_server();
     up(0, 10, MS);
     ck_assert(comes_up(2, 10 * NS_PER_SEC));
-    ck_assert_uint_eq(server.server.session_count, 1);
+    ck_assert_uint_eq(server.crew.shared.seat_count, 1);
     settle();
     up(100, 200, MS);
     settle();
@@ -214,14 +214,14 @@ START_TEST(a_removed_path_is_out_of_the_set_before_its_own_word_comes) {
     ck_assert(comes_up(2, 2 * NS_PER_SEC));
     settle();
     up(0, 500, MS);
-    ck_assert_uint_eq(reorder_legs(server.server.sessions->reorder), 2);
+    ck_assert_uint_eq(reorder_legs(server.crew.server->sessions->reorder), 2);
     ck_assert(!client_remove_path(&client.client, "simb"));
     up(500, 30, MS);
-    ck_assert_uint_eq(server.server.sessions->leg_count, 2);
-    ck_assert_uint_eq(reorder_legs(server.server.sessions->reorder), 1);
+    ck_assert_uint_eq(server.crew.server->sessions->leg_count, 2);
+    ck_assert_uint_eq(reorder_legs(server.crew.server->sessions->reorder), 1);
     settle();
     is_whole(&at_server, 530);
-    ck_assert_uint_eq(server.server.sessions->leg_count, 1);
+    ck_assert_uint_eq(server.crew.server->sessions->leg_count, 1);
     finish();
 }
 END_TEST
@@ -230,14 +230,14 @@ START_TEST(a_silent_path_is_out_of_the_set_once_it_is_suspect) {
     begin(62, &fast, &fast, "[Tunnel]\nScheduler = wrr\n");
     ck_assert(comes_up(2, NS_PER_SEC));
     up(0, 300, MS);
-    ck_assert_uint_eq(reorder_legs(server.server.sessions->reorder), 2);
+    ck_assert_uint_eq(reorder_legs(server.crew.server->sessions->reorder), 2);
     world_device_quality(client_host, "simb", &dead);
     up(300, 130, MS);
-    ck_assert_uint_eq(reorder_legs(server.server.sessions->reorder), 1);
+    ck_assert_uint_eq(reorder_legs(server.crew.server->sessions->reorder), 1);
     world_device_quality(client_host, "simb", &fast);
     settle();
     up(430, 300, MS);
-    ck_assert_uint_eq(reorder_legs(server.server.sessions->reorder), 2);
+    ck_assert_uint_eq(reorder_legs(server.crew.server->sessions->reorder), 2);
     settle();
     is_whole(&at_server, 730);
     finish();
@@ -251,7 +251,7 @@ START_TEST(the_scheduler_changes_live_for_both_directions) {
     client_set_scheduler(&client.client, SCHED_REDUNDANT);
     up(0, 100, MS);
     settle();
-    ck_assert_int_eq(server.server.sessions->sched.id, SCHED_REDUNDANT);
+    ck_assert_int_eq(server.crew.server->sessions->sched.id, SCHED_REDUNDANT);
     down(0, 100, 10 * MS);
     settle();
     is_whole(&at_server, 100);
@@ -268,14 +268,14 @@ START_TEST(each_end_tells_the_other_what_came_on_each_leg) {
     b.loss = 0.02;
     begin(75, &fast, &b, "[Tunnel]\nScheduler = redundant\n");
     ck_assert(comes_up(2, NS_PER_SEC));
-    serial = server.server.sessions->control_serial;
+    serial = server.crew.server->sessions->control_serial;
     up(0, 3000, MS);
     down(0, 300, MS);
     client_set_scheduler(&client.client, SCHED_WRR);
     up(3000, 1000, MS);
     settle();
     /* For each leg one a second. */
-    ck_assert_uint_le(server.server.sessions->control_serial - serial, 2 * 9);
+    ck_assert_uint_le(server.crew.server->sessions->control_serial - serial, 2 * 9);
     for (size_t i = 0; i < 2; i++) {
         const struct session_leg *ours = &client.client.session->legs[i], *theirs = at_other_end(i);
         ck_assert_uint_gt(theirs->received.packets, 3000);
@@ -287,13 +287,13 @@ START_TEST(each_end_tells_the_other_what_came_on_each_leg) {
         duplicates += ours->told.duplicates;
         repaired += ours->told.repaired;
     }
-    ck_assert_uint_eq(duplicates, reorder_statistics(server.server.sessions->reorder)->duplicates);
-    ck_assert_uint_eq(repaired, reorder_statistics(server.server.sessions->reorder)->repaired);
+    ck_assert_uint_eq(duplicates, reorder_statistics(server.crew.server->sessions->reorder)->duplicates);
+    ck_assert_uint_eq(repaired, reorder_statistics(server.crew.server->sessions->reorder)->repaired);
     ck_assert_uint_gt(duplicates, 2500);
     ck_assert_uint_gt(repaired, 0);
-    serial = server.server.sessions->control_serial;
+    serial = server.crew.server->sessions->control_serial;
     world_run(world_now() + 10 * NS_PER_SEC, NULL, NULL);
-    ck_assert_uint_eq(server.server.sessions->control_serial, serial);
+    ck_assert_uint_eq(server.crew.server->sessions->control_serial, serial);
     finish();
 }
 END_TEST
@@ -305,7 +305,7 @@ START_TEST(what_a_client_wishes_is_there_half_a_round_trip_later) {
     client_set_scheduler(&client.client, SCHED_FLOW);
     loop_set_deadline(client.worker.loop, world_now());
     world_run(world_now() + 45 * MS, NULL, NULL);
-    ck_assert_int_eq(server.server.sessions->sched.id, SCHED_FLOW);
+    ck_assert_int_eq(server.crew.server->sessions->sched.id, SCHED_FLOW);
     finish();
 }
 END_TEST

@@ -16,7 +16,7 @@ static const struct outstanding_stats *sent_stats(void) {
 /** What was sent came once and in order; what is missing was given up, and no more than that. */
 static void is_whole_but_for_given_up(uint32_t count) {
     ck_assert_uint_eq(at_server.duplicates + at_server.damaged, 0);
-    ck_assert_uint_le(at_server.disordered, reorder_statistics(server.server.sessions->reorder)->late);
+    ck_assert_uint_le(at_server.disordered, reorder_statistics(server.crew.server->sessions->reorder)->late);
     ck_assert_uint_ge(at_server.received + sent_stats()->given_up, count);
 }
 
@@ -35,7 +35,7 @@ START_TEST(packets_acknowledged_after_they_were_taken_for_lost_are_delivered_onc
     settle();
     ck_assert_uint_gt(sent_stats()->spurious, 0);
     ck_assert_uint_gt(sent_stats()->resent, 0);
-    ck_assert_uint_gt(reorder_statistics(server.server.sessions->reorder)->duplicates, 0);
+    ck_assert_uint_gt(reorder_statistics(server.crew.server->sessions->reorder)->duplicates, 0);
     is_whole_but_for_given_up(1000);
     finish();
 }
@@ -110,7 +110,7 @@ START_TEST(numbers_wrap_unnoticed) {
     ck_assert(comes_up(2, NS_PER_SEC));
     /* Both ends as they would be 2^32 packets later, but for the last few hundred. */
     session = client.client.session;
-    peer = server.server.sessions;
+    peer = server.crew.server->sessions;
     outstanding_free(session->outstanding);
     session->outstanding = outstanding_new(&(struct outstanding_settings){.first_sequence = UINT32_MAX - 499});
     reorder_free(peer->reorder);

@@ -110,7 +110,7 @@ START_TEST(a_bad_link_loses_but_never_repeats_disorders_or_damages) {
     ck_assert_uint_eq(at_server.duplicates + at_server.damaged, 0);
     ck_assert_uint_eq(at_client.duplicates + at_client.damaged, 0);
     /* Out of order is only what came after it had been given up. */
-    ck_assert_uint_le(at_server.disordered, reorder_statistics(server.server.sessions->reorder)->late);
+    ck_assert_uint_le(at_server.disordered, reorder_statistics(server.crew.server->sessions->reorder)->late);
     ck_assert_uint_le(at_client.disordered, reorder_statistics(client.client.session->reorder)->late);
     finish();
 }
@@ -192,9 +192,9 @@ START_TEST(a_stopping_server_takes_nobody_in_any_more) {
     begin(14, &good);
     ck_assert(comes_up(NS_PER_SEC));
     world_run(world_now() + 15 * NS_PER_SEC, NULL, NULL); /* long enough for the client to come back at once */
-    server_close(&server.server);
+    crew_close(&server.crew);
     world_run(world_now() + grace, NULL, NULL);
-    ck_assert_uint_eq(server.server.session_count, 0);
+    ck_assert_uint_eq(server.crew.shared.seat_count, 0);
     ck_assert_uint_eq(client.client.connects, 1);
     finish();
 }
@@ -208,7 +208,7 @@ START_TEST(a_link_dead_for_a_minute_comes_back_by_itself) {
     world_quality(&dead);
     world_run(world_now() + 60 * NS_PER_SEC, NULL, NULL);
     ck_assert(!end_is_up(&client));
-    ck_assert_ptr_null(session_first(server.server.sessions));
+    ck_assert_ptr_null(session_first(server.crew.server->sessions));
     world_quality(&good);
     ck_assert(comes_up(40 * NS_PER_SEC));
     finish();
@@ -231,7 +231,7 @@ START_TEST(a_wrong_token_is_refused_and_said_on_both_sides) {
     end_start(&client, client_host, client_config("some-other-token-that-nobody-has-01234567"));
     ck_assert(!comes_up(5 * NS_PER_SEC));
     ck_assert_msg(strstr(client.client.paths->reason, "401") != NULL, "%s", client.client.paths->reason);
-    ck_assert_uint_eq(server.server.session_count, 0);
+    ck_assert_uint_eq(server.crew.shared.seat_count, 0);
     finish();
 }
 END_TEST
@@ -328,7 +328,7 @@ START_TEST(a_flood_of_first_packets_is_met_with_retry_and_an_honest_client_still
     world_run(world_now() + 10 * MS, NULL, NULL);
     end_start(&client, client_host, client_config(TOKEN));
     ck_assert(comes_up(2 * NS_PER_SEC));
-    ck_assert_uint_le(server.server.connection_count, 70);
+    ck_assert_uint_le(server.crew.shared.connections, 70);
     finish();
 }
 END_TEST

@@ -52,7 +52,7 @@ void end_start(struct end *end, struct host *host, const char *config_text) {
     settings.server = end->config->role == CONFIG_SERVER;
     ck_assert(!worker_init(&end->worker, &settings, why, sizeof why));
     if (settings.server)
-        ck_assert_msg(!server_start(&end->server, &end->worker, host_netlink(host), end->config, why, sizeof why), "%s",
+        ck_assert_msg(!crew_start(&end->crew, 1, &end->worker, host_netlink(host), end->config, why, sizeof why), "%s",
                       why);
     else
         ck_assert_msg(!client_start(&end->client, &end->worker, host_netlink(host), end->config, why, sizeof why), "%s",
@@ -62,7 +62,7 @@ void end_start(struct end *end, struct host *host, const char *config_text) {
 
 void end_kill(struct end *end) {
     client_fini(&end->client);
-    server_fini(&end->server);
+    crew_fini(&end->crew);
     worker_fini(&end->worker);
     config_free(end->config);
     end->config = NULL;

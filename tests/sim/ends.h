@@ -5,7 +5,7 @@
 #define MPVPN_SIM_ENDS_H
 
 #include "client.h"
-#include "server.h"
+#include "crew.h"
 #include "world.h"
 
 #define FLOW_PACKETS_MAX 20000u /**< numbers a flow can have */
@@ -15,7 +15,7 @@ struct end {
     struct host *host;     /**< where */
     struct config *config; /**< what it was made from; owned */
     struct worker worker;  /**< datapath */
-    struct server server;  /**< when it is a server */
+    struct crew crew;      /**< when it is a server */
     struct client client;  /**< when it is a client */
 };
 

@@ -18,6 +18,7 @@
 #include "os/netlink.h"
 #include "os/resolve.h"
 #include "os/tun.h"
+#include "os/mailbox.h"
 #include "os/udp.h"
 
 #define HOSTS_MAX 16u
@@ -416,8 +417,30 @@ uint64_t loop_now(const struct loop *loop) {
 void loop_set_deadline(struct loop *loop, uint64_t deadline) {
     loop->deadline = deadline;
 }
+int loop_run(struct loop *loop) {
+    return (void)loop, -ENOSYS; /* world_run() runs them all */
+}
 void loop_stop(struct loop *loop) {
     loop->stopped = true;
+}
+
+/* os/mailbox.h: a server has one worker here, and so nobody to write to */
+
+int mailbox_new(struct loop *loop, struct mailbox **out) {
+    return (void)loop, (void)out, -ENOSYS;
+}
+void mailbox_free(struct mailbox *mailbox) {
+    if (mailbox)
+        abort();
+}
+bool mailbox_post(struct mailbox *mailbox, struct mail *mail) {
+    return (void)mailbox, (void)mail, false;
+}
+bool mailbox_call(struct mailbox *mailbox, void (*run)(void *context), void *context) {
+    return (void)mailbox, (void)run, (void)context, false;
+}
+void mailbox_shut(struct mailbox *mailbox) {
+    (void)mailbox;
 }
 
 /* os/udp.h */

@@ -353,15 +353,13 @@ START_TEST(a_servers_scheduler_is_that_of_its_sessions_to_come) {
 
     set_up(&f, SCHED_MINRTT);
     f.config.role = CONFIG_SERVER;
-    f.config.scheduler = strdup("wrr");
+    f.daemon.crew.policy.scheduler = SCHED_WRR;
     ck_assert_int_eq(call(&f, method_scheduler_set, "{'name':'flow'}", &result, &error), 0);
     ck_assert_str_eq(text(result, "was"), "wrr");
     json_decref(result);
     result = ask(method_scheduler_get, &f.daemon);
     ck_assert_str_eq(text(result, "scheduler"), "flow");
     json_decref(result);
-    ck_assert_str_eq(f.config.scheduler, "flow");
-    free(f.config.scheduler);
     tear_down(&f);
 }
 END_TEST
@@ -408,10 +406,15 @@ END_TEST
 START_TEST(statistics_name_every_reason_of_a_drop) {
     struct config config = {.role = CONFIG_SERVER, .name = (char *)"server"};
     struct daemon daemon = {.config = &config};
+    struct worker other = {.number = 1};
+    struct server server[2] = {{.worker = &daemon.worker}, {.worker = &other}};
     json_t *result, *drops;
 
-    daemon.worker.drops.count[DROP_NO_ROUTE] = 3;
-    daemon.server.ended_sent.bytes = 1000;
+    daemon.crew = (struct crew){.main = &daemon.worker, .count = 2, .server = server};
+    daemon.worker.drops.count[DROP_NO_ROUTE] = 2;
+    other.drops.count[DROP_NO_ROUTE] = 1;
+    server[0].ended_sent.bytes = 400;
+    server[1].ended_sent.bytes = 600;
     result = ask(method_stats, &daemon);
     drops = json_object_get(result, "drops");
     ck_assert_uint_eq(json_object_size(drops), DROP_REASONS);
@@ -454,6 +457,13 @@ END_TEST
 START_TEST(sessions_are_listed_by_number_in_portions) {
     struct config config = {.role = CONFIG_SERVER, .name = (char *)"server"};
     struct daemon daemon = {.config = &config};
+    struct worker other = {.number = 1};
+    struct server server[2] = {{.worker = &daemon.worker}, {.worker = &other}};
+    const struct shared_limits limits = {.sessions = 4, .per_user = 4};
+    const struct loop_hooks hooks = {0};
+    struct evictions evictions;
+    struct seat *seat[3];
+    char why[200];
     struct queue_settings queue = {.max_packets = 4, .max_bytes = 10000};
     struct session_settings settings[2] = {{.id = 1, .user = "alice", .queue = &queue},
                                            {.id = 3, .user = "bob", .queue = &queue}};
@@ -461,15 +471,20 @@ START_TEST(sessions_are_listed_by_number_in_portions) {
     json_t *params = json_pack("{s:i, s:i}", "after", 0, "limit", 1), *result = NULL, *list;
     struct jsonrpc_error error;
 
-    third->next = first;
-    first->prev = third;
-    third->prev = first;
-    daemon.server.sessions = third;
-    daemon.server.session_count = 2;
+    daemon.crew = (struct crew){.main = &daemon.worker, .count = 2, .server = server};
+    ck_assert_int_eq(shared_init(&daemon.crew.shared, 2, NULL), 0);
+    ck_assert_int_eq(loop_new(&hooks, &daemon.worker.loop, why, sizeof why), 0);
+    other.loop = daemon.worker.loop;
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_int_eq(shared_sit(&daemon.crew.shared, i == 0, NULL, &limits, &seat[i], &evictions), 0);
+    shared_leave(&daemon.crew.shared, seat[1]);
+    server[0].sessions = third->prev = third;
+    server[1].sessions = first->prev = first;
     ck_assert_int_eq(method_session_list(&daemon, NS_PER_SEC, params, &result, &error), 0);
     list = json_object_get(result, "sessions");
     ck_assert_uint_eq(json_array_size(list), 1);
     ck_assert_str_eq(text(json_array_get(list, 0), "user"), "alice");
+    ck_assert_int_eq(json_integer_value(json_object_get(json_array_get(list, 0), "worker")), 1);
     ck_assert(json_is_false(json_object_get(json_array_get(list, 0), "bonded")));
     ck_assert(json_is_null(json_object_get(json_array_get(list, 0), "scheduler")));
     ck_assert_uint_eq(json_array_size(json_object_get(json_array_get(list, 0), "legs")), 0);
@@ -481,8 +496,20 @@ START_TEST(sessions_are_listed_by_number_in_portions) {
     ck_assert(json_is_false(json_object_get(result, "more")));
     json_decref(result);
     json_decref(params);
+    json_object_set_new(params = json_object(), "after", json_integer(0));
+    ck_assert_int_eq(method_session_list(&daemon, NS_PER_SEC, params, &result, &error), 0);
+    list = json_object_get(result, "sessions");
+    ck_assert_uint_eq(json_array_size(list), 2);
+    ck_assert_str_eq(text(json_array_get(list, 0), "user"), "alice");
+    ck_assert_str_eq(text(json_array_get(list, 1), "user"), "bob");
+    json_decref(result);
+    json_decref(params);
     session_free(first);
     session_free(third);
+    shared_leave(&daemon.crew.shared, seat[0]);
+    shared_leave(&daemon.crew.shared, seat[2]);
+    shared_fini(&daemon.crew.shared);
+    loop_free(daemon.worker.loop);
 }
 END_TEST
 
