@@ -194,6 +194,7 @@ int client_start(struct client *client, struct worker *worker, struct netlink *n
     error = resolve_new(worker->loop, &client->resolve);
     if (error)
         return snprintf(why, why_size, "the name resolver could not be started: %s", strerror(-error)), error;
+    tls_random(&client->server_worker, sizeof client->server_worker);
     client->tunnel = tunnel_new(worker, 1, "", client);
     if (!client->tunnel)
         return snprintf(why, why_size, "no memory for the session"), -ENOMEM;

@@ -80,9 +80,11 @@ struct client {
     struct tunnel *tunnel;         /**< owned; lives from start to end */
     struct session *session;       /**< of the tunnel */
     enum client_bonding bonding;   /**< what the server does */
-    struct client_path *opener;    /**< BONDING_UNKNOWN: the path whose leg asks for the session; NULL: none yet */
-    uint8_t token[256];            /**< address-validation token for the next connection */
-    size_t token_length;           /**< bytes */
+    uint8_t server_worker;      /**< first byte of our connections' first DCIDs, the same on all paths so that they meet
+                                   at one worker of the server; random until the server names its own by `w` */
+    struct client_path *opener; /**< BONDING_UNKNOWN: the path whose leg asks for the session; NULL: none yet */
+    uint8_t token[256];         /**< address-validation token for the next connection */
+    size_t token_length;        /**< bytes */
     struct ip_prefix installed[SESSION_ADDRESSES_MAX]; /**< addresses on the device */
     size_t installed_count;                            /**< of them */
     struct ip_prefix *routed;                          /**< routes into the tunnel that are set; owned */

@@ -119,6 +119,8 @@ static uint8_t take_answer(struct client_path *path, const struct h3_message *re
     if (session_bond(client->session, join.session_id, secret))
         return 0;
     client->bonding = BONDING_YES;
+    if (join.worker >= 0)
+        client->server_worker = (uint8_t)join.worker;
     client->assigned = false;
     return (uint8_t)join.leg;
 }
@@ -153,13 +155,27 @@ static void on_open(void *context, const struct h3_message *response) {
     ask_or_wait_all(client);
 }
 
-static void on_refused(void *context, unsigned status, const char *reason) {
+/* The session is at another worker of the server: the answer names it, unless we aimed there already. */
+static bool take_direction(struct client *client, const struct h3_message *response) {
+    bool again = false;
+    const struct h3_field *field = response ? h3_message_field(response, JOIN_FIELD, &again) : NULL;
+    struct join_field join;
+    if (!field || again || join_parse(field->value, field->value_length, &join) || join.worker < 0 ||
+        join.worker == client->server_worker)
+        return false;
+    client->server_worker = (uint8_t)join.worker;
+    return true;
+}
+
+static void on_refused(void *context, unsigned status, const char *reason, const struct h3_message *response) {
     struct carrier *carrier = context;
     struct client_path *path = path_of(carrier);
     if (status == 409 && path->client->bonding == BONDING_YES) {
         client_forget_session(path->client);
         path->again = true;
     }
+    if (status == 421 && path->client->bonding == BONDING_YES)
+        path->again = take_direction(path->client, response);
     if (status)
         snprintf(path->ending, sizeof path->ending, "the server refused: %u %s", status, reason);
     else

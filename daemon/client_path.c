@@ -135,7 +135,7 @@ static int open_leg(struct client_path *path) {
     struct conn_client_settings peer = {.server_name = config->server_name ? config->server_name : config->server_host,
                                         .token = client->token,
                                         .token_length = client->token_length,
-                                        .first_dcid_worker = -1};
+                                        .first_dcid_worker = client->server_worker};
 
     path->carrier = carrier_new(client->worker, path->socket, &client_carrier_hooks, path);
     if (!path->carrier)

@@ -202,10 +202,11 @@ static void on_handshake(void *context) {
         conn_submit_token(leg_conn(carrier->leg), token, length);
 }
 
-static void on_refused(void *context, unsigned status, const char *reason) {
+static void on_refused(void *context, unsigned status, const char *reason, const struct h3_message *response) {
     (void)context; /* only a client is refused */
     (void)status;
     (void)reason;
+    (void)response;
 }
 
 static void on_mtu(void *context) {

@@ -16,12 +16,12 @@ struct tunnel {
     struct timer linger;                                      /**< end of its life without legs */
     void (*on_lingered)(struct tunnel *tunnel, uint64_t now); /**< the role's: linger is over; NULL: it never is */
     void *owner;                                              /**< the role's */
-    struct seat *seat;                                        /**< the server's: its place among all workers' sessions */
-    struct tunnel *prev, *next;                               /**< worker's list of all */
-    struct tunnel *next_marked;                               /**< worker's list of those to be pumped this turn */
-    bool marked;                                              /**< is on that list */
-    bool waiting;                                             /**< packets wait for a leg */
-    bool closed;                                              /**< the peer sent CLOSE: no linger */
+    struct seat *seat;          /**< the server's: its place among all workers' sessions */
+    struct tunnel *prev, *next; /**< worker's list of all */
+    struct tunnel *next_marked; /**< worker's list of those to be pumped this turn */
+    bool marked;                /**< is on that list */
+    bool waiting;               /**< packets wait for a leg */
+    bool closed;                /**< the peer sent CLOSE: no linger */
 };
 
 /** A session with this worker's queue settings, and its holder. @param id number for people @return NULL: no memory */

@@ -71,8 +71,8 @@ static void on_request(void *context, const struct connect_ip_request *request, 
 static void on_open(void *context, const struct h3_message *response) {
     ((struct carrier *)context)->hooks->leg.on_open(context, response);
 }
-static void on_refused(void *context, unsigned status, const char *reason) {
-    ((struct carrier *)context)->hooks->leg.on_refused(context, status, reason);
+static void on_refused(void *context, unsigned status, const char *reason, const struct h3_message *response) {
+    ((struct carrier *)context)->hooks->leg.on_refused(context, status, reason, response);
 }
 static void on_addresses(void *context, const struct capsule_address *addresses, size_t count) {
     const struct carrier_hooks *hooks = ((struct carrier *)context)->hooks;

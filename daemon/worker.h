@@ -92,8 +92,8 @@ struct worker_settings {
 int worker_init(struct worker *worker, const struct worker_settings *settings, char *why, size_t why_size);
 /** Close and free everything; carriers and sessions must be gone. Safe on a zeroed worker. */
 void worker_fini(struct worker *worker);
-/** Open the TUN device, or one queue of it. @param queues it is to have, one for each worker; the first worker makes the
- * device @return 0 or -errno with a sentence in why */
+/** Open the TUN device, or one queue of it. @param queues it is to have, one for each worker; the first worker makes
+ * the device @return 0 or -errno with a sentence in why */
 int worker_open_tun(struct worker *worker, const char *name, size_t queues, char *why, size_t why_size);
 /** A new carrier without a leg (the role makes that with carrier_leg_hooks() and context = carrier). @return NULL: no
  * memory */

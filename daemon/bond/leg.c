@@ -145,9 +145,9 @@ static void on_open(void *context, const struct h3_message *response) {
     leg->hooks->on_mtu(leg->context);
 }
 
-static void on_refused(void *context, unsigned status, const char *reason) {
+static void on_refused(void *context, unsigned status, const char *reason, const struct h3_message *response) {
     struct leg *leg = context;
-    leg->hooks->on_refused(leg->context, status, reason);
+    leg->hooks->on_refused(leg->context, status, reason, response);
 }
 
 static void on_addresses(void *context, const struct capsule_address *addresses, size_t count) {

@@ -21,7 +21,7 @@ struct leg_hooks {
     /** The tunnel is open: the 200 was sent (server, response NULL) or came (client). */
     void (*on_open)(void *context, const struct h3_message *response);
     /** Client: the server refused, status 0: it cannot do CONNECT-IP at all. */
-    void (*on_refused)(void *context, unsigned status, const char *reason);
+    void (*on_refused)(void *context, unsigned status, const char *reason, const struct h3_message *response);
     /** Capsules; NULL members of a role that does not use them are allowed. */
     void (*on_addresses)(void *context, const struct capsule_address *addresses, size_t count);
     void (*on_address_request)(void *context, const struct capsule_address *requests, size_t count);

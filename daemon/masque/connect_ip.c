@@ -264,14 +264,14 @@ static void on_response(void *context, int64_t stream_id, const struct h3_messag
         answer_reason(response, reason);
         ip->state = STATE_IDLE;
         h3_reset(ip->h3, stream_id, H3_REQUEST_CANCELLED);
-        ip->hooks->on_refused(ip->context, response->status, reason);
+        ip->hooks->on_refused(ip->context, response->status, reason, response);
         return;
     }
     const char *fault = answer_fault(response);
     if (fault != NULL) {
         ip->state = STATE_IDLE;
         h3_reset(ip->h3, stream_id, H3_MESSAGE_ERROR);
-        ip->hooks->on_refused(ip->context, response->status, fault);
+        ip->hooks->on_refused(ip->context, response->status, fault, response);
         return;
     }
     tunnel_opened(ip, stream_id, response);
@@ -318,7 +318,7 @@ static void refused_unasked(struct connect_ip *ip, const char *reason) {
     request_free(ip->request);
     ip->request = NULL;
     ip->state = STATE_IDLE;
-    ip->hooks->on_refused(ip->context, 0, reason);
+    ip->hooks->on_refused(ip->context, 0, reason, NULL);
 }
 
 /** Client: send the request as soon as the connection is ready and the peer's SETTINGS are known. */

@@ -47,7 +47,7 @@ struct connect_ip_hooks {
     void (*on_open)(void *context, const struct h3_message *response);
     /** Client: refused. status 0: the peer cannot do it at all (no extended CONNECT, no datagrams); reason is one
      * printable line. May open anew. */
-    void (*on_refused)(void *context, unsigned status, const char *reason);
+    void (*on_refused)(void *context, unsigned status, const char *reason, const struct h3_message *response);
     /** The peer assigned us these addresses (a full list: RFC 9484 section 4.7.1). */
     void (*on_addresses)(void *context, const struct capsule_address *addresses, size_t count);
     /** The peer asks for addresses: answer each request ID by connect_ip_assign(). */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* loop: one io_uring, one wait per turn. Each turn submits what was prepared, waits for a completion or the time-out,
  * reads the clock once, hands every completion to its operation, then calls `on_turn` so that the hall can pump, flush
- * and set the next time-out. A loop and everything opened on it belong to one worker: they may be made by another thread,
- * and are from the first turn on that of the thread which runs the loop. tests/sim links another implementation of this
- * header, in virtual time. */
+ * and set the next time-out. A loop and everything opened on it belong to one worker: they may be made by another
+ * thread, and are from the first turn on that of the thread which runs the loop. tests/sim links another implementation
+ * of this header, in virtual time. */
 #ifndef MPVPN_OS_LOOP_H
 #define MPVPN_OS_LOOP_H
 

@@ -34,7 +34,8 @@ static void on_open(void *context, const struct h3_message *response) {
     owner->open = true;
 }
 
-static void on_refused(void *context, unsigned status, const char *reason) {
+static void on_refused(void *context, unsigned status, const char *reason, const struct h3_message *response) {
+    (void)response;
     (void)context, (void)status, (void)reason;
 }
 

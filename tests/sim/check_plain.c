@@ -107,7 +107,7 @@ static void link_goes(const char *device, bool up) {
 /* The tunnel is still the one that was opened first. */
 static void it_is_the_same_tunnel(void) {
     const struct ip_addr now = end_address(&client, 4);
-    ck_assert_uint_eq(server.server.session_count, 1);
+    ck_assert_uint_eq(server.crew.shared.seat_count, 1);
     ck_assert_uint_eq(client.client.connects, 1);
     ck_assert_int_eq(client.client.bonding, BONDING_NO);
     ck_assert(!ip_addr_compare(&now, &own));

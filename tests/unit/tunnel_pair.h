@@ -61,7 +61,8 @@ static inline void on_open(void *context, const struct h3_message *response) {
         connect_ip_close(owner->ip, H3_NO_ERROR);
 }
 
-static inline void on_refused(void *context, unsigned status, const char *reason) {
+static inline void on_refused(void *context, unsigned status, const char *reason, const struct h3_message *response) {
+    (void)response;
     struct owner *owner = context;
     owner->refused++;
     owner->status = status;
