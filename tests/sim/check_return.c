@@ -44,8 +44,8 @@ START_TEST(a_path_that_returns_is_resumed_and_joins_its_session) {
     ck_assert(comes_up(2, 45 * NS_PER_SEC));
     ck_assert_uint_eq(full(), 2);
     ck_assert_uint_eq(client.client.resumed_handshakes, 1);
-    ck_assert_uint_eq(server.server.resumed_handshakes, 1);
-    ck_assert_uint_eq(server.server.session_count, 1);
+    ck_assert_uint_eq(server.crew.server->resumed_handshakes, 1);
+    ck_assert_uint_eq(server.crew.shared.seat_count, 1);
     ck_assert_uint_eq(client.client.connects, 1);
     up(0, 300, MS);
     settle();
@@ -59,7 +59,7 @@ START_TEST(a_session_that_lost_all_its_paths_goes_on_with_resumed_ones) {
     lose_and_return(40);
     ck_assert_uint_eq(full(), 2);
     ck_assert_uint_ge(client.client.resumed_handshakes, 2);
-    ck_assert_uint_eq(server.server.session_count, 1);
+    ck_assert_uint_eq(server.crew.shared.seat_count, 1);
     ck_assert_uint_eq(client.client.connects, 2);
     up(0, 300, MS);
     settle();
@@ -74,12 +74,12 @@ START_TEST(a_restarted_server_resumes_if_it_has_its_keys_and_verifies_itself_if_
     end_kill(&server);
     start_server();
     if (other_keys)
-        server.server.tls->ticket_secret[0] ^= 1;
+        server.crew.server->tls->ticket_secret[0] ^= 1;
     up(0, 10, MS);
     ck_assert(comes_up(2, 10 * NS_PER_SEC));
     settle();
     ck_assert(other_keys ? full() > 2 : full() == 2);
-    ck_assert_uint_eq(server.server.handshakes - server.server.resumed_handshakes, other_keys ? full() - 2 : 0);
+    ck_assert_uint_eq(server.crew.server->handshakes - server.crew.server->resumed_handshakes, other_keys ? full() - 2 : 0);
     ck_assert(other_keys || client.client.resumed_handshakes >= 2);
     up(100, 300, MS);
     settle();
