@@ -74,7 +74,7 @@ START_TEST(a_restarted_server_resumes_if_it_has_its_keys_and_verifies_itself_if_
     end_kill(&server);
     start_server();
     if (other_keys)
-        server.crew.server->tls->ticket_secret[0] ^= 1;
+        server.crew.server->policy.tls->ticket_secret[0] ^= 1;
     up(0, 10, MS);
     ck_assert(comes_up(2, 10 * NS_PER_SEC));
     settle();
