@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What came of one load: iperf3's JSON, ping's text and /proc/stat before and after, as words KEY=VALUE.
+"""What came of one load: iperf3's JSON or the words of datagrams, ping's text and /proc/stat before and after, as words KEY=VALUE.
 
 goodput   Mbit/s of payload that the receiver got        pings, lost   how many were sent, how many had no answer
-median p95 longest   of the ping, ms                     udp_loss, udp_jitter   percent, ms (of UDP loads)
+median p95 longest   of the ping, ms                     udp_loss, udp_late, udp_jitter   percent, percent, ms (of UDP loads)
+offered   Mbit/s that UDP was really sent at
 steal, idle   percent of the processors' time            retransmits   of the inner TCP
 Called with --stolen and such words it prints whether the run is to be repeated: yes or no."""
 import json
@@ -21,20 +22,16 @@ def quantile(values, part):
     return values[min(len(values) - 1, int(part * len(values)))] if values else float("nan")
 
 
-def iperf_figures(file):
+def load_figures(file):
+    """Of iperf3's JSON, or the words that datagrams prints."""
+    text = open(file).read()
+    if text.startswith("goodput="):
+        return parse(text)
     try:
-        end = json.load(open(file))["end"]
-    except (OSError, ValueError, KeyError):
+        end = json.loads(text)["end"]
+        return {"goodput": end["sum_received"]["bits_per_second"] / 1e6, "retransmits": end["sum_sent"].get("retransmits", 0)}
+    except (ValueError, KeyError):
         return {"goodput": 0.0}
-    if "sum_received" in end:
-        figures = {"goodput": end["sum_received"]["bits_per_second"] / 1e6}
-        if "sum_sent" in end:
-            figures["retransmits"] = end["sum_sent"].get("retransmits", 0)
-    if "jitter_ms" in end.get("sum", {}):
-        total = end["sum"]
-        figures = {"goodput": total["bits_per_second"] / 1e6 * (1 - total["lost_percent"] / 100),
-                   "udp_loss": total["lost_percent"], "udp_jitter": total["jitter_ms"]}
-    return figures
 
 
 def ping_figures(file):
@@ -55,7 +52,7 @@ def main():
     if sys.argv[1] == "--stolen":
         print("yes" if parse(sys.argv[2])["steal"] > STEAL_LIMIT else "no")
         return
-    figures = iperf_figures(sys.argv[1])
+    figures = load_figures(sys.argv[1])
     figures.update(ping_figures(sys.argv[2]))
     figures.update(processor_figures(sys.argv[3], sys.argv[4]))
     print(" ".join("%s=%.2f" % item for item in figures.items()))

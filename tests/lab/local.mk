@@ -9,8 +9,10 @@ liblab_a_SOURCES = \
 	tests/lab/settings.c \
 	tests/lab/settings.def \
 	tests/lab/settings.h
-check_PROGRAMS += tests/lab/emulator
+check_PROGRAMS += tests/lab/emulator tests/lab/datagrams
 netns_programs += tests/lab/emulator
+tests_lab_datagrams_LDADD = libcommon.a
+lab_programs = tests/lab/emulator tests/lab/datagrams
 tests_lab_emulator_LDADD = liblab.a libcommon.a
 unit_tests += tests/lab/check_linkmodel
 tests_lab_check_linkmodel_LDADD = liblab.a $(LDADD)
@@ -25,17 +27,21 @@ EXTRA_DIST += \
 	tests/lab/pairs.def \
 	tests/lab/paths.py \
 	tests/lab/paths.sh \
+	tests/lab/report.py \
+	tests/lab/report.sh \
 	tests/lab/stream.py \
 	tests/lab/svg.py \
 	tests/lab/tunnel.sh
 
 # The real daemon on emulated links; root. Each script says at its top what narrows it down.
-.PHONY: bench-failover bench-lab bench-paths
+.PHONY: bench-failover bench-lab bench-paths bench-report
 lab_environment = top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)'
-bench-lab: all tests/lab/emulator
+bench-lab: all $(lab_programs)
 	$(MAKE) $(AM_MAKEFLAGS) -i tests/sim/cc/bench_cc
 	$(lab_environment) bash $(srcdir)/tests/lab/congestion.sh
-bench-paths: all tests/lab/emulator
+bench-paths: all $(lab_programs)
 	$(lab_environment) bash $(srcdir)/tests/lab/paths.sh
-bench-failover: all tests/lab/emulator
+bench-failover: all $(lab_programs)
 	$(lab_environment) bash $(srcdir)/tests/lab/failover.sh
+bench-report: all $(lab_programs)
+	$(lab_environment) bash $(srcdir)/tests/lab/report.sh

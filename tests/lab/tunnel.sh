@@ -89,33 +89,48 @@ processors() { awk '/^cpu / { print $2 + $3 + $4 + $5 + $6 + $7 + $8 + $9, $9, $
 
 # options_of LOAD DIRECTION: iperf3's options for it are in $options
 options_of() {
-    local count
+    local count=${1##*[a-z]}
     case $1 in
-    udp*) options=(-u -b "${1#udp}M" -l 1200) ;;
-    cubic* | bbr*)
-        count=${1##*[a-z]}
-        options=(-C "${1%"$count"}" -P "${count:-1}")
-        ;;
+    cubic* | bbr*) options=(-C "${1%"$count"}" -P "${count:-1}") ;;
     *) die "there is no load $1" ;;
     esac
     [ "$2" = up ] || options+=(-R)
 }
 
-# load LOAD DIRECTION ADDRESS PORT [COMMAND...]: the load to that iperf3, with the ping beside it; COMMAND is put before iperf3. The figures are
-# in $figures, see figures.py.
-load() {
-    local before after ping_pid iperf_pid_now
+# flow LOAD DIRECTION ADDRESS PORT [COMMAND...]: TCP for $skip + $seconds s to that iperf3; what it says is in $dir/load.txt
+flow() {
     options_of "$1" "$2"
+    in_ns "$client" "${@:5}" iperf3 -c "$3" -p "$4" -t "$seconds" -O "$skip" "${options[@]}" -J --connect-timeout 5000 >"$dir/load.txt" 2>&1
+}
+
+# datagrams MBIT DIRECTION ADDRESS: UDP for $skip + $seconds s to or from that address of the server; what came of it is in $dir/load.txt
+datagrams() {
+    local from=$client to=$server address=$3 receiver
+    if [ "$2" = down ]; then
+        from=$server to=$client
+        address=$(ip -n "$client" route get "$3" | sed -n 's/.* src \([0-9.]*\).*/\1/p')
+    fi
+    in_ns "$to" "$build/tests/lab/datagrams" receive "$address" 5400 $((skip + seconds + 5)) >"$dir/load.txt" 2>&1 &
+    receiver=$!
+    sleep 0.2
+    in_ns "$from" "$build/tests/lab/datagrams" send "$address" 5400 "$1" 1200 "$skip" "$seconds"
+    wait "$receiver"
+}
+
+# load LOAD DIRECTION ADDRESS PORT [COMMAND...]: the load, with the ping beside it; COMMAND is put before iperf3. The figures are in $figures, see
+# figures.py.
+load() {
+    local before after ping_pid load_pid
     before=$(processors)
-    in_ns "$client" "${@:5}" iperf3 -c "$3" -p "$4" -t "$seconds" -O "$skip" "${options[@]}" -J --connect-timeout 5000 >"$dir/iperf.json" 2>&1 &
-    iperf_pid_now=$!
+    if [[ $1 == udp* ]]; then datagrams "${1#udp}" "$2" "$3" & else flow "$@" & fi
+    load_pid=$!
     sleep "$skip"
     in_ns "$client" ping -D -i 0.1 -c $((seconds * 10)) -W 3 "$3" >"$dir/ping.txt" 2>&1 &
     ping_pid=$!
-    pids+=("$iperf_pid_now" "$ping_pid")
-    wait "$iperf_pid_now" "$ping_pid"
+    pids+=("$load_pid" "$ping_pid")
+    wait "$load_pid" "$ping_pid"
     after=$(processors)
-    figures=$(python figures "$dir/iperf.json" "$dir/ping.txt" "$before" "$after")
+    figures=$(python figures "$dir/load.txt" "$dir/ping.txt" "$before" "$after")
 }
 
 # measure KEY LOAD DIRECTION ADDRESS PORT [COMMAND...]: the load; a line "KEY LOAD DIRECTION FIGURES" of the results. KEY has no spaces within
