@@ -5,8 +5,9 @@
  * trip, and what is on the way already). The leg with the smallest sum is the best. If it can send, it gets the packet;
  * when others are about as good, the one that was preferred so far, so that a flow that one leg carries stays there.
  *
- * If it cannot, the question is whether the next best, that can, is worth it: there the packet arrives later by `extra`,
- * and everything of its flow that is sent on the best leg meanwhile waits for it at the receiver. It is worth it
+ * If it cannot, the question is whether the next best, that can, is worth it: there the packet arrives later by
+ * `extra`, and everything of its flow that is sent on the best leg meanwhile waits for it at the receiver. It is worth
+ * it
  * - when nothing is lost: extra is 0, or the best legs need longer than that for what the flow has waiting: this is the
  *   rule of ECF, with a margin for jitter and hysteresis;
  * - under overload, when extra is small. A connection that fills the best legs for good fills the others, too, and once
@@ -26,12 +27,12 @@
 
 #include "common/clock.h"
 
-#define MARGIN NS_PER_MS           /**< ns: a difference up to this, and … */
-#define MARGIN_SHARE 8u            /**< … this part of the arrival time, is none */
-#define OVERLOAD (5 * NS_PER_MS)   /**< ns: packets that waited longer tell of overload */
+#define MARGIN NS_PER_MS               /**< ns: a difference up to this, and … */
+#define MARGIN_SHARE 8u                /**< … this part of the arrival time, is none */
+#define OVERLOAD (5 * NS_PER_MS)       /**< ns: packets that waited longer tell of overload */
 #define OVERLOAD_HOLD (NS_PER_SEC / 4) /**< ns: and it is believed in for so long after */
-#define BOUND (50 * NS_PER_MS)     /**< ns: a leg may be later than the best by this … */
-#define BOUND_SHARE 4u             /**< … if it adds this part to the rate; in proportion if it adds less */
+#define BOUND (50 * NS_PER_MS)         /**< ns: a leg may be later than the best by this … */
+#define BOUND_SHARE 4u                 /**< … if it adds this part to the rate; in proportion if it adds less */
 
 /** When a packet arrives on a leg, its waiting for the leg included. @return ns from now */
 static uint64_t total(const struct sched_leg *leg, size_t length) {
@@ -58,7 +59,8 @@ static int earliest(const struct sched_leg *legs, uint16_t set, size_t length, b
     return best;
 }
 
-/** The leg that is used when it makes no difference: the shortest round trip, changed only for a clearly shorter one. */
+/** The leg that is used when it makes no difference: the shortest round trip, changed only for a clearly shorter one.
+ */
 static int preferred(struct sched *sched, const struct sched_leg *legs, uint16_t set) {
     int now = sched->preferred - 1;
 
@@ -108,8 +110,8 @@ static bool is_worth_it(const struct sched *sched, const struct sched_leg *legs,
         return false;
     extra = later - sooner;
     rate_bps = rate_before(legs, candidates, packet->length, later);
-    if (rate_bps && (double)packet->flow_bytes * 8e9 / (double)rate_bps >
-                        (double)(extra + margin(extra) + 2 * legs[leg].rttvar))
+    if (rate_bps &&
+        (double)packet->flow_bytes * 8e9 / (double)rate_bps > (double)(extra + margin(extra) + 2 * legs[leg].rttvar))
         return true;
     return now < sched->overloaded_until && extra <= bound_of(&legs[best], &legs[leg], rate_bps);
 }

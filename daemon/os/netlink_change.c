@@ -22,7 +22,7 @@
 #include "common/log.h"
 #include "os/netlink_internal.h"
 
-#define BATCH_SEGMENTS 44u /* of a superpacket: as many full datagrams as one sendmsg carries, 65,507 bytes */
+#define BATCH_SEGMENTS 44u       /* of a superpacket: as many full datagrams as one sendmsg carries, 65,507 bytes */
 #define IPV6_DEFAULT_METRIC 1024 /* what the kernel makes of 0; said outright, because at deletion 0 means "any" */
 
 static int family_of(const struct ip_addr *addr) {

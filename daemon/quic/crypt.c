@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* crypt: QUIC packet protection on wolfCrypt, and AES-GCM on our own vector code (gcm) where the processor has it.
+/* crypt: QUIC packet protection on wolfCrypt, and AES-GCM on vector instructions (gcm) where they are to be had.
  *
  * How it works: a suite is a constant row (AEAD, hash, key sizes, limits) whose address ngtcp2 carries about as the
  * native handle of aead, md and hp. A key becomes an expanded context on the heap when it is installed (AES round keys
@@ -59,12 +59,11 @@ static const struct crypt_suite suites[] = {
 struct key {
     union {
         Aes aes;                                          /**< AES: round keys, and GCM's hash tables */
-        struct gcm_key gcm;                               /**< the same for vector instructions */
         ChaCha chacha;                                    /**< header protection by ChaCha20: key schedule */
         uint8_t poly1305[CHACHA20_POLY1305_AEAD_KEYSIZE]; /**< ChaCha20-Poly1305: the key itself */
     };                                                    /**< first, for its alignment */
     const struct crypt_suite *suite;                      /**< which member is used */
-    bool vector;                                          /**< AES by gcm */
+    struct gcm_key *gcm;                                  /**< AES-GCM by gcm, instead of aes; NULL: not */
 };
 
 const struct crypt_suite *crypt_suite_find(const char *name) {
@@ -139,21 +138,13 @@ static void key_free(void **handle) {
     if (key == NULL) {
         return;
     }
-    if (key->suite->kind == CRYPT_GCM && !key->vector) {
+    if (key->suite->kind == CRYPT_GCM) {
         wc_AesFree(&key->aes);
     }
+    gcm_key_free(key->gcm);
     explicit_bzero(key, sizeof *key);
     free(key);
     *handle = NULL;
-}
-
-/* AES where the processor does it on whole vectors. */
-static bool expand_vector(struct key *made, const uint8_t *key, size_t length) {
-    made->vector = gcm_available();
-    if (made->vector) {
-        gcm_key_init(&made->gcm, key, length);
-    }
-    return made->vector;
 }
 
 static int expand_aead(struct key *made, const uint8_t *key, size_t length) {
@@ -162,7 +153,8 @@ static int expand_aead(struct key *made, const uint8_t *key, size_t length) {
         memcpy(made->poly1305, key, sizeof made->poly1305);
         return 0;
     }
-    if (expand_vector(made, key, length)) {
+    made->gcm = gcm_key_new(key, length);
+    if (made->gcm != NULL) {
         return 0;
     }
     rc = wc_AesInit(&made->aes, NULL, INVALID_DEVID);
@@ -173,9 +165,6 @@ static int expand_hp(struct key *made, const uint8_t *key, size_t length) {
     int rc;
     if (made->suite->kind == CRYPT_CHACHA) {
         return wc_Chacha_SetKey(&made->chacha, key, (word32)length);
-    }
-    if (expand_vector(made, key, length)) {
-        return 0;
     }
     rc = wc_AesInit(&made->aes, NULL, INVALID_DEVID);
     return rc == 0 ? wc_AesSetKeyDirect(&made->aes, key, (word32)length, NULL, AES_ENCRYPTION) : rc;
@@ -219,8 +208,8 @@ int crypt_encrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_cr
     struct key *key = context->native_handle;
     int rc;
     (void)aead;
-    if (key->vector) {
-        gcm_seal(&key->gcm, nonce, aad, aad_length, plaintext, length, dest);
+    if (key->gcm != NULL) {
+        gcm_seal(key->gcm, nonce, aad, aad_length, plaintext, length, dest);
         return 0;
     }
     if (key->suite->kind == CRYPT_GCM) {
@@ -243,8 +232,8 @@ int crypt_decrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_cr
         return NGTCP2_ERR_DECRYPT;
     }
     length -= CRYPT_TAG_BYTES;
-    if (key->vector) {
-        return gcm_open(&key->gcm, nonce, aad, aad_length, ciphertext, length, dest) ? 0 : NGTCP2_ERR_DECRYPT;
+    if (key->gcm != NULL) {
+        return gcm_open(key->gcm, nonce, aad, aad_length, ciphertext, length, dest) ? 0 : NGTCP2_ERR_DECRYPT;
     }
     if (key->suite->kind == CRYPT_GCM) {
         rc = wc_AesGcmDecrypt(&key->aes, dest, ciphertext, (word32)length, nonce, (word32)nonce_length,
@@ -269,13 +258,9 @@ static int chacha_mask(struct key *key, const uint8_t *sample, uint8_t *dest) {
 int crypt_hp_mask(uint8_t *dest, const ngtcp2_crypto_cipher *hp, const ngtcp2_crypto_cipher_ctx *context,
                   const uint8_t *sample) {
     struct key *key = context->native_handle;
-    int rc;
+    int rc =
+        key->suite->kind == CRYPT_GCM ? wc_AesEncryptDirect(&key->aes, dest, sample) : chacha_mask(key, sample, dest);
     (void)hp;
-    if (key->vector) {
-        gcm_block(&key->gcm, sample, dest);
-        return 0;
-    }
-    rc = key->suite->kind == CRYPT_GCM ? wc_AesEncryptDirect(&key->aes, dest, sample) : chacha_mask(key, sample, dest);
     return rc == 0 ? 0 : NGTCP2_ERR_CALLBACK_FAILURE;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* gcm: AES-GCM for processors that do AES and carry-less products on whole vectors (VAES, VPCLMULQDQ: Intel since Ice
- * Lake, AMD since Zen 3), about three times as fast as wolfCrypt's code for single blocks. Elsewhere gcm_available() is
- * false and wolfCrypt serves.
+/* gcm: AES-GCM by the widest vector instructions that the processor has, from Intel's multi-buffer library
+ * (libipsec-mb), where the build found it. wolfCrypt's code works on single blocks and takes two and a half times as
+ * long. Elsewhere gcm_key_new() has none to give and wolfCrypt serves.
  *
- * Standards: NIST SP 800-38D, FIPS 197; RFC 9001 section 5.3 (96-bit nonces, 128-bit tags). */
+ * Standards: NIST SP 800-38D; RFC 9001 section 5.3 (96-bit nonces, 128-bit tags). */
 #ifndef MPVPN_QUIC_GCM_H
 #define MPVPN_QUIC_GCM_H
 
@@ -13,26 +13,19 @@
 
 #define GCM_TAG_BYTES 16u
 #define GCM_NONCE_BYTES 12u
-#define GCM_POWERS 18u /**< blocks that are hashed in one go at most */
 
-/** An expanded key. Aligned to 32 bytes by its owner. */
-struct gcm_key {
-    uint8_t powers[GCM_POWERS + 2][16]; /**< of the hash key, the highest first; then zeros, for the half of a vector */
-    uint8_t rounds[15][16];             /**< round keys */
-    unsigned round_count;               /**< 10 or 14 */
-};
+/** An expanded key. */
+struct gcm_key;
 
-/** Whether this processor, and this build, can do it. */
-bool gcm_available(void);
-/** Expand a key. @param bytes 16 or 32 */
-void gcm_key_init(struct gcm_key *key, const uint8_t *secret, size_t bytes);
-/** Encrypt one block (header protection). */
-void gcm_block(const struct gcm_key *key, const uint8_t in[16], uint8_t out[16]);
+/** Expand a key. @param bytes 16 or 32 @return NULL: this build or processor cannot, or no memory */
+struct gcm_key *gcm_key_new(const uint8_t *secret, size_t bytes);
+/** Wipe and free; NULL is fine. */
+void gcm_key_free(struct gcm_key *key);
 /** Encrypt, and put the tag behind it. @param out length + GCM_TAG_BYTES; may be in, must not overlap it otherwise */
 void gcm_seal(const struct gcm_key *key, const uint8_t nonce[GCM_NONCE_BYTES], const uint8_t *aad, size_t aad_length,
               const uint8_t *in, size_t length, uint8_t *out);
 /**
- * Check the tag that stands behind the ciphertext, and decrypt.
+ * Decrypt, and check the tag that stands behind the ciphertext, in constant time.
  * @param length of the ciphertext without tag
  * @param out length bytes; may be in, must not overlap it otherwise; meaningless when the tag is wrong
  * @return whether the tag is right

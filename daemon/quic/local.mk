@@ -44,8 +44,8 @@ libmpvpn_a_SOURCES += daemon/quic/ccseam.c
 else
 libmpvpn_a_SOURCES += daemon/quic/ccseam_none.c
 endif
-if VAES
-libmpvpn_a_SOURCES += daemon/quic/gcm_vaes.c
+if IPSEC_MB
+libmpvpn_a_SOURCES += daemon/quic/gcm_ipsec_mb.c
 else
 libmpvpn_a_SOURCES += daemon/quic/gcm_none.c
 endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* check_gcm: vector AES-GCM gives, at every length, what wolfCrypt gives, which shares no code with it. On a processor
- * without vector AES there is nothing to check. */
+/* check_gcm: vector AES-GCM gives, at every length, what wolfCrypt gives, which shares no code with it. In a
+ * build without libipsec-mb there is nothing to check. */
 #include "quic/gcm.h"
 
 #include <check.h>
@@ -20,21 +20,23 @@ static uint8_t in[LENGTH_MAX], aad[AAD_MAX], secret[32], nonce[GCM_NONCE_BYTES];
 static struct gcm_key *key;
 static Aes aes;
 
-static void prepare(uint64_t seed, size_t key_bytes) {
+/** @return false: there is no vector AES-GCM */
+static bool prepare(uint64_t seed, size_t key_bytes) {
     made_fill(&seed, in, sizeof in);
     made_fill(&seed, aad, sizeof aad);
     made_fill(&seed, secret, sizeof secret);
     made_fill(&seed, nonce, sizeof nonce);
-    key = aligned_alloc(32, (sizeof *key + 31) / 32 * 32);
-    ck_assert_ptr_nonnull(key);
-    gcm_key_init(key, secret, key_bytes);
+    key = gcm_key_new(secret, key_bytes);
+    if (!key)
+        return false;
     ck_assert_int_eq(wc_AesInit(&aes, NULL, INVALID_DEVID), 0);
     ck_assert_int_eq(wc_AesGcmSetKey(&aes, secret, (word32)key_bytes), 0);
+    return true;
 }
 
 static void finish(void) {
     wc_AesFree(&aes);
-    free(key);
+    gcm_key_free(key);
 }
 
 static void expect_same(size_t length, size_t aad_length) {
@@ -67,9 +69,8 @@ static void expect_same(size_t length, size_t aad_length) {
 static const size_t key_sizes[] = {16, 32};
 
 START_TEST(every_length_is_sealed_and_opened_as_wolfcrypt_does) {
-    if (!gcm_available())
+    if (!prepare(1, key_sizes[_i]))
         return;
-    prepare(1, key_sizes[_i]);
     for (size_t length = 0; length <= LENGTH_MAX - GCM_TAG_BYTES; length++)
         expect_same(length, length % 31);
     for (size_t length = 0; length <= AAD_MAX; length++)
@@ -79,10 +80,7 @@ START_TEST(every_length_is_sealed_and_opened_as_wolfcrypt_does) {
 END_TEST
 
 START_TEST(many_keys_are_expanded_as_wolfcrypt_does) {
-    if (!gcm_available())
-        return;
-    for (uint64_t seed = 2; seed < 300; seed++) {
-        prepare(seed, key_sizes[_i]);
+    for (uint64_t seed = 2; seed < 300 && prepare(seed, key_sizes[_i]); seed++) {
         expect_same(1400, 20);
         finish();
     }
@@ -92,9 +90,8 @@ END_TEST
 START_TEST(a_changed_bit_anywhere_does_not_open) {
     uint8_t sealed[600 + GCM_TAG_BYTES], plain[600];
 
-    if (!gcm_available())
+    if (!prepare(3, 16))
         return;
-    prepare(3, 16);
     gcm_seal(key, nonce, aad, 13, in, 600, sealed);
     for (size_t i = 0; i < sizeof sealed; i++) {
         sealed[i] ^= (uint8_t)(1u << i % 8);
@@ -114,27 +111,6 @@ START_TEST(a_changed_bit_anywhere_does_not_open) {
 }
 END_TEST
 
-/* FIPS 197 appendix C.1 and C.3. */
-START_TEST(a_block_is_encrypted_as_fips_197_prints_it) {
-    static const uint8_t wanted[2][16] = {
-        {0x69, 0xc4, 0xe0, 0xd8, 0x6a, 0x7b, 0x04, 0x30, 0xd8, 0xcd, 0xb7, 0x80, 0x70, 0xb4, 0xc5, 0x5a},
-        {0x8e, 0xa2, 0xb7, 0xca, 0x51, 0x67, 0x45, 0xbf, 0xea, 0xfc, 0x49, 0x90, 0x4b, 0x49, 0x60, 0x89}};
-    uint8_t block[16], made[32];
-
-    if (!gcm_available())
-        return;
-    prepare(4, 16);
-    for (unsigned i = 0; i < 32; i++) {
-        made[i] = (uint8_t)i;
-        block[i % 16] = (uint8_t)(i % 16 * 0x11);
-    }
-    gcm_key_init(key, made, key_sizes[_i]);
-    gcm_block(key, block, block);
-    ck_assert_mem_eq(block, wanted[_i], 16);
-    finish();
-}
-END_TEST
-
 int main(void) {
     Suite *suite = suite_create("gcm");
     TCase *tcase = tcase_create("gcm");
@@ -145,7 +121,6 @@ int main(void) {
     tcase_add_loop_test(tcase, every_length_is_sealed_and_opened_as_wolfcrypt_does, 0, 2);
     tcase_add_loop_test(tcase, many_keys_are_expanded_as_wolfcrypt_does, 0, 2);
     tcase_add_test(tcase, a_changed_bit_anywhere_does_not_open);
-    tcase_add_loop_test(tcase, a_block_is_encrypted_as_fips_197_prints_it, 0, 2);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
