@@ -1,124 +1,140 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# How fast, at what cost: iperf3 over one unshaped path, directly and through mpvpn, wireguard-go and OpenVPN, in the same run.
-# "make bench" calls this as root. Prints a table in Markdown; also written to bench.md in the build directory.
+# How fast, at what cost: one unshaped path, directly and through mpvpn (by one path and by two), wireguard-go and OpenVPN, in one
+# interleaved run. "make bench" calls this as root. Prints Markdown; also written to bench.md in the build directory, and over the
+# section "Unshaped" of doc/benchmarks.md with a plot beside it. "bench.sh NAME..." measures only those tunnels and leaves the document.
 #
 #      a                                         b
 #      tunnel 10.78.N.1                          tunnel 10.78.N.2
-#      veth   192.0.2.1  ─────────────────────── veth   192.0.2.2
+#      veth   192.0.2.1    ───────────────────── veth   192.0.2.2
+#      vetx   198.51.100.1 ───────────────────── vetx   198.51.100.2    (the second path)
 #
-# How it works: one tunnel at a time; iperf3's server sits in a. CPU seconds are those of the tunnel's own processes at both ends
-# (user and system), per GB that TCP carried; the whole machine's, iperf3 and kernel included, stand beside it. "ping" is the mean
-# round trip through the tunnel while TCP flows down. UDP is the highest rate of which
-# at least 98 % arrives.
-# What it leaves out: shaping, loss and several paths; tests/lab is for that.
+# How it works: each round takes every tunnel in turn, so that what else the machine does meets them all; each is set up, measured
+# and torn down. TCP is iperf3's, whose server sits in a. CPU seconds are those of the tunnel's own processes (user and system), per GB
+# that TCP carried. UDP is bench_udp's: packets a second with less than 1 % lost. A tunnel has connected when the first ping
+# came back after its client was started. Memory is what is resident in the larger of the two daemons. Instructions a packet
+# are callgrind's (bench_cost.sh), of our own code.
+# What it leaves out: shaping, loss and delay; bond.sh and tests/lab are for that.
+#
+# BENCH_ROUNDS (3): how often everything is measured. BENCH_TIME (3): seconds of one iperf3 run. BENCH_SHORT=1: one round of 1 s and
+# one size of UDP packets, to see that all works. Three rounds take about ten minutes.
 . "$(dirname "$0")/../netns/lib.sh"
 
-seconds=${BENCH_TIME:-5}
+short=${BENCH_SHORT:-}
+rounds=${BENCH_ROUNDS:-${short:+1}}
+rounds=${rounds:-3}
+seconds=${BENCH_TIME:-${short:+1}}
+seconds=${seconds:-3}
+udp_sizes='1200 200 64'
+[ -z "$short" ] || udp_sizes=64
 out=$build/bench.md
-iperf_pid=
+plot=$build/bench.svg
+document=$top/doc/benchmarks.md
+results=$dir/results.txt
+bench_udp=$build/tests/bench/bench_udp
+round=0
 
-for tool in iperf3 openvpn wireguard-go wg openssl python3; do
-    command -v "$tool" >/dev/null || die "$tool is missing; contrib/setup.sh installs it"
+for tool in iperf3 openvpn wireguard-go wg openssl python3 "$bench_udp"; do
+    command -v "$tool" >/dev/null || die "$tool is missing; contrib/setup.sh installs it, make bench builds it"
 done
 
 # --- measuring -----------------------------------------------------------------------------------------------------------
 
-# cpu_of PID...: clock ticks that these processes used
+# note METRIC VALUE: of the tunnel that is being measured
+note() { echo "$round $name $1 $2" >>"$results"; }
+
+# cpu_of PID: clock ticks that this process used
 cpu_of() {
-    local pid total=0 stat
-    for pid in "$@"; do
-        stat=$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null) || continue
-        # shellcheck disable=SC2086
-        set -- $stat
-        total=$((total + ${12} + ${13}))
-    done
-    echo "$total"
+    local stat
+    stat=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) || { echo 0; return; }
+    # shellcheck disable=SC2086
+    set -- $stat
+    echo $((${12} + ${13}))
 }
 
-# cpu_busy: clock ticks that the machine did not idle
-cpu_busy() {
-    awk '$1 == "cpu" { print $2 + $3 + $4 + $7 + $8 }' /proc/stat
+# memory_of FIELD PID...: MB of the largest process
+memory_of() {
+    local field=$1 pid
+    shift
+    for pid in "$@"; do awk -v field="$field:" '$1 == field { printf "%.1f\n", $2 / 1024 }' "/proc/$pid/status"; done | sort -n | tail -n 1
 }
 
 # rate_of FILE: what arrived, in Mbit/s, as iperf3's JSON says it
 rate_of() {
-    /usr/bin/python3 - "$1" <<'END'
-import json, sys
-try:
-    end = json.load(open(sys.argv[1]))["end"]
-except Exception:
-    print("0")
-    sys.exit()
-if "sum_received" in end and end["sum_received"].get("bits_per_second"):
-    print("%.0f" % (end["sum_received"]["bits_per_second"] * (1 - end["sum_received"].get("lost_percent", 0) / 100) / 1e6))
-else:
-    print("%.0f" % (end["sum"]["bits_per_second"] * (1 - end["sum"].get("lost_percent", 0) / 100) / 1e6))
-END
+    /usr/bin/python3 -c 'import json, sys
+try: print("%.0f" % (json.load(open(sys.argv[1]))["end"]["sum_received"]["bits_per_second"] / 1e6))
+except Exception: print(0)' "$1"
 }
 
-# measure ADDRESS PIDS OPTION...: one iperf3 run; prints "rate cpu-per-GB machine-per-GB"
-measure() {
-    local address=$1 pids_of_tunnel=$2 hz own busy rate
-    shift 2
-    hz=$(getconf CLK_TCK)
-    # shellcheck disable=SC2086
-    own=$(cpu_of $pids_of_tunnel) busy=$(cpu_busy)
+# tcp METRIC OPTION...: one iperf3 run; notes the rate, and the CPU seconds per GB of the server's and the client's daemon
+tcp() {
+    local metric=$1 rate server_ticks client_ticks
+    shift
+    server_ticks=$(cpu_of "${server_pid:-0}") client_ticks=$(cpu_of "${client_pid:-0}")
     in_ns "$b" iperf3 -c "$address" -t "$seconds" -J "$@" >"$dir/iperf.json" 2>&1
-    # shellcheck disable=SC2086
-    own=$(($(cpu_of $pids_of_tunnel) - own)) busy=$(($(cpu_busy) - busy))
+    server_ticks=$(($(cpu_of "${server_pid:-0}") - server_ticks)) client_ticks=$(($(cpu_of "${client_pid:-0}") - client_ticks))
     rate=$(rate_of "$dir/iperf.json")
-    awk -v rate="$rate" -v own="$own" -v busy="$busy" -v hz="$hz" -v t="$seconds" 'BEGIN {
-        gb = rate * t / 8000
-        if (gb > 0) printf "%d %.1f %.1f\n", rate, own / hz / gb, busy / hz / gb; else print "0 - -"
-    }'
+    note "$metric" "$rate"
+    [ -n "${server_pid:-}" ] && [ "$rate" -gt 0 ] || return 0
+    note "${metric}_cpu_server" "$(awk -v t="$server_ticks" -v hz="$hz" -v gb="$rate $seconds" 'BEGIN { split(gb, g); print t / hz / (g[1] * g[2] / 8000) }')"
+    note "${metric}_cpu_client" "$(awk -v t="$client_ticks" -v hz="$hz" -v gb="$rate $seconds" 'BEGIN { split(gb, g); print t / hz / (g[1] * g[2] / 8000) }')"
 }
 
-# udp ADDRESS LENGTH OPTION...: of the steps below the highest offered rate of which 98 % arrives; prints what arrived of it
-udp() {
-    local address=$1 length=$2 offered
-    shift 2
-    for offered in 2500 2000 1600 1300 1000 800 650 500 400 300 250 200 150 100; do
-        in_ns "$b" iperf3 -c "$address" -t 2 -J -u -b "${offered}M" -l "$length" "$@" >"$dir/iperf.json" 2>&1
-        if [ "$(rate_of "$dir/iperf.json")" -ge $((offered * 98 / 100)) ]; then
-            rate_of "$dir/iperf.json"
-            return
-        fi
-    done
-    echo '<100'
+# average FILE: of what ping printed, ms
+average() { sed -n 's|^rtt.* = [^/]*/\([^/]*\)/.*|\1|p' "$1"; }
+
+# connect_begin / connect_end: the time from the client's start to the first ping's return, in ms
+connect_begin() { begun=$(date +%s%N); }
+connect_end() {
+    in_ns "$b" timeout 20 bash -c "until ping -c 1 -W 0.3 $address >/dev/null 2>&1; do :; done" || die "no ping through $name"
+    note connect $((($(date +%s%N) - begun) / 1000000))
 }
 
-# row NAME ADDRESS PIDS UDP-LENGTH: all measurements of one tunnel as a line of the table
-row() {
-    local name=$1 address=$2 tunnel_pids=$3 length=$4 up down udp_up udp_down ping
+# measure: everything of the tunnel $name, whose far end is $address, with its processes $server_pid and $client_pid
+measure() {
+    local ping_pid size
     start "$a" iperf3 iperf3 -s --forceflush -B "$address"
-    iperf_pid=$last_pid
+    local iperf_pid=$last_pid
+    start "$a" sink "$bench_udp" sink "$address" 7000
+    local sink_pid=$last_pid
     until_true 5 grep -q 'Server listening' "$dir/iperf3.log" || die 'iperf3 does not listen'
-    up=$(measure "$address" "$tunnel_pids")
+    sleep 0.5
+    [ -z "${server_pid:-}" ] || note rss_idle "$(memory_of VmRSS "$server_pid" "$client_pid")"
+    in_ns "$b" ping -q -c 100 -i 0.01 "$address" >"$dir/ping.txt" 2>&1
+    note ping_idle "$(average "$dir/ping.txt")"
+    tcp up
+    tcp down -R
+    tcp up4 -P 4
     in_ns "$b" ping -q -i 0.05 -w "$seconds" "$address" >"$dir/ping.txt" 2>&1 &
-    pids+=("$!")
-    down=$(measure "$address" "$tunnel_pids" -R)
-    ping=$(sed -n 's|^rtt.* = [^/]*/\([^/]*\)/.*|\1|p' "$dir/ping.txt")
-    udp_up=$(udp "$address" "$length")
-    udp_down=$(udp "$address" "$length" -R)
+    ping_pid=$!
+    pids+=("$ping_pid")
+    tcp down4 -R -P 4
+    wait "$ping_pid"
+    note ping_load "$(average "$dir/ping.txt")"
+    for size in $udp_sizes; do
+        note "udp$size" "$(in_ns "$b" "$bench_udp" "$address" 7000 "$size" | awk '{ print $1 / 1000 }')"
+    done
+    [ -z "${server_pid:-}" ] || note rss_load "$(memory_of VmHWM "$server_pid" "$client_pid")"
+    stop "$sink_pid"
     stop "$iperf_pid"
     : >"$dir/iperf3.log"
-    # shellcheck disable=SC2086
-    set -- $up $down
-    echo "| $name | $1 | $4 | $udp_up | $udp_down | $2 / $3 | $5 / $6 | ${ping:--} |" | tee -a "$out"
 }
 
-# --- the tunnels ---------------------------------------------------------------------------------------------------------
+# --- the tunnels: each sets one up, measures it and ends it ----------------------------------------------------------------
 
-direct() { row 'direct' 192.0.2.1 '' 1400; }
+direct() {
+    local name=direct address=192.0.2.1 server_pid='' client_pid=''
+    measure
+}
 
-mpvpn() {
-    keys
-    user
+# with_mpvpn NAME PATH...: a client with those paths
+with_mpvpn() {
+    local name=$1 address=10.78.1.1 server_pid client_pid path begun
+    shift
     config server <<END
 [Server]
-Listen = 192.0.2.1:443
+Listen = 0.0.0.0:443
 Certificate = $dir/server.crt
 PrivateKey = $dir/server.key
 Pool = 10.78.1.0/24
@@ -127,7 +143,8 @@ Users = $dir/users
 [User bench]
 TokenHash = $token_hash
 END
-    config client <<END
+    {
+        cat <<END
 [Client]
 Server = 192.0.2.1:443
 Token = $token
@@ -135,70 +152,102 @@ ServerPin = $pin
 
 [Tunnel]
 Routes = 10.78.1.0/24
-
-[Path veth]
 END
-    local server_pid client_pid
+        for path in "$@"; do
+            echo "[Path $path]"
+            [ "$path" != vetx ] || echo 'Server = 198.51.100.1:443'
+        done
+    } | config client
     daemon "$a" server || { cat "$dir/server.log"; die 'mpvpnd (server) does not start'; }
     server_pid=$last_pid
-    daemon "$b" client || { cat "$dir/client.log"; die 'mpvpnd (client) does not start'; }
+    connect_begin
+    start "$b" client "$mpvpnd" -c "$dir/$tag-client.conf"
     client_pid=$last_pid
-    until_true 10 in_ns "$b" ping -c 1 -W 1 10.78.1.1 || die 'no ping through mpvpn'
-    row "mpvpn $("$mpvpnd" --version | awk '{ print $2 }')" 10.78.1.1 "$server_pid $client_pid" 1300
+    connect_end
+    until_true 10 paths_up $# || die 'not every path is up'
+    measure
     stop "$client_pid"
     stop "$server_pid"
 }
 
+paths_up() { [ "$(ctl client --json path list | grep -o '"state": *"up"' | wc -l)" = "$1" ]; }
+mpvpn() { with_mpvpn mpvpn veth; }
+mpvpn2() { with_mpvpn mpvpn2 veth vetx; }
+
 wireguard() {
-    local key_a key_b wg_a=wga$$ wg_b=wgb$$ pid_a pid_b
+    local name=wireguard address=10.78.2.1 key_a key_b wg_a=wga$$ wg_b=wgb$$ server_pid client_pid begun
     key_a=$(wg genkey) key_b=$(wg genkey)
     start "$a" wga env WG_PROCESS_FOREGROUND=1 wireguard-go -f "$wg_a"
-    pid_a=$last_pid
-    start "$b" wgb env WG_PROCESS_FOREGROUND=1 wireguard-go -f "$wg_b"
-    pid_b=$last_pid
-    until_true 5 in_ns "$a" wg show "$wg_a" && until_true 5 in_ns "$b" wg show "$wg_b" || die 'wireguard-go does not start'
+    server_pid=$last_pid
+    until_true 5 in_ns "$a" wg show "$wg_a" || die 'wireguard-go does not start'
     in_ns "$a" wg set "$wg_a" listen-port 51820 private-key <(echo "$key_a") \
         peer "$(wg pubkey <<<"$key_b")" allowed-ips 10.78.2.2/32
+    ip -n "$a" address add 10.78.2.1/24 dev "$wg_a" && ip -n "$a" link set "$wg_a" mtu 1420 up
+    connect_begin
+    start "$b" wgb env WG_PROCESS_FOREGROUND=1 wireguard-go -f "$wg_b"
+    client_pid=$last_pid
+    in_ns "$b" timeout 5 bash -c "until wg show $wg_b >/dev/null 2>&1; do :; done" || die 'wireguard-go does not start'
     in_ns "$b" wg set "$wg_b" private-key <(echo "$key_b") \
         peer "$(wg pubkey <<<"$key_a")" allowed-ips 10.78.2.0/24 endpoint 192.0.2.1:51820
-    ip -n "$a" address add 10.78.2.1/24 dev "$wg_a" && ip -n "$a" link set "$wg_a" mtu 1420 up
     ip -n "$b" address add 10.78.2.2/24 dev "$wg_b" && ip -n "$b" link set "$wg_b" mtu 1420 up
-    until_true 10 in_ns "$b" ping -c 1 -W 1 10.78.2.1 || die 'no ping through wireguard-go'
-    row "wireguard-go $(dpkg-query -W -f '${Version}' wireguard-go 2>/dev/null)" 10.78.2.1 "$pid_a $pid_b" 1300
-    stop "$pid_b"
-    stop "$pid_a"
+    connect_end
+    measure
+    stop "$client_pid"
+    stop "$server_pid"
 }
 
 openvpn_tunnel() {
-    local side pid_a pid_b fingerprint_a fingerprint_b
+    local name=openvpn address=10.78.3.1 side server_pid client_pid fingerprint_a fingerprint_b begun
     for side in a b; do
-        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3 -subj "/CN=$side" \
-            -keyout "$dir/ovpn-$side.key" -out "$dir/ovpn-$side.crt" 2>/dev/null || die 'openssl made no certificate'
+        [ -s "$dir/ovpn-$side.crt" ] ||
+            openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3 -subj "/CN=$side" \
+                -keyout "$dir/ovpn-$side.key" -out "$dir/ovpn-$side.crt" 2>/dev/null || die 'openssl made no certificate'
     done
     fingerprint_a=$(openssl x509 -in "$dir/ovpn-a.crt" -noout -sha256 -fingerprint | cut -d= -f2)
     fingerprint_b=$(openssl x509 -in "$dir/ovpn-b.crt" -noout -sha256 -fingerprint | cut -d= -f2)
     local common=(openvpn --dev tun --proto udp --data-ciphers AES-128-GCM --cipher AES-128-GCM --dh none --verb 2 --disable-dco)
     start "$a" ovpna "${common[@]}" --tls-server --local 192.0.2.1 --cert "$dir/ovpn-a.crt" --key "$dir/ovpn-a.key" \
         --peer-fingerprint "$fingerprint_b" --ifconfig 10.78.3.1 10.78.3.2
-    pid_a=$last_pid
+    server_pid=$last_pid
+    sleep 0.5
+    connect_begin
     start "$b" ovpnb "${common[@]}" --tls-client --remote 192.0.2.1 --cert "$dir/ovpn-b.crt" --key "$dir/ovpn-b.key" \
         --peer-fingerprint "$fingerprint_a" --ifconfig 10.78.3.2 10.78.3.1
-    pid_b=$last_pid
-    until_true 20 in_ns "$b" ping -c 1 -W 1 10.78.3.1 || { tail -n 20 "$dir"/ovpn?.log; die 'no ping through OpenVPN'; }
-    row "OpenVPN $(dpkg-query -W -f '${Version}' openvpn 2>/dev/null)" 10.78.3.1 "$pid_a $pid_b" 1300
-    stop "$pid_b"
-    stop "$pid_a"
+    client_pid=$last_pid
+    connect_end
+    measure
+    stop "$client_pid"
+    stop "$server_pid"
 }
 
+# --- the run -------------------------------------------------------------------------------------------------------------
+
+# instructions: a packet's in our own code, as "KIND BYTES: N instructions a packet" lines
+instructions() {
+    [ -z "$short" ] && command -v valgrind >/dev/null || return 0
+    top_builddir=$build bash "$top/tests/bench/bench_cost.sh" 2>/dev/null
+}
+
+hz=$(getconf CLK_TCK)
 ns_new a b
 link "$a" veth 192.0.2.1/24 "$b" veth 192.0.2.2/24
-cat >"$out" <<END
-$(nproc) processors ($(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)), Linux $(uname -r), $seconds s a run, both ends on this machine.
-
-| Tunnel | TCP up Mbit/s | TCP down Mbit/s | UDP up Mbit/s | UDP down Mbit/s | up: CPU s per GB, tunnel / machine | down: CPU s per GB, tunnel / machine | ping under load, ms |
-|---|---|---|---|---|---|---|---|
-END
-cat "$out"
+link "$a" vetx 198.51.100.1/24 "$b" vetx 198.51.100.2/24
+keys
+user
 selected=("$@")
-[ ${#selected[@]} -gt 0 ] || selected=(direct mpvpn wireguard openvpn_tunnel)
-for tunnel in "${selected[@]}"; do "$tunnel"; done
+[ ${#selected[@]} -gt 0 ] || selected=(direct mpvpn mpvpn2 wireguard openvpn_tunnel)
+for ((round = 1; round <= rounds; round++)); do
+    for tunnel in "${selected[@]}"; do
+        echo "# round $round of $rounds: $tunnel" >&2
+        "$tunnel"
+    done
+done
+instructions >"$dir/instructions.txt"
+machine="$(date +%F), $(nproc) processors ($(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)), Linux $(uname -r), \
+mpvpnd $("$mpvpnd" --version | awk '{ print $2; exit }'), wireguard-go $(dpkg-query -W -f '${Version}' wireguard-go 2>/dev/null), \
+OpenVPN $(dpkg-query -W -f '${Version}' openvpn 2>/dev/null), $rounds round(s) of $seconds s"
+cp "$results" "$build/bench-results.txt"
+/usr/bin/python3 -B "$top/tests/bench/report.py" "$results" "$dir/instructions.txt" "$machine" "$plot" | tee "$out"
+if [ $# = 0 ] && [ -z "$short" ] && [ -w "$document" ]; then
+    /usr/bin/python3 -B "$top/tests/bench/report.py" --into "$document" "$out" && cp "$plot" "$top/doc/benchmarks.svg"
+fi

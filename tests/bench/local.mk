@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-EXTRA_DIST += tests/bench doc/benchmarks.md doc/performance.md
+EXTRA_DIST += tests/bench doc
 # The datapath without QUIC: make tests/bench/bench_datapath, then tests/bench/bench_datapath.sh as root.
 EXTRA_PROGRAMS = tests/bench/bench_datapath
 tests_bench_bench_datapath_LDADD = $(daemon_libs)
@@ -14,3 +14,7 @@ tests_bench_bench_cost_SOURCES = \
 	tests/sim/world.c \
 	tests/sim/world.h
 CLEANFILES += tests/bench/bench_cost
+# UDP packets a second with less than 1 % loss, for bench.sh.
+EXTRA_PROGRAMS += tests/bench/bench_udp
+tests_bench_bench_udp_SOURCES = tests/bench/bench_udp.c
+CLEANFILES += tests/bench/bench_udp
