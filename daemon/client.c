@@ -318,8 +318,10 @@ int client_reload(struct client *client, const struct config *config, char *why,
         tls_context_unref(tls);
     }
     client->config = config;
-    if (all)
+    if (all) {
         client_forget_session(client);
+        client->held_until = client->replaced = 0;
+    }
     if (reload_paths(client, config, all, why, why_size))
         log_error("reload: %s", why);
     apply_scheduler(client);

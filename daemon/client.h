@@ -98,6 +98,9 @@ struct client {
     uint64_t heard;                    /**< QUIC packets received on it then */
     uint64_t asked;                    /**< QUIC packets sent on it when that was last another number */
     uint64_t asked_at;                 /**< ns, since when more was sent and nothing came; 0: not so */
+    uint64_t held_until;               /**< ns: no path connects before: another client took this user's place */
+    uint64_t replaced_at;              /**< ns, when that happened last */
+    unsigned replaced;                 /**< how often it happened lately */
     uint64_t connects;                 /**< times the tunnel came up */
     uint64_t handshakes;               /**< TLS handshakes completed */
     uint64_t resumed_handshakes;       /**< of them, resumed */

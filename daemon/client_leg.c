@@ -262,8 +262,13 @@ static void on_closed(void *context, uint64_t code, const char *reason) {
 static void on_session_closed(struct carrier *carrier) {
     struct client *client = path_of(carrier)->client;
     struct client_path *path;
+    const bool replaced = strcmp(client->session->closed, CONTROL_REPLACED) == 0;
     client_forget_session(client);
-    DL_FOREACH(client->paths, path) if (path->carrier) client_path_reconnect(path, "the server closed the session");
+    if (replaced)
+        client_hold_back(client);
+    DL_FOREACH(client->paths, path)
+    if (path->carrier)
+        client_path_reconnect(path, replaced ? CLIENT_REPLACED : "the server closed the session");
 }
 
 static void on_mtu(void *context) {

@@ -29,8 +29,11 @@
 #define SETTLED_AFTER                                                                                                  \
     (10 *                                                                                                              \
      NS_PER_SEC) /* a leg that stood so long ends a row of failures: two clients that replace each other slow down */
-#define KEEPALIVE (15 * NS_PER_SEC) /* half of the idle time-out */
-#define KEEPALIVE_BONDED NS_PER_SEC /* idle legs of a bond are measured */
+#define REPLACED_WAIT (60 * NS_PER_SEC)         /* first wait of a client that was replaced, doubled each time … */
+#define REPLACED_WAIT_MAX (3600 * NS_PER_SEC)   /* … up to this … */
+#define REPLACED_FORGET (2 * REPLACED_WAIT_MAX) /* … and forgotten after so long */
+#define KEEPALIVE (15 * NS_PER_SEC)             /* half of the idle time-out */
+#define KEEPALIVE_BONDED NS_PER_SEC             /* idle legs of a bond are measured */
 
 static struct timers *timers_of(const struct client_path *path) {
     return &path->client->worker->timers;
@@ -51,13 +54,13 @@ void client_path_set_state(struct client_path *path, enum path_state state) {
 
 /* failing and trying again */
 
-/* Half a second, doubled with each failure in a row, spread by ± a quarter so that a restarted server does not meet all
- * its clients at once. */
-static uint64_t backoff(unsigned failures) {
-    uint64_t wait = RETRY_MIN << (failures < 7 ? failures : 6);
+/* The first wait, doubled with each failure in a row, spread by ± a quarter so that a restarted server does not meet
+ * all its clients at once. */
+static uint64_t backoff(unsigned failures, uint64_t first, uint64_t most) {
+    uint64_t wait = first << (failures < 7 ? failures : 6);
     uint16_t noise;
-    if (wait > RETRY_MAX)
-        wait = RETRY_MAX;
+    if (wait > most)
+        wait = most;
     tls_random(&noise, sizeof noise);
     return wait - wait / 4 + (wait / 2) * noise / UINT16_MAX;
 }
@@ -65,7 +68,9 @@ static uint64_t backoff(unsigned failures) {
 void client_path_retry(struct client_path *path, const char *why) {
     uint64_t stood = path->state == PATH_UP || path->state == PATH_LOST ? now_of(path) - path->opened : 0;
     bool worked = stood >= SETTLED_AFTER || (stood >= WORKED_AFTER && !path->failures);
-    uint64_t wait = worked ? 0 : backoff(path->failures);
+    uint64_t wait = worked ? 0 : backoff(path->failures, RETRY_MIN, RETRY_MAX);
+    if (now_of(path) + wait < path->client->held_until)
+        wait = path->client->held_until - now_of(path);
     path->failures = stood >= SETTLED_AFTER ? 0 : path->failures + 1;
     snprintf(path->reason, sizeof path->reason, "%s", why);
     client_path_set_state(path, PATH_WAITING);
@@ -256,9 +261,31 @@ static void resolve_next(struct client *client) {
     }
 }
 
+void client_hold_back(struct client *client) {
+    uint64_t now = loop_now(client->worker->loop);
+    if (now < client->held_until)
+        return;
+    if (now - client->replaced_at > REPLACED_FORGET)
+        client->replaced = 0;
+    client->replaced_at = now;
+    client->held_until = now + backoff(client->replaced++, REPLACED_WAIT, REPLACED_WAIT_MAX);
+}
+
+/* Another client took this user's place. @return whether the path waits for that */
+static bool held_back(struct client_path *path) {
+    if (now_of(path) >= path->client->held_until)
+        return false;
+    if (path->state != PATH_WAITING) {
+        snprintf(path->reason, sizeof path->reason, CLIENT_REPLACED);
+        client_path_set_state(path, PATH_WAITING);
+    }
+    timer_set(timers_of(path), &path->retry, path->client->held_until);
+    return true;
+}
+
 void client_path_connect(struct client_path *path) {
     timer_set(timers_of(path), &path->retry, TIME_NEVER);
-    if (path->client->stopping || path->state == PATH_RESOLVING || path->carrier)
+    if (path->client->stopping || path->state == PATH_RESOLVING || path->carrier || held_back(path))
         return;
     client_path_set_state(path, PATH_RESOLVING);
     resolve_next(path->client);

@@ -6,6 +6,9 @@
 
 #include "client.h"
 
+#define CLIENT_REPLACED "another client took this user's place (replaced)" /**< reason of a path that waits for that   \
+                                                                            */
+
 /** Make a path, on no list yet. @param settings copied @return NULL: no memory */
 struct client_path *client_path_new(struct client *client, const struct config_path *settings, bool added);
 /** Free with its carrier, without a word. */
@@ -39,6 +42,9 @@ void client_plain_watch(struct client *client);
 /** The client's `watch` timer. */
 void client_plain_on_watch(void *context, uint64_t now);
 
+/** Another client took this user's place: let no path connect for a while, which grows with each time. Once until that
+ * is over. */
+void client_hold_back(struct client *client);
 /** The session is forgotten: the next leg asks for a new one (client_leg.c). */
 void client_forget_session(struct client *client);
 /** The path's `ask` timer (client_leg.c). */

@@ -117,6 +117,7 @@ int session_bond(struct session *session, const uint8_t id[JOIN_ID_BYTES], const
     memset(session->bucket_sequence, 0, sizeof session->bucket_sequence);
     memset(&session->serials, 0, sizeof session->serials);
     memset(session->parting, 0, sizeof session->parting);
+    session->closed[0] = '\0';
     session->next_number = 0;
     return 0;
 }

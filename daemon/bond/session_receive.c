@@ -65,6 +65,7 @@ bool session_on_capsule(struct session *session, uint64_t type, const uint8_t *v
             sched_init(&session->sched, id);
         return true;
     case CONTROL_CLOSE:
+        memcpy(session->closed, capsule.word, sizeof session->closed);
         return false;
     default:
         return true;

@@ -17,6 +17,7 @@ struct host *server_host, *client_host;
 struct end server, client;
 struct ledger at_server, at_client;
 static struct ip_addr server4;
+static const char *user_section;
 
 void start_server(void) {
     static char text[1024];
@@ -27,8 +28,8 @@ void start_server(void) {
     snprintf(text, sizeof text,
              "[Server]\nListen = 198.51.100.1:443\nCertificate = %s/server.crt\nPrivateKey = %s/server.key\nPool = "
              "10.77.0.0/24\nPool = fd77::/64\nUsers = %s/users\n"
-             "[User alice]\nTokenHash = %s\n",
-             ends_dir(), ends_dir(), ends_dir(), hash_text);
+             "[User alice]\nTokenHash = %s\n%s",
+             ends_dir(), ends_dir(), ends_dir(), hash_text, user_section ? user_section : "");
     end_start(&server, server_host, text);
 }
 
@@ -63,18 +64,32 @@ void reload_client(const char *trust, const char *more) {
     loop_set_deadline(client.worker.loop, world_now());
 }
 
-void begin(uint64_t seed, const struct link_quality *a, const struct link_quality *b, const char *more) {
+void begin_server(uint64_t seed, const char *user) {
+    user_section = user;
     world_begin(seed);
     world_quality(&fast);
     server_host = world_host("server", "198.51.100.1");
+    ledger_watch(&at_server, server_host);
+    ip_addr_parse("10.77.0.1", &server4);
+    start_server();
+}
+
+void start_client(struct end *end, struct host *host, const char *more) {
+    static char text[700];
+    snprintf(text, sizeof text,
+             "[Client]\nServer = 198.51.100.1:443\nServerName = vpn.test\nToken = %s\nCertificateAuthority = "
+             "%s/server.crt\n%s[Path sima]\n[Path simb]\n",
+             TOKEN, ends_dir(), more);
+    end_start(end, host, text);
+}
+
+void begin(uint64_t seed, const struct link_quality *a, const struct link_quality *b, const char *more) {
+    begin_server(seed, NULL);
     client_host = world_host("client", "198.51.100.2");
     world_device(client_host, "sima", "198.18.0.2", a);
     world_device(client_host, "simb", "203.0.113.2", b);
-    ledger_watch(&at_server, server_host);
     ledger_watch(&at_client, client_host);
-    ip_addr_parse("10.77.0.1", &server4);
-    start_server();
-    end_start(&client, client_host, client_text(authority(), more));
+    start_client(&client, client_host, more);
 }
 
 void finish(void) {

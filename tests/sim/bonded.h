@@ -23,6 +23,10 @@ extern struct ledger at_server, at_client; /* what came out at their TUNs */
 void begin(uint64_t seed, const struct link_quality *a, const struct link_quality *b, const char *more);
 /** Have the client read its configuration again. @param trust NULL: as begin() has it, the server's certificate */
 void reload_client(const char *trust, const char *more);
+/** Begin a world with the server alone. @param user lines of the user's section, which all clients share; NULL: none */
+void begin_server(uint64_t seed, const char *user);
+/** Start a client on a host with the devices sima and simb. @param more configuration */
+void start_client(struct end *end, struct host *host, const char *more);
 /** End what begin() began. */
 void finish(void);
 /** Start the server again after end_kill(). */

@@ -47,6 +47,16 @@ tests_sim_check_repair_SOURCES = \
 	tests/sim/ends.h \
 	tests/sim/world.c \
 	tests/sim/world.h
+unit_tests += tests/sim/check_clients
+tests_sim_check_clients_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
+tests_sim_check_clients_SOURCES = \
+	tests/sim/bonded.c \
+	tests/sim/bonded.h \
+	tests/sim/check_clients.c \
+	tests/sim/ends.c \
+	tests/sim/ends.h \
+	tests/sim/world.c \
+	tests/sim/world.h
 unit_tests += tests/sim/check_plain
 tests_sim_check_plain_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
 tests_sim_check_plain_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=join_parse
