@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ctlsock: a UNIX stream socket that turns bytes into lines and queues answers.
- * Reading: all there is, line by line into one buffer per client; a line longer than that is discarded up to its
- * newline. Writing: at once if the kernel takes it, the rest is queued and goes out as the peer reads. A client that
- * sends and then closes its half still gets its answers, one for each line, and is closed after them. A client is freed
- * only in its own on_ready, so that ctlsock_send() may be called with it at any time before on_closed: a failed or
- * overfull client is shut down, which wakes its watch. It leaves out what a line means, and time-outs: who may connect
- * is no stranger. Invariants: the socket is read until empty (the watch may be edge-triggered); the file removed at the
- * end is the one made here. Hooks must not call ctlsock_close(). Standards: unix(7): SO_PEERCRED, SO_PEERGROUPS. */
+ * Reading: line by line into one buffer per client, so much in a turn that a client which never stops does not keep the
+ * loop from anything else; a line longer than the buffer is discarded up to its newline. Writing: at once if the kernel
+ * takes it, the rest is queued and goes out as the peer reads. A client that sends and then closes its half still gets
+ * its answers, one for each line, and is closed after them. A client is freed only in its own on_ready, so that
+ * ctlsock_send() may be called with it at any time before on_closed: a failed or overfull client is shut down, which
+ * wakes its watch. It leaves out what a line means, and time-outs: who may connect is no stranger. Invariants: the
+ * socket is read until empty or watched anew (the watch may be edge-triggered); the file removed at the end is the one
+ * made here. Hooks must not call ctlsock_close(). Standards: unix(7): SO_PEERCRED, SO_PEERGROUPS. */
 #include "os/ctlsock.h"
 
 #include <errno.h>
@@ -25,6 +26,9 @@
 
 #define LINE_MAX_BYTES (64u * 1024)          /* longest line, without its newline */
 #define UNREAD_MAX_BYTES (16u * 1024 * 1024) /* a client with more of its answers unread is cut off */
+#define READ_TURN_BYTES (64u * 1024)         /* read of a client in a turn … */
+#define READ_TURN_LINES 64u                  /* … or so many lines and what came with the last */
+#define READ_BYTES 4096u                     /* read at a time */
 #define CLIENTS_MAX 256u                     /* more are turned away */
 #define BACKLOG 32
 #define GROUPS_MAX 1024u /* supplementary groups looked at; the kernel's limit is 65,536, people have tens */
@@ -177,9 +181,10 @@ void ctlsock_send(struct ctlsock_client *client, const char *text, size_t length
         client_rewatch(client);
 }
 
-/** Hand out the lines that are complete; the beginning of the next one moves to the front. */
-static void client_lines(struct ctlsock_client *client) {
+/** Hand out the lines that are complete; the beginning of the next one moves to the front. @return how many */
+static unsigned client_lines(struct ctlsock_client *client) {
     const struct ctlsock_hooks *hooks = &client->socket->hooks;
+    unsigned lines = 0;
     char *begin = client->line, *end = client->line + client->have, *newline;
 
     while (!client->dead && (newline = memchr(begin, '\n', (size_t)(end - begin)))) {
@@ -190,46 +195,59 @@ static void client_lines(struct ctlsock_client *client) {
         }
         client->discarding = false;
         begin = newline + 1;
+        lines++;
     }
     client->have = (size_t)(end - begin);
     if (client->discarding)
         client->have = 0;
     memmove(client->line, begin, client->have);
     if (client->have < sizeof client->line)
-        return;
+        return lines;
     client->have = 0;
     client->discarding = true;
     client->owed++;
     hooks->on_oversize(hooks->context, client);
+    return lines;
 }
 
-/** Read all there is. */
-static void client_read(struct ctlsock_client *client) {
-    while (!client->dead && !client->eof) {
-        ssize_t got = recv(client->fd, client->line + client->have, sizeof client->line - client->have, MSG_DONTWAIT);
+/** Read what one turn allows. @return whether there may be more */
+static bool client_read(struct ctlsock_client *client) {
+    size_t bytes = 0;
+    unsigned lines = 0;
 
+    while (!client->dead && !client->eof) {
+        size_t room = sizeof client->line - client->have;
+        ssize_t got;
+
+        if (bytes >= READ_TURN_BYTES || lines >= READ_TURN_LINES)
+            return true;
+        got = recv(client->fd, client->line + client->have, room < READ_BYTES ? room : READ_BYTES, MSG_DONTWAIT);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-            return;
-        if (got < 0)
+            return false;
+        if (got < 0) {
             client->dead = true;
-        else if (got == 0)
+        } else if (got == 0) {
             client->eof = true;
-        else
+        } else {
+            bytes += (size_t)got;
             client->have += (size_t)got;
-        if (got > 0)
-            client_lines(client);
+            lines += client_lines(client);
+        }
     }
+    return false;
 }
 
 static void on_client_ready(void *context, uint32_t revents) {
     struct ctlsock_client *client = context;
+    bool more = client_read(client);
 
-    client_read(client);
     client_flush(client);
-    if (client->dead || client_finished(client) || revents & (POLLHUP | POLLERR | POLLNVAL))
+    if (client->dead || client_finished(client) || (!more && revents & (POLLHUP | POLLERR | POLLNVAL)))
         client_free(client);
+    else if (more)
+        loop_rewatch(&client->watch, client->watch.events); /* wakes again though nothing new comes */
     else
         client_rewatch(client);
 }

@@ -244,6 +244,39 @@ START_TEST(a_reader_that_never_reads_is_cut_off) {
 }
 END_TEST
 
+/** As many bytes as the kernel takes, of a text again and again. @return how often */
+static size_t flood(int fd, const char *text) {
+    size_t times = 0;
+
+    while (send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)strlen(text))
+        times++;
+    return times;
+}
+
+START_TEST(a_client_that_floods_gets_a_little_of_each_turn) {
+    int fd = peer_connect();
+    size_t sent, before = 0;
+    unsigned turns = 0;
+
+    settle();
+    sent =
+        flood(fd, "{\"no\":\"request, but as long as many a one may be, or nearly so, with its padding of some hundred "
+                  "bytes at the end of it, that is here\"}\n");
+    ck_assert_uint_gt(sent, 200);
+    close(fd); /* what it said counts all the same */
+    while (heard.line_count < sent && turns < 10000) {
+        before = heard.line_count;
+        loop_set_deadline(loop, clock_now() + NS_PER_MS);
+        ck_assert_int_eq(loop_run(loop), 0);
+        turns += heard.line_count > before;
+        ck_assert_uint_le(heard.line_count - before, 64 + 4096 / 128);
+    }
+    ck_assert_uint_eq(heard.line_count, sent);
+    settle();
+    ck_assert_uint_eq(heard.closed, 1);
+}
+END_TEST
+
 START_TEST(a_peer_that_closed_its_half_gets_its_answers_and_then_the_end) {
     bool eof;
     int fd = peer_connect();
@@ -432,6 +465,7 @@ int main(void) {
     tcase_add_test(tcase, the_longest_line_passes_and_a_longer_one_is_discarded_whole);
     tcase_add_test(tcase, a_slow_reader_gets_every_byte);
     tcase_add_test(tcase, a_reader_that_never_reads_is_cut_off);
+    tcase_add_test(tcase, a_client_that_floods_gets_a_little_of_each_turn);
     tcase_add_test(tcase, a_peer_that_closed_its_half_gets_its_answers_and_then_the_end);
     tcase_add_test(tcase, an_answer_may_come_later_even_to_a_closed_half);
     tcase_add_test(tcase, a_stale_file_is_replaced_but_a_live_socket_and_a_foreign_file_are_not);
