@@ -44,6 +44,7 @@ static void request_join(struct client_path *path) {
     struct join_field join = {.has_proof = true, .leg = -1, .worker = -1};
     uint8_t exporter[JOIN_SECRET_BYTES];
     memcpy(join.session_id, session->bond_id, JOIN_ID_BYTES);
+    memcpy(path->joining, session->bond_id, JOIN_ID_BYTES);
     if (conn_export(leg_conn(path->carrier->leg), JOIN_PROOF_LABEL, session->bond_id, JOIN_ID_BYTES, exporter,
                     sizeof exporter))
         return client_path_reconnect(path, "no proof could be made");
@@ -170,8 +171,13 @@ static bool take_direction(struct client *client, const struct h3_message *respo
 static void on_refused(void *context, unsigned status, const char *reason, const struct h3_message *response) {
     struct carrier *carrier = context;
     struct client_path *path = path_of(carrier);
-    if (status == 409 && path->client->bonding == BONDING_YES) {
-        client_forget_session(path->client);
+    struct client *client = path->client;
+    static const uint8_t none[JOIN_ID_BYTES];
+    if (status == 409 && memcmp(path->joining, none, JOIN_ID_BYTES)) {
+        /* The first that is told so forgets the session; the others come back for the new one. */
+        if (client->bonding == BONDING_YES && !memcmp(path->joining, client->session->bond_id, JOIN_ID_BYTES))
+            client_forget_session(client);
+        memset(path->joining, 0, JOIN_ID_BYTES);
         path->again = true;
     }
     if (status == 421 && path->client->bonding == BONDING_YES)

@@ -83,7 +83,7 @@ void tunnel_serve(struct tunnel *tunnel, uint64_t now) {
     if (now - session->rolled >= ROLL_EVERY)
         session_roll(session, now);
     if (session->bonded)
-        session_look(session);
+        session_look(session, now);
     tunnel->waiting = egress_pump(session, now);
     for (size_t i = 0; (tunnel->waiting || session->told) && i < SESSION_LEGS_MAX; i++)
         if (session->legs[i].leg)

@@ -35,6 +35,7 @@ libmpvpn_a_SOURCES += \
 	daemon/bond/session.c \
 	daemon/bond/session.h \
 	daemon/bond/session_internal.h \
+	daemon/bond/session_probe.c \
 	daemon/bond/session_receive.c \
 	daemon/bond/session_send.c \
 	daemon/bond/session_tell.c

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bond/session_internal.h"
+
 #define MAX_ACK_DELAY (5 * NS_PER_MS) /* between our ends */
 #define IN_USE (NS_PER_SEC / 5)       /* a leg counts as used for so long after a packet was sent on it */
 #define MTU_PRIMARY 1280u             /* bytes: a leg that carries less does not shrink the tunnel: capsules serve it */
@@ -82,9 +84,8 @@ bool session_reaches(const struct session *session, const struct ip_addr *addr, 
     return false;
 }
 
-/* Whether a leg carries packets at present, so that what they go through counts for all. */
-static bool is_in_use(const struct session *session, const struct session_leg *leg, uint64_t now) {
-    return !session->bonded || leg->entered || now - leg->last_sent < IN_USE;
+bool session_in_use(const struct session_leg *leg, uint64_t now) {
+    return leg->entered || now - leg->last_sent < IN_USE;
 }
 
 static void deliver(void *context, const uint8_t *packet, size_t length) {
@@ -194,14 +195,23 @@ struct session_leg *session_first(struct session *session) {
     return NULL;
 }
 
-size_t session_mtu(const struct session *session) {
-    size_t smallest = SIZE_MAX;
+size_t session_mtu(struct session *session) {
+    size_t smallest = SIZE_MAX, searched = SIZE_MAX;
+    bool known = false;
     for (size_t i = 0; i < SESSION_LEGS_MAX; i++) {
-        size_t max = session->legs[i].leg ? leg_packet_max(session->legs[i].leg) : 0;
-        if (max >= MTU_PRIMARY && max < smallest)
+        const struct leg *leg = session->legs[i].leg;
+        size_t max = leg ? leg_packet_max(leg) : 0;
+        bool over = leg && conn_mtu_is_known(leg_conn(leg));
+        known |= over;
+        if (max >= MTU_PRIMARY && over && max < smallest)
             smallest = max;
+        else if (max >= MTU_PRIMARY && max < searched)
+            searched = max;
     }
-    return smallest == SIZE_MAX ? SESSION_MTU_MIN : smallest;
+    if (!known)
+        return session->mtu_bytes ? session->mtu_bytes : searched == SIZE_MAX ? SESSION_MTU_MIN : searched;
+    session->mtu_bytes = (uint16_t)(smallest == SIZE_MAX ? SESSION_MTU_MIN : smallest);
+    return session->mtu_bytes;
 }
 
 void session_roll(struct session *session, uint64_t now) {
@@ -217,7 +227,7 @@ void session_roll(struct session *session, uint64_t now) {
         leg_roll(leg->leg, now);
         conn_statistics(leg_conn(leg->leg), &s);
         rate_bps += s.delivery_rate_bps;
-        if (s.rtt_smoothed > slowest && is_in_use(session, leg, now))
+        if (s.rtt_smoothed > slowest && (!session->bonded || session_in_use(leg, now)))
             slowest = s.rtt_smoothed;
         if (s.rtt_smoothed > slowest_of_all)
             slowest_of_all = s.rtt_smoothed;

@@ -44,6 +44,10 @@ struct session_leg {
     uint64_t last_sent;           /**< ns, when a packet was sent on it last */
     uint64_t unheard_since;    /**< ns, when the first packet was sent on it that nothing was heard of since; 0: all was
                                   heard */
+    uint64_t suspect_since;    /**< ns, when it became suspect, or was trusted again */
+    uint64_t probed;           /**< ns, when a PING was sent on it to see whether it lives or to measure it */
+    uint64_t probed_received;  /**< QUIC packets received on it then */
+    unsigned unanswered;       /**< PINGs in a row after which nothing was heard */
     uint64_t suspect_received; /**< QUIC packets received on it when it became suspect */
     uint64_t resent;           /**< packets sent again on it */
     struct control_leg_report received; /**< bonded packets that came on it */
@@ -93,6 +97,7 @@ struct session {
     bool told; /**< capsules or pings wait on legs: the hall is to serve them all, and resets this */
 
     session_deliver_fn *deliver; /**< the hall's: an IP packet is through */
+    uint16_t mtu_bytes;          /**< what session_mtu() said when a leg was known; 0: none was yet */
     struct buf_pool *buffers;    /**< for what is held */
     struct session *prev, *next; /**< the hall's list */
     void *owner;                 /**< the hall's holder of it */
@@ -132,8 +137,9 @@ struct session_leg *session_find(struct session *session, const struct leg *leg)
 /** The first leg, or NULL: the one of a plain session. */
 struct session_leg *session_first(struct session *session);
 /** Longest IP packet this session takes: what every leg that may be used carries, but never less than SESSION_MTU_MIN.
- */
-size_t session_mtu(const struct session *session);
+ * Legs that are still being searched do not count once it is known: what is too long for them goes on others or on a
+ * stream. */
+size_t session_mtu(struct session *session);
 /** What order and repair have done since it was opened, also before it was bonded anew; zeros for a plain session that
  * never was. */
 void session_totals(const struct session *session, struct reorder_statistics *order, struct outstanding_stats *repair);
@@ -155,7 +161,7 @@ void session_on_lost(struct session *session, uint64_t id, uint64_t now);
 /** A leg is not to be trusted (its link went down): what is outstanding on it goes to the others at once. */
 void session_suspect(struct session *session, const struct leg *leg, uint64_t now);
 /** Something came in on a leg: a suspect one that is heard again is trusted again. */
-void session_look(struct session *session);
+void session_look(struct session *session, uint64_t now);
 /** Nearest deadline of order, repair and suspicion; TIME_NEVER for a plain session. */
 uint64_t session_deadline(const struct session *session, uint64_t now);
 /** The deadline came. */

@@ -8,6 +8,17 @@
 /** The open leg, fit for use, with the shortest round trip. @param except this slot is not it; -1: any @return its
  * slot; -1: none */
 int session_fastest(const struct session *session, int except);
+/** A leg is silent: nothing new is sent on it, and what is on its way is copied to others. */
+void session_distrust(struct session *session, unsigned slot, uint64_t now);
+/** How long a leg may take to answer, ns. */
+uint64_t session_patience(const struct session_leg *leg);
+/** Whether packets are sent on a leg at present. */
+bool session_in_use(const struct session_leg *leg, uint64_t now);
+/** When legs are to be probed next, ns; TIME_NEVER: not while nothing changes. */
+uint64_t session_probe_at(const struct session *session, uint64_t now);
+/** Probe the legs whose turn it is. */
+void session_probe(struct session *session, uint64_t now);
+
 /** When a report of what came is due, ns; TIME_NEVER: nothing came since the last. */
 uint64_t session_report_at(const struct session *session);
 /** Tell the peer what came on the legs whose report is due. */

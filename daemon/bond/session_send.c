@@ -49,6 +49,11 @@ static void view(const struct session_leg *leg, size_t length, struct sched_leg 
     out->packet_max = (uint16_t)leg_packet_max(leg->leg);
     out->srtt = s.rtt_smoothed;
     out->rttvar = s.rtt_variation;
+    /* What was measured while it was in use, or dead, says less of an idle leg than the last PING does. */
+    if (!session_in_use(leg, now) && s.rtt_latest && s.rtt_latest < s.rtt_smoothed) {
+        out->srtt = s.rtt_latest;
+        out->rttvar = s.rtt_variation < s.rtt_latest / 4 ? s.rtt_variation : s.rtt_latest / 4;
+    }
     out->delay = s.rtt_min == TIME_NEVER ? 0 : s.rtt_min / 2;
     out->in_flight = s.in_flight_bytes;
     out->rate_bps = rate_of(&s);
@@ -175,8 +180,10 @@ void session_resent(struct session *session, unsigned slot, const struct outstan
 
 /* fates */
 
-static void trust(struct session *session, struct session_leg *leg) {
+static void trust(struct session *session, struct session_leg *leg, uint64_t now) {
     leg->suspect = false;
+    leg->suspect_since = now;
+    leg->unanswered = 0;
     leg->unheard_since = 0;
     outstanding_leg_recovered(session->outstanding, (unsigned)(leg - session->legs));
 }
@@ -188,12 +195,12 @@ void session_on_acked(struct session *session, const struct leg *leg, uint64_t i
     if (!of)
         return;
     if (of->suspect)
-        trust(session, of);
+        trust(session, of, now);
     outstanding_leg_get(session->outstanding, (unsigned)(of - session->legs), &record);
     of->unheard_since = record.oldest_sent == TIME_NEVER ? 0 : record.oldest_sent;
 }
 
-void session_look(struct session *session) {
+void session_look(struct session *session, uint64_t now) {
     for (size_t i = 0; i < SESSION_LEGS_MAX; i++) {
         struct session_leg *leg = &session->legs[i];
         struct conn_statistics s;
@@ -201,7 +208,7 @@ void session_look(struct session *session) {
             continue;
         conn_statistics(leg_conn(leg->leg), &s);
         if (s.packets_received > leg->suspect_received)
-            trust(session, leg);
+            trust(session, leg, now);
     }
 }
 
@@ -209,17 +216,21 @@ void session_on_lost(struct session *session, uint64_t id, uint64_t now) {
     outstanding_on_lost(session->outstanding, id, now);
 }
 
+uint64_t session_patience(const struct session_leg *leg) {
+    struct conn_statistics s;
+    conn_statistics(leg_conn(leg->leg), &s);
+    return s.rtt_smoothed + 4 * s.rtt_variation + MAX_ACK_DELAY + SUSPECT_SLACK;
+}
+
 /* When a leg's silence becomes suspicious: after its RTT with four deviations, the peer's acknowledgement delay, and a
  * little for the hosts; if it is the only one, twice that. */
 static uint64_t suspicious_at(const struct session *session, unsigned slot) {
     const struct session_leg *leg = &session->legs[slot];
     struct outstanding_leg other;
-    struct conn_statistics s;
     bool another_heard = false;
     uint64_t patience;
     if (!leg->leg || leg->suspect || !leg->unheard_since)
         return TIME_NEVER;
-    conn_statistics(leg_conn(leg->leg), &s);
     for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
         if (i == slot || !session->legs[i].leg)
             continue;
@@ -227,15 +238,16 @@ static uint64_t suspicious_at(const struct session *session, unsigned slot) {
         if (other.last_acked > leg->unheard_since)
             another_heard = true;
     }
-    patience = s.rtt_smoothed + 4 * s.rtt_variation + MAX_ACK_DELAY + SUSPECT_SLACK;
+    patience = session_patience(leg);
     return leg->unheard_since + (another_heard ? patience : 2 * patience);
 }
 
-static void suspect(struct session *session, unsigned slot, uint64_t now) {
+void session_distrust(struct session *session, unsigned slot, uint64_t now) {
     struct session_leg *leg = &session->legs[slot];
     struct conn_statistics s;
     conn_statistics(leg_conn(leg->leg), &s);
     leg->suspect = true;
+    leg->suspect_since = leg->probed = now;
     leg->suspect_received = s.packets_received;
     outstanding_leg_suspect(session->outstanding, slot, now);
     conn_ping(leg_conn(leg->leg));
@@ -245,7 +257,7 @@ static void suspect(struct session *session, unsigned slot, uint64_t now) {
 void session_suspect(struct session *session, const struct leg *leg, uint64_t now) {
     struct session_leg *found = session_find(session, leg);
     if (found && !found->suspect)
-        suspect(session, (unsigned)(found - session->legs), now);
+        session_distrust(session, (unsigned)(found - session->legs), now);
 }
 
 uint64_t session_deadline(const struct session *session, uint64_t now) {
@@ -254,6 +266,9 @@ uint64_t session_deadline(const struct session *session, uint64_t now) {
         return TIME_NEVER;
     nearest = reorder_deadline(session->reorder);
     deadline = outstanding_deadline(session->outstanding);
+    if (deadline < nearest)
+        nearest = deadline;
+    deadline = session_probe_at(session, now);
     if (deadline < nearest)
         nearest = deadline;
     deadline = session_report_at(session);
@@ -276,7 +291,8 @@ void session_on_timer(struct session *session, uint64_t now) {
     outstanding_on_timer(session->outstanding, now);
     for (unsigned i = 0; session->leg_count > 1 && i < SESSION_LEGS_MAX; i++)
         if (suspicious_at(session, i) <= now)
-            suspect(session, i, now);
+            session_distrust(session, i, now);
+    session_probe(session, now);
     session_report(session, now);
 }
 

@@ -14,6 +14,9 @@
  * the statistics are compared with what ngtcp2 starts from. If they differ, nothing is ever written, and later
  * connections use BBR.
  *
+ * A PING on a silent path must go even when the window is full of what was never answered; so where the window is, is
+ * remembered (ccseam_window), for BBR by wrapping its init function, too.
+ *
  * What it leaves out: other versions, shared libraries (nothing can be wrapped in them): configure takes ccseam_none.c
  * for those.
  *
@@ -75,6 +78,10 @@ static _Thread_local struct ccseam *offered; /* for the connection being made by
 static _Thread_local int state;              /* of the checks: 0 not made yet, 1 passed, -1 failed */
 
 void __wrap_ngtcp2_cc_reno_init(struct cc_1_11 *cc, void *log);
+void __wrap_ngtcp2_cc_bbr_init(void *bbr, void *log, struct stat_1_11 *stat, void *rst, uint64_t now, ngtcp2_rand rand,
+                               const ngtcp2_rand_ctx *context);
+void __real_ngtcp2_cc_bbr_init(void *bbr, void *log, struct stat_1_11 *stat, void *rst, uint64_t now, ngtcp2_rand rand,
+                               const ngtcp2_rand_ctx *context);
 
 static void apply(struct cc_1_11 *cc, struct stat_1_11 *stat) {
     stat->cwnd = knee_window(&cc->seam->knee);
@@ -124,6 +131,7 @@ static bool is_fresh(const struct stat_1_11 *stat, const struct pkt_1_11 *pkt) {
 }
 
 static void on_sent(struct cc_1_11 *cc, struct stat_1_11 *stat, const struct pkt_1_11 *pkt) {
+    cc->seam->stat = stat;
     if (cc->seam->active || cc->seam->refused)
         return;
     if (!is_fresh(stat, pkt)) {
@@ -156,6 +164,15 @@ void __wrap_ngtcp2_cc_reno_init(struct cc_1_11 *cc, void *log) {
     cc->on_ack_recv = on_ack;
     cc->on_pkt_sent = on_sent;
     cc->reset = reset;
+}
+
+/* BBR keeps its own ways; only where its statistics are is of interest. */
+void __wrap_ngtcp2_cc_bbr_init(void *bbr, void *log, struct stat_1_11 *stat, void *rst, uint64_t now, ngtcp2_rand rand,
+                               const ngtcp2_rand_ctx *context) {
+    if (offered != NULL)
+        offered->stat = stat;
+    offered = NULL;
+    __real_ngtcp2_cc_bbr_init(bbr, log, stat, rst, now, rand, context);
 }
 
 /** Whether a connection made with Reno calls our function. */
@@ -194,4 +211,14 @@ bool ccseam_available(void) {
 
 void ccseam_offer(struct ccseam *seam) {
     offered = seam;
+}
+
+uint64_t *ccseam_window(const struct ccseam *seam, uint64_t cwnd_bytes, uint64_t in_flight_bytes,
+                        uint64_t smoothed_rtt) {
+    struct stat_1_11 *stat = seam->stat;
+
+    if (stat == NULL || stat->cwnd != cwnd_bytes || stat->bytes_in_flight != in_flight_bytes ||
+        stat->smoothed_rtt != smoothed_rtt)
+        return NULL;
+    return &stat->cwnd;
 }

@@ -15,12 +15,21 @@ struct ccseam {
     uint64_t seed;    /**< for it */
     bool active;      /**< it is in charge */
     bool refused;     /**< ngtcp2's inside is not what we know: it never will be */
+    void *stat;       /**< ngtcp2's statistics of the connection; NULL: not known */
 };
 
 /** Whether this build and the library linked into it have the seam, as far as is known; checked once a thread, at the
  * first call. */
 bool ccseam_available(void);
-/** The next connection made by this thread with NGTCP2_CC_ALGO_RENO takes this controller; NULL: none. */
+/** The next connection made by this thread with NGTCP2_CC_ALGO_RENO takes this controller, one with NGTCP2_CC_ALGO_BBR
+ * tells it where its statistics are; NULL: none. */
 void ccseam_offer(struct ccseam *seam);
+/**
+ * Where ngtcp2 keeps a connection's congestion window, so that a single packet can be let out beyond it.
+ * @param cwnd_bytes, in_flight_bytes, smoothed_rtt as ngtcp2 tells them: a check of its layout
+ * @return NULL: not known
+ */
+uint64_t *ccseam_window(const struct ccseam *seam, uint64_t cwnd_bytes, uint64_t in_flight_bytes,
+                        uint64_t smoothed_rtt);
 
 #endif

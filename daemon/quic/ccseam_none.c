@@ -10,3 +10,9 @@ bool ccseam_available(void) {
 void ccseam_offer(struct ccseam *seam) {
     (void)seam;
 }
+
+uint64_t *ccseam_window(const struct ccseam *seam, uint64_t cwnd_bytes, uint64_t in_flight_bytes,
+                        uint64_t smoothed_rtt) {
+    (void)seam, (void)cwnd_bytes, (void)in_flight_bytes, (void)smoothed_rtt;
+    return NULL;
+}

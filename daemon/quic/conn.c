@@ -127,7 +127,7 @@ int conn_client_new(const struct conn_settings *settings, const struct conn_clie
     if (rv != 0)
         return rv;
     conn_set_callbacks(conn, &callbacks);
-    if (s.cc_algo == NGTCP2_CC_ALGO_RENO)
+    if (s.cc_algo != NGTCP2_CC_ALGO_CUBIC)
         ccseam_offer(&conn->cc);
     fill_transport_params(settings, &params);
     conn_path_to(&path, &settings->path);
@@ -163,7 +163,7 @@ int conn_server_new(const struct conn_settings *settings, const struct conn_serv
     if (rv != 0)
         return rv;
     conn_set_callbacks(conn, &callbacks);
-    if (s.cc_algo == NGTCP2_CC_ALGO_RENO)
+    if (s.cc_algo != NGTCP2_CC_ALGO_CUBIC)
         ccseam_offer(&conn->cc);
     fill_transport_params(settings, &params);
     conn_path_to(&path, &settings->path);

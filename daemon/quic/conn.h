@@ -187,6 +187,10 @@ ssize_t conn_write_datagram(struct conn *conn, const struct iovec *vectors, size
  * bytes */
 void conn_set_probe(struct conn *conn, const uint8_t *content, size_t length);
 
+/** Whether the search for the path's MTU has ended once since the connection uses this path: until then it may carry
+ * more than conn_datagram_max() says; on_mtu tells when it has. */
+bool conn_mtu_is_known(const struct conn *conn);
+
 /** Open a bidirectional / unidirectional stream. @return its ID; -EAGAIN: the peer allows no more now; -ENOTCONN */
 int64_t conn_open_stream(struct conn *conn, bool bidirectional);
 /** Give credit back: length bytes of a stream were used up. */

@@ -58,6 +58,7 @@ struct conn_mtu_watch {
     uint8_t number_bytes;            /**< how long the packet number of the last datagram was */
     uint8_t size;                    /**< the size in use; all sizes here are indices into conn_mtu.c's table */
     uint8_t failed;                  /**< smallest size that is known to fail; CONN_MTU_SIZES: none is */
+    bool known;                      /**< a search on this path has ended: `size` is what it carries */
     uint8_t probe;                   /**< size to be probed, or that is being probed; 0: none */
     uint64_t probe_deadline;         /**< ns: a probe is on the way, and has failed then */
     uint64_t raise_at;               /**< ns: when to search again */

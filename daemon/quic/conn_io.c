@@ -278,24 +278,46 @@ static ngtcp2_ssize write_streams(struct conn *conn, bool streams, ngtcp2_path *
     }
 }
 
+/** Let one packet past a full window. @param was the window, to be restored @return where; NULL: it is open or unknown
+ */
+static uint64_t *open_window(struct conn *conn, uint64_t *was) {
+    ngtcp2_conn_info info;
+    uint64_t *window;
+
+    ngtcp2_conn_get_conn_info(conn->ng, &info);
+    if (info.bytes_in_flight < info.cwnd)
+        return NULL;
+    window = ccseam_window(&conn->cc, info.cwnd, info.bytes_in_flight, info.smoothed_rtt);
+    if (window != NULL) {
+        *was = *window;
+        *window = info.bytes_in_flight + 1;
+    }
+    return window;
+}
+
 /** Write one packet without a datagram; 0 when there is nothing to say. */
 static ssize_t write_plain(struct conn *conn, uint8_t *out, size_t size, struct conn_packet *packet) {
     ngtcp2_path_storage path;
     ngtcp2_pkt_info info = {0};
     ngtcp2_ssize n;
     bool ping = conn->ping && conn->confirmed;
+    uint64_t *window = NULL, cwnd_bytes = 0;
 
     ngtcp2_path_storage_zero(&path);
     if (ping) {
-        /* A PING goes out when the keep-alive time is over, so make it over. */
+        /* A PING goes out when the keep-alive time is over, so make it over, and past a full window: what fills it may
+         * have been swallowed by the path that is asked whether it lives. */
         conn->now++;
         ngtcp2_conn_set_keep_alive_timeout(conn->ng, 1);
+        window = open_window(conn, &cwnd_bytes);
     }
     if (size > conn->mtu)
         size = conn->mtu;
     n = write_streams(conn, !conn->confirmed || pacer_is_open(&conn->pacer, conn->now), &path.path, &info, out, size);
     if (ping) {
         ngtcp2_conn_set_keep_alive_timeout(conn->ng, conn->keepalive);
+        if (window != NULL)
+            *window = cwnd_bytes;
         if (n > 0)
             conn->ping = false;
     }

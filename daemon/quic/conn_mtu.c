@@ -74,6 +74,18 @@ static void set_size(struct conn *conn, unsigned size) {
     CONN_TELL(conn, on_mtu, conn->mtu);
 }
 
+/** The search is over. */
+static void set_known(struct conn *conn) {
+    if (conn->mtu_watch.known)
+        return;
+    conn->mtu_watch.known = true;
+    CONN_TELL(conn, on_mtu, conn->mtu);
+}
+
+bool conn_mtu_is_known(const struct conn *conn) {
+    return conn->mtu_watch.known;
+}
+
 /** Choose the next probe, or end the search. */
 static void next_probe(struct conn *conn) {
     struct conn_mtu_watch *watch = &conn->mtu_watch;
@@ -90,6 +102,8 @@ static void next_probe(struct conn *conn) {
         watch->raise_at = conn->now + watch->pause;
         watch->pause = 2 * watch->pause < RAISE_LAST ? 2 * watch->pause : RAISE_LAST;
     }
+    if (watch->probe == 0)
+        set_known(conn);
 }
 
 /** Look for more than the present size, below one that is known to fail. */
@@ -118,6 +132,7 @@ static void restart(struct conn *conn, unsigned size, unsigned failed) {
 }
 
 void conn_mtu_on_path(struct conn *conn) {
+    conn->mtu_watch.known = false;
     conn->mtu_watch.pause = RAISE_FIRST;
     restart(conn, 0, CONN_MTU_SIZES);
 }
@@ -218,6 +233,7 @@ static void fall(struct conn *conn, unsigned size) {
     if (conn->now - watch->fell_at > 2 * RAISE_LAST)
         watch->pause = RAISE_FIRST;
     watch->fell_at = conn->now;
+    watch->known = true;
     restart(conn, watch->largest_acked < size ? watch->largest_acked : 0, size);
 }
 

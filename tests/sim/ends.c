@@ -158,6 +158,9 @@ static void enter(struct ledger *ledger, const uint8_t *packet, size_t length) {
     for (size_t i = 12; i < length - inner.header_bytes; i++)
         damaged |= udp[i] != filler(number, i);
     ledger->received++;
+    if (ledger->last && world_now() - ledger->last > ledger->longest)
+        ledger->longest = world_now() - ledger->last;
+    ledger->last = world_now();
     if (damaged || number >= FLOW_PACKETS_MAX) {
         ledger->damaged++;
         return;

@@ -39,6 +39,8 @@ struct ledger {
     uint32_t damaged;               /**< whose contents are not what was sent */
     uint32_t other;                 /**< packets that are of no flow of ours (ICMP) */
     uint32_t highest;               /**< number + 1 */
+    uint64_t last;                  /**< ns, when the last packet came */
+    uint64_t longest;               /**< ns, longest time between two packets; may be reset */
     uint8_t seen[FLOW_PACKETS_MAX]; /**< times */
 };
 /** Enter what comes out of a host's TUN from now on in this ledger. */

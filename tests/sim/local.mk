@@ -17,6 +17,16 @@ tests_sim_check_tunnel_SOURCES = \
 	tests/sim/ends.h \
 	tests/sim/world.c \
 	tests/sim/world.h
+unit_tests += tests/sim/check_failover
+tests_sim_check_failover_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
+tests_sim_check_failover_SOURCES = \
+	tests/sim/bonded.c \
+	tests/sim/bonded.h \
+	tests/sim/check_failover.c \
+	tests/sim/ends.c \
+	tests/sim/ends.h \
+	tests/sim/world.c \
+	tests/sim/world.h
 unit_tests += tests/sim/check_bond
 tests_sim_check_bond_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
 tests_sim_check_bond_SOURCES = \

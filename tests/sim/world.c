@@ -234,7 +234,7 @@ static void arrive(struct event *event) {
                                         .remote = event->from,
                                         .ifindex = 2,
                                         .ecn = event->ecn};
-        if (!socket || socket->host != host || sock_addr_port(&socket->local) != port)
+        if (!socket || socket->host != host || sock_addr_port(&socket->outside) != port)
             continue;
         received.local = socket->local;
         socket->statistics.datagrams_received++;
@@ -300,6 +300,13 @@ static struct device *device_named(struct host *host, const char *name) {
         if (!strcmp(host->device[i].name, name))
             return &host->device[i];
     return NULL;
+}
+
+void world_device_rebind(struct host *host, const char *device) {
+    for (size_t i = 0; i < SOCKETS_MAX; i++)
+        if (world.socket[i] && world.socket[i]->host == host &&
+            device_of(&world.socket[i]->outside) == device_named(host, device))
+            world.socket[i]->outside = sock_addr_make(&device_named(host, device)->address, host->next_port++);
 }
 
 void world_device_quality(struct host *host, const char *device, const struct link_quality *quality) {

@@ -50,6 +50,9 @@ void world_device_quality(struct host *host, const char *device, const struct li
 /** Take a device's link down or up: down, nothing passes and no route leads by it. Tell the client by client_on_link().
  * @return the device's index */
 unsigned world_device_link(struct host *host, const char *device, bool up);
+/** A NAT on a device's link forgets its mappings: the sockets there get new ports, unnoticed by their owners, and what
+ * is sent to the old ones goes nowhere. */
+void world_device_rebind(struct host *host, const char *device);
 /** Links are between all hosts, with this quality from now on; devices of world_device() have their own. */
 void world_quality(const struct link_quality *quality);
 /** The current virtual time in ns. */
