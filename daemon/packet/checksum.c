@@ -17,7 +17,7 @@ typedef uint64_t lanes __attribute__((vector_size(32)));
 /** Compiled twice, for AVX2 and for any processor; the loader takes the one that fits. Not for sanitizers and coverage,
  * whose code would run before they are ready. */
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__) &&  \
-    !defined(__SANITIZE_ADDRESS__)
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define CLONES __attribute__((target_clones("avx2", "default")))
 #else
 #define CLONES

@@ -33,10 +33,10 @@ def binary(data):
 class Bonder(Attacker):
     """A connection with a bonded request. session_id and secret are of the session that it opened or joined."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, **settings):
+        super().__init__(**settings)
         self.settings()
-        self.session_id = self.secret = self.leg = None
+        self.session_id = self.secret = self.leg = self.worker = None
 
     def ask(self, field, token=None):
         """One request with that value of the field. Returns its status."""
@@ -46,8 +46,9 @@ class Bonder(Attacker):
         answer = self.answers.get(self.number, {})
         match = re.match(r":([^:]+):;", answer.get("mpvpn-bond", ""))
         if match:
+            numbers = {name: int(value) for name, value in re.findall(r";(leg|w)=(\d+)", answer["mpvpn-bond"])}
             self.session_id = base64.b64decode(match[1])
-            self.leg = int(re.search(r";leg=(\d+)", answer["mpvpn-bond"])[1])
+            self.leg, self.worker = numbers.get("leg"), numbers.get("w")
         return answer.get(":status")
 
     def open(self, token=None):
@@ -263,7 +264,25 @@ def hoards():
     expect("a user has no more than the limit", 0 < statuses.count("200") <= 8 and set(statuses) <= {"200", "429"}, statuses)
 
 
-ATTACKS = {one.__name__: one for one in (joins, wrong_proofs, replays, other_users, fields, gaps, marks, jumps, malformed, closes, hoards)}
+def misdirects():
+    """Legs that come to another worker than their session's (of two) are told where it is, if their proof is good."""
+    for home in (0, 1):
+        first = Bonder(peer_cid=bytes([home]) + blob(11)).open()
+        expect("the answer names the worker", first.worker == home, first.worker)
+        wrong = Bonder(peer_cid=bytes([home + 1]) + blob(11))
+        expect("a leg at the other worker is refused", wrong.join(first) == "421", wrong.answers)
+        expect("and told where to go", wrong.worker == home and wrong.session_id == first.session_id, wrong.answers)
+        other = Bonder(peer_cid=bytes([home + 1]) + blob(11))
+        status = other.join(first, proof=blob(32))
+        expect("but not without a proof", status == "409", status)
+        right = Bonder(peer_cid=bytes([home + 2]) + blob(11))
+        expect("a leg at the session's worker is taken", right.join(first) == "200" and right.leg == 1, right.answers)
+        first.lives("after misdirected legs")
+        for leg in (first, wrong, other, right):
+            leg.leave()
+
+
+ATTACKS = {one.__name__: one for one in (joins, wrong_proofs, replays, other_users, fields, gaps, marks, jumps, malformed, closes, hoards, misdirects)}
 
 
 def main():
