@@ -13,6 +13,7 @@ libcommon_a_SOURCES += \
 	common/log.c \
 	common/log.h \
 	common/methods.def \
+	common/reason.def \
 	common/statistics.def \
 	common/suggest.c \
 	common/suggest.h \

@@ -167,6 +167,18 @@ static void print_path_state(FILE *stream, const json_t *path) {
     fputc('\n', stream);
 }
 
+/* "wwan0: not used: a packet would arrive 16.3 ms later than on enp5s0 (…)" */
+static void print_reasons(FILE *stream, const json_t *result) {
+    const json_t *path;
+    size_t i;
+
+    fprintf(stream, "scheduler: %s\n", text(result, "scheduler"));
+    json_array_foreach(json_object_get(result, "paths"), i, path) {
+        fprintf(stream, "%s: %s: %s\n", text(path, "path"),
+                json_is_true(json_object_get(path, "used")) ? "used" : "not used", text(path, "text"));
+    }
+}
+
 static void print_path_set(FILE *stream, const json_t *path) {
     fprintf(stream, "%s: %s, weight %lld (was %s, weight %lld)\n", text(path, "path"), text(path, "role"),
             (long long)integer(path, "weight"), text(path, "was_role"), (long long)integer(path, "was_weight"));
@@ -201,8 +213,9 @@ static void print_scheduler(FILE *stream, const json_t *result) {
 
 static void print_paths(FILE *stream, const json_t *paths) {
     static const struct table_column columns[] = {
-        {"PATH", 0, false}, {"STATE", 7, false},      {"ROLE", 0, false},     {"RTT", 7, false},  {"JITTER", 7, false},
-        {"LOSS", 6, false}, {"DOWN Mbit/s", 0, true}, {"UP Mbit/s", 0, true}, {"SHARE", 0, true}, {"SINCE", 0, false}};
+        {"PATH", 0, false},   {"STATE", 7, false},  {"ROLE", 0, false},       {"RTT", 7, false},
+        {"JITTER", 7, false}, {"LOSS", 6, false},   {"DOWN Mbit/s", 0, true}, {"UP Mbit/s", 0, true},
+        {"CARRIES", 0, true}, {"ARRIVES", 0, true}, {"SHARE", 0, true},       {"SINCE", 0, false}};
     struct table *table = table_new(columns, COUNT(columns));
     const json_t *path;
     char buffer[UNITS_TEXT_MAX];
@@ -218,6 +231,8 @@ static void print_paths(FILE *stream, const json_t *paths) {
         table_cell(table, "%.1f %%", loss(path));
         table_cell(table, "%.1f", (double)integer(path, "rate_down_bps") / 1e6);
         table_cell(table, "%.1f", (double)integer(path, "rate_up_bps") / 1e6);
+        table_cell(table, "%s", integer(path, "capacity_bps") ? mbit(path, "capacity_bps", buffer) : "-");
+        table_cell(table, "%s", milliseconds(path, "arrival_us", buffer));
         table_cell(table, "%lld %%", (long long)integer(path, "share_percent"));
         table_cell(table, "%s", duration(integer(path, "since_s"), buffer));
     }
@@ -436,6 +451,9 @@ void print_text(FILE *stream, enum command_id command, const json_t *result) {
         break;
     case COMMAND_path_set:
         print_path_set(stream, result);
+        break;
+    case COMMAND_explain:
+        print_reasons(stream, result);
         break;
     case COMMAND_scheduler_list:
         print_schedulers(stream, json_object_get(result, "schedulers"));

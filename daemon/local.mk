@@ -32,6 +32,7 @@ libmpvpn_a_SOURCES += \
 	daemon/methods_check.c \
 	daemon/methods_check.h \
 	daemon/methods_handlers.h \
+	daemon/methods_explain.c \
 	daemon/methods_paths.c \
 	daemon/methods_show.c \
 	daemon/options.def \

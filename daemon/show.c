@@ -124,8 +124,16 @@ static void show_connection(json_t *object, struct leg *leg, const struct conn_p
 }
 
 /* What a leg is in a bonded session; null in a plain one or without a leg, or as long as the peer has not reported. */
-static void show_bonded_leg(json_t *object, const struct session *session, const struct session_leg *leg) {
+static void show_bonded_leg(json_t *object, const struct session *session, const struct session_leg *leg,
+                            uint64_t now) {
     bool bonded = leg && session->bonded, told = bonded && leg->has_told;
+    struct session_reason why = {.arrival = TIME_NEVER};
+
+    if (bonded) {
+        session_explain(session, (unsigned)(leg - session->legs), &why, now);
+    }
+    json_object_set_new(object, "capacity_bps", why.capacity_bps ? show_number(why.capacity_bps) : json_null());
+    json_object_set_new(object, "arrival_us", show_us(why.arrival));
 
     json_object_set_new(object, "leg", bonded ? show_number(leg->number) : json_null());
     json_object_set_new(object, "resent_packets", bonded ? show_number(leg->resent) : json_null());
@@ -160,7 +168,7 @@ json_t *show_path(const struct client_path *path, uint64_t now) {
         traffic = (struct show_traffic){leg_counters(leg)->received, leg_counters(leg)->sent};
     }
     json_object_set_new(object, "share_percent", share_percent(path->client->session, slot));
-    show_bonded_leg(object, path->client->session, slot);
+    show_bonded_leg(object, path->client->session, slot, now);
     show_traffic(object, &traffic);
     show_connection(object, leg, carrier ? &carrier->path : NULL);
     return object;
@@ -188,7 +196,7 @@ static json_t *show_session_leg(const struct session *session, const struct sess
     json_object_set_new(object, "weight", show_number(leg->weight));
     json_object_set_new(object, "since_s", carrier ? show_since(carrier->since, now) : json_null());
     json_object_set_new(object, "share_percent", share_percent(session, leg));
-    show_bonded_leg(object, session, leg);
+    show_bonded_leg(object, session, leg, now);
     show_traffic(object, &traffic);
     show_connection(object, leg->leg, carrier ? &carrier->path : NULL);
     return object;

@@ -35,11 +35,8 @@ static void on_lingered(void *context, uint64_t now) {
 struct tunnel *tunnel_new(struct worker *worker, uint64_t id, const char *user, void *owner) {
     struct queue_settings queue = {
         .max_packets = QUEUE_MAX_PACKETS, .max_bytes = QUEUE_MAX_BYTES, .max_memory = QUEUE_MAX_BYTES};
-    const struct session_settings settings = {.id = id,
-                                              .user = user,
-                                              .queue = &queue,
-                                              .buffers = worker->buffers,
-                                              .deliver = ingress_on_packet};
+    const struct session_settings settings = {
+        .id = id, .user = user, .queue = &queue, .buffers = worker->buffers, .deliver = ingress_on_packet};
     struct tunnel *tunnel = calloc(1, sizeof *tunnel);
     if (!tunnel)
         return NULL;

@@ -34,6 +34,7 @@ libmpvpn_a_SOURCES += \
 	daemon/bond/sched_wrr.c \
 	daemon/bond/session.c \
 	daemon/bond/session.h \
+	daemon/bond/session_explain.c \
 	daemon/bond/session_internal.h \
 	daemon/bond/session_probe.c \
 	daemon/bond/session_receive.c \

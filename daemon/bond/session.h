@@ -146,6 +146,26 @@ void session_totals(const struct session *session, struct reorder_statistics *or
 /** Bring rates, and what queue, repair and order know of the legs, up to date; several times a second while in use. */
 void session_roll(struct session *session, uint64_t now);
 
+/** Why a leg is used or not. */
+enum reason {
+#define REASON(symbol, name, help) REASON_##symbol,
+#include "common/reason.def"
+#undef REASON
+    REASONS
+};
+/** The same with figures. */
+struct session_reason {
+    enum reason reason;    /**< why */
+    uint64_t arrival;      /**< ns that a packet sent on it now is on its way, what goes before it included; TIME_NEVER:
+                              unknown */
+    uint64_t wait;         /**< ns until it can send */
+    uint64_t capacity_bps; /**< bits per second that it carries, as estimated; 0: unknown */
+    int than;              /**< slot of the leg that a packet would go to now; negative: none */
+    uint64_t than_arrival; /**< ns that it would be on its way there */
+};
+/** Tell why a leg of a bonded session is used or not at this moment. */
+void session_explain(const struct session *session, unsigned slot, struct session_reason *out, uint64_t now);
+
 /* What is received (bonded). */
 
 /** A bonded packet came on a leg; delivers what it lets go. */

@@ -19,6 +19,10 @@ uint64_t session_probe_at(const struct session *session, uint64_t now);
 /** Probe the legs whose turn it is. */
 void session_probe(struct session *session, uint64_t now);
 
+/** How the legs look to a scheduler that has a packet of this length. @return slots up to the last one in use */
+size_t session_view(const struct session *session, size_t length, struct sched_leg legs[SESSION_LEGS_MAX],
+                    uint64_t now);
+
 /** When a report of what came is due, ns; TIME_NEVER: nothing came since the last. */
 uint64_t session_report_at(const struct session *session);
 /** Tell the peer what came on the legs whose report is due. */

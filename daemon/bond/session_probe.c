@@ -2,10 +2,10 @@
 /* session_probe: PINGs on legs that carry nothing: whether a suspect one lives again, and how long the round trip is on
  * one that stands by, so that schedulers find true estimates when they look at it.
  *
- * How it works: a suspect leg is asked often at first, then less often; what it answers is seen by session_look(). While
- * the session sends, legs that get nothing are asked now and then, backups more rarely: radios like to sleep. Two PINGs
- * without answer make an idle leg suspect before anything is risked on it. A session that sends nothing asks nothing: the
- * connections' own keep-alive holds its legs.
+ * How it works: a suspect leg is asked often at first, then less often; what it answers is seen by session_look().
+ * While the session sends, legs that get nothing are asked now and then, backups more rarely: radios like to sleep. Two
+ * PINGs without answer make an idle leg suspect before anything is risked on it. A session that sends nothing asks
+ * nothing: the connections' own keep-alive holds its legs.
  *
  * Left out: legs in use, whose acknowledgements tell all that (session_send.c).
  * Invariant: a leg is asked no more often than once in SUSPECT_FIRST. */
@@ -13,14 +13,15 @@
 
 #include "bond/session_internal.h"
 
-#define SUSPECT_FIRST (100 * NS_PER_MS) /* between PINGs on a suspect leg, and on one that was trusted again lately … */
+#define SUSPECT_FIRST (100 * NS_PER_MS) /* between PINGs on a suspect leg, and on one that was trusted again lately … \
+                                         */
 #define SUSPECT_LONG (10 * NS_PER_SEC)  /* … until it was suspect for so long; then: */
 #define SUSPECT_LATER (500 * NS_PER_MS)
-#define TRUSTED_LATELY (NS_PER_SEC)     /* what is measured on it first may be a packet that waited for the link */
-#define IDLE_PRIMARY (200 * NS_PER_MS)  /* between PINGs on a leg that gets nothing while others do */
-#define IDLE_BACKUP NS_PER_SEC          /* likewise, of role backup */
-#define BUSY (NS_PER_SEC)               /* a session is sending until so long after a packet */
-#define UNANSWERED 2u                   /* PINGs without answer that make a leg suspect */
+#define TRUSTED_LATELY (NS_PER_SEC)    /* what is measured on it first may be a packet that waited for the link */
+#define IDLE_PRIMARY (200 * NS_PER_MS) /* between PINGs on a leg that gets nothing while others do */
+#define IDLE_BACKUP NS_PER_SEC         /* likewise, of role backup */
+#define BUSY (NS_PER_SEC)              /* a session is sending until so long after a packet */
+#define UNANSWERED 2u                  /* PINGs without answer that make a leg suspect */
 
 /* Whether the session has sent anything lately. */
 static bool is_busy(const struct session *session, uint64_t now) {

@@ -72,9 +72,8 @@ static bool any_usable(const struct sched_leg *legs, size_t count) {
     return false;
 }
 
-/* How the legs look to a scheduler that has a packet of this length. @return slots up to the last one in use */
-static size_t view_all(const struct session *session, size_t length, struct sched_leg legs[SESSION_LEGS_MAX],
-                       uint64_t now) {
+size_t session_view(const struct session *session, size_t length, struct sched_leg legs[SESSION_LEGS_MAX],
+                    uint64_t now) {
     size_t count = 0;
     for (size_t left = session->leg_count; left > 0 && count < SESSION_LEGS_MAX; count++) {
         view(&session->legs[count], length, &legs[count], now);
@@ -116,13 +115,13 @@ int session_pick(struct session *session, const struct queue_item *item, uint16_
     *copies = 0;
     if (session->leg_count == 1)
         return pick_only(session, item->length, now);
-    count = view_all(session, item->length, legs, now);
+    count = session_view(session, item->length, legs, now);
     return sched_pick(&session->sched, legs, count, &packet, now, copies);
 }
 
 int session_pick_resend(struct session *session, size_t length, uint16_t avoid, uint64_t now) {
     struct sched_leg legs[SESSION_LEGS_MAX];
-    size_t count = view_all(session, length, legs, now);
+    size_t count = session_view(session, length, legs, now);
     return sched_pick_resend(legs, count, length, avoid);
 }
 

@@ -78,6 +78,10 @@ same 'the reasons of drops, and what they mean, are those of mpvpnctl(8)' man/mp
     "$(part man/mpvpnctl.8 '^\.Va drops' '^\.Sh' | items Cm | told)" \
     "$(sed -n 's/^DROP([A-Z_0-9]*, "\([^"]*\)", "\(.*\)")$/\1\t\2/p' common/drop.def | told)"
 
+same 'the reasons of explain, and what they mean, are those of mpvpnctl(8)' man/mpvpnctl.8 common/reason.def \
+    "$(part man/mpvpnctl.8 '^\.Sh REASONS' '^\.Sh' | items Cm | told)" \
+    "$(sed -n 's/^REASON([A-Z]*, "\([^"]*\)", "\(.*\)")$/\1\t\2/p' common/reason.def | told)"
+
 same 'the errors, and what they mean, are those of mpvpnctl(8)' man/mpvpnctl.8 common/error.def \
     "$(part man/mpvpnctl.8 '^\.Sh PROTOCOL' '^\.Sh' | items Er | told)" \
     "$(sed -n 's/^ERROR([A-Z_]*, \(-*[0-9]*\), "\([^"]*\)", "\(.*\)")$/\1 \2\t\3/p' common/error.def | told)"

@@ -26,6 +26,8 @@ is 'a path is added, and it is told how' "$(ctl client path add wan weight=3)" '
 check 'it comes up' until_true 10 eval 'ctl client path list | grep -qE "^wan +up +primary"'
 like 'status counts it' "$(ctl client status)" '2 paths up'
 like 'status tells of bonding' "$(ctl client status)" '^bonding  ecf;  reorder held [0-9.]+ %, longest [0-9.]+ ms;  resent [0-9.]+ %;  queue'
+like 'explain tells where the next packet goes' "$(ctl client explain)" '^(veth|wan): used: the next packet goes here: it arrives in [0-9.]+ ms'
+is 'and has a word for each path' "$(value client '" ".join(sorted({p["why"] for p in j["paths"]} - {"next", "later"}))' explain)" ''
 like 'the server lists two legs' "$(ctl server session list)" 'ecf +2 +'
 refuses 'the same path again is refused' ctl client path add wan
 is 'the scheduler is changed' "$(ctl client scheduler set redundant)" 'scheduler: redundant (was ecf), both directions'
@@ -33,6 +35,7 @@ check 'the server uses it too' until_true 5 eval 'ctl server session list | grep
 check 'copies are dropped' until_true 5 has_dropped client duplicate 5
 is 'a role is changed' "$(ctl client path set wan role=backup)" 'wan: backup, weight 3 (was primary, weight 3)'
 check 'the path stands by' until_true 5 eval 'ctl client path list | grep -qE "^wan +standby +backup"'
+is 'explain says so' "$(value client '[p["why"] for p in j["paths"] if p["path"] == "wan"][0]' explain)" backup
 like 'status counts it so' "$(ctl client status)" '1 path up, 1 standby'
 refuses 'a scheduler that is none is refused' ctl client scheduler set fastest
 is 'the path is removed' "$(ctl client path remove wan)" 'wan: removed'
@@ -45,6 +48,7 @@ is 'as a resumed TLS session, which the path that stayed is not' "$(path_value w
 is 'the path is removed again' "$(ctl client path remove wan)" 'wan: removed'
 check 'and goes again' until_true 5 eval '! ctl client path list | grep -q wan'
 is 'a path without a device waits for it' "$(ctl client path add usb0 role=backup)" 'usb0: down: there is no such device'
+like 'explain says why it is not used' "$(ctl client explain)" '^usb0: not used: there is no connection on it; its state and reason tell why \(down: there is no such device\)'
 wait "$ping_pid"
 like 'no ping was lost' "$(cat "$dir/ping.log")" ' 0% packet loss'
 like 'the metrics name the paths' "$(ctl client stats --openmetrics)" 'mpvpn_path_weight\{instance="[^"]*",path="veth"\} 1'

@@ -132,18 +132,33 @@ static void expect(enum command_id command, const char *quoted, const char *expe
 }
 
 START_TEST(paths_are_a_table) {
-    expect(COMMAND_path_list,
-           "{'paths':["
-           "{'path':'enp5s0','state':'up','role':'primary','rtt_us':11240,'jitter_us':300,'loss_percent':0.0,"
-           "'rate_down_bps':188000000,'rate_up_bps':31200000,'share_percent':86,'since_s':11520,'reason':null},"
-           "{'path':'wwan0','state':'up','role':'primary','rtt_us':43000,'jitter_us':6100,'loss_percent':0.41,"
-           "'rate_down_bps':24100000,'rate_up_bps':6800000,'share_percent':14,'since_s':2460},"
-           "{'path':'usb0','state':'standby','role':'backup','rtt_us':61300,'jitter_us':9000,'loss_percent':0.0,"
-           "'rate_down_bps':0,'rate_up_bps':0,'share_percent':0,'since_s':11520}]}",
-           "PATH    STATE    ROLE     RTT      JITTER   LOSS    DOWN Mbit/s  UP Mbit/s  SHARE  SINCE\n"
-           "enp5s0  up       primary  11.2 ms  0.3 ms   0.0 %         188.0       31.2   86 %  3 h 12 min\n"
-           "wwan0   up       primary  43.0 ms  6.1 ms   0.4 %          24.1        6.8   14 %  41 min\n"
-           "usb0    standby  backup   61.3 ms  9.0 ms   0.0 %           0.0        0.0    0 %  3 h 12 min\n");
+    expect(
+        COMMAND_path_list,
+        "{'paths':["
+        "{'path':'enp5s0','state':'up','role':'primary','rtt_us':11240,'jitter_us':300,'loss_percent':0.0,"
+        "'rate_down_bps':188000000,'rate_up_bps':31200000,'share_percent':86,'since_s':11520,'reason':null},"
+        "{'path':'wwan0','state':'up','role':'primary','rtt_us':43000,'jitter_us':6100,'loss_percent':0.41,"
+        "'rate_down_bps':24100000,'rate_up_bps':6800000,'capacity_bps':26000000,'arrival_us':22100,'share_percent':14,'"
+        "since_s':2460},"
+        "{'path':'usb0','state':'standby','role':'backup','rtt_us':61300,'jitter_us':9000,'loss_percent':0.0,"
+        "'rate_down_bps':0,'rate_up_bps':0,'share_percent':0,'since_s':11520}]}",
+        "PATH    STATE    ROLE     RTT      JITTER   LOSS    DOWN Mbit/s  UP Mbit/s  CARRIES  ARRIVES  SHARE  SINCE\n"
+        "enp5s0  up       primary  11.2 ms  0.3 ms   0.0 %         188.0       31.2        -        -   86 %  3 h 12 "
+        "min\n"
+        "wwan0   up       primary  43.0 ms  6.1 ms   0.4 %          24.1        6.8       26  22.1 ms   14 %  41 min\n"
+        "usb0    standby  backup   61.3 ms  9.0 ms   0.0 %           0.0        0.0        -        -    0 %  3 h 12 "
+        "min\n");
+}
+END_TEST
+
+START_TEST(paths_are_explained_in_a_line_each) {
+    good("explain", "explain", NULL);
+    expect(COMMAND_explain,
+           "{'scheduler':'ecf','paths':[{'path':'enp5s0','used':true,'why':'next','text':'the next packet goes here'},"
+           "{'path':'wwan0','used':false,'why':'later','text':'a packet would arrive later'}]}",
+           "scheduler: ecf\n"
+           "enp5s0: used: the next packet goes here\n"
+           "wwan0: not used: a packet would arrive later\n");
 }
 END_TEST
 
@@ -151,8 +166,8 @@ START_TEST(a_path_that_is_not_up_says_why) {
     expect(COMMAND_path_list,
            "{'paths':[{'path':'eth0','state':'waiting','role':'primary','rtt_us':null,'jitter_us':null,"
            "'loss_percent':0.0,'since_s':7,'reason':'the server does not answer'}]}",
-           "PATH  STATE    ROLE     RTT      JITTER   LOSS    DOWN Mbit/s  UP Mbit/s  SHARE  SINCE\n"
-           "eth0  waiting  primary  -        -        0.0 %           0.0        0.0    0 %  7 s\n"
+           "PATH  STATE    ROLE     RTT      JITTER   LOSS    DOWN Mbit/s  UP Mbit/s  CARRIES  ARRIVES  SHARE  SINCE\n"
+           "eth0  waiting  primary  -        -        0.0 %           0.0        0.0        -        -    0 %  7 s\n"
            "eth0: waiting: the server does not answer\n");
 }
 END_TEST
@@ -324,6 +339,7 @@ int main(void) {
     tcase_add_test(tc, watching_takes_a_time_or_goes_without);
     tcase_add_test(tc, paths_are_a_table);
     tcase_add_test(tc, a_path_that_is_not_up_says_why);
+    tcase_add_test(tc, paths_are_explained_in_a_line_each);
     tcase_add_test(tc, changes_of_paths_and_schedulers_are_confirmed_in_a_line);
     tcase_add_test(tc, a_clients_status_is_a_few_lines);
     tcase_add_test(tc, a_server_that_does_not_bond_is_told);
