@@ -211,10 +211,12 @@ json_t *show_leg(const struct session *session, const struct session_leg *leg, u
 }
 
 json_t *show_session(struct session *session, uint64_t now) {
+    struct show_bonding bonding = {0};
     struct show_traffic traffic;
     json_t *object = json_object(), *legs = json_array();
 
     session_roll(session, now);
+    show_bonding_add(&bonding, session);
     traffic = (struct show_traffic){session->sent, session->received};
     for (size_t i = 0; i < SESSION_LEGS_MAX; i++) {
         if (session->legs[i].leg) {
@@ -231,6 +233,8 @@ json_t *show_session(struct session *session, uint64_t now) {
     json_object_set_new(object, "lingering", json_boolean(session->leg_count == 0));
     show_traffic(object, &traffic);
     json_object_set_new(object, "legs", legs);
+    json_object_set_new(object, "reorder", show_reorder(&bonding));
+    json_object_set_new(object, "repair", show_repair(&bonding));
     return object;
 }
 
