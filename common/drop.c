@@ -4,19 +4,12 @@
  * Invariant: every reason has a name, unique. */
 #include "common/drop.h"
 
-static const struct {
-    const char *name;
-    const char *help;
-} reasons[DROP_REASONS] = {
-#define DROP(symbol, name, help) [DROP_##symbol] = {name, help},
+static const char *const names[DROP_REASONS] = {
+#define DROP(symbol, name, help) [DROP_##symbol] = name,
 #include "common/drop.def"
 #undef DROP
 };
 
 const char *drop_name(enum drop_reason reason) {
-    return reasons[reason].name;
-}
-
-const char *drop_help(enum drop_reason reason) {
-    return reasons[reason].help;
+    return names[reason];
 }

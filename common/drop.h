@@ -26,7 +26,5 @@ static inline void drop_count(struct drop_counters *drops, enum drop_reason reas
 
 /** A reason's name as statistics have it: "source_not_allowed". */
 const char *drop_name(enum drop_reason reason);
-/** A reason in one line. */
-const char *drop_help(enum drop_reason reason);
 
 #endif

@@ -148,28 +148,16 @@ const char *units_print_ms(uint64_t us, char *text) {
     return text;
 }
 
-/* Print value with the SI prefix that leaves 1–999 before the decimal sign. Steps early, so that no rounding prints
- * "1000". */
-static const char *print_si(uint64_t value, bool three_digits, const char *unit, char *text) {
+const char *units_print_bytes(uint64_t bytes, char *text) {
     static const char *const prefixes[] = {"", "k", "M", "G", "T", "P", "E"};
-    double v = (double)value;
+    double v = (double)bytes;
     unsigned i = 0;
-    int decimals = 1;
 
-    while (i < 6 && v >= (i == 0 ? 1000 : three_digits ? 999.5 : 999.95)) {
+    /* A step early, so that no rounding prints "1000". */
+    while (i < 6 && v >= (i == 0 ? 1000 : 999.95)) {
         v /= 1000;
         i++;
     }
-    if (three_digits)
-        decimals = v >= 99.95 ? 0 : v >= 9.995 ? 1 : 2;
-    snprintf(text, UNITS_TEXT_MAX, "%.*f %s%s", i == 0 ? 0 : decimals, v, prefixes[i], unit);
+    snprintf(text, UNITS_TEXT_MAX, "%.*f %sB", i == 0 ? 0 : 1, v, prefixes[i]);
     return text;
-}
-
-const char *units_print_bytes(uint64_t bytes, char *text) {
-    return print_si(bytes, false, "B", text);
-}
-
-const char *units_print_rate(uint64_t bps, char *text) {
-    return print_si(bps, true, "bit/s", text);
 }

@@ -35,8 +35,5 @@ const char *units_print_duration(uint64_t ns, char *text);
 const char *units_print_ms(uint64_t us, char *text);
 /** Print bytes in powers of 1000: "512 B", "12.4 GB". @param text UNITS_TEXT_MAX bytes @return text */
 const char *units_print_bytes(uint64_t bytes, char *text);
-/** Print a rate in powers of 1000, three digits: "212 Mbit/s", "1.42 Gbit/s". @param text UNITS_TEXT_MAX bytes @return
- * text */
-const char *units_print_rate(uint64_t bps, char *text);
 
 #endif

@@ -114,16 +114,6 @@ int auth_add(struct auth *auth, const struct auth_user *user) {
     return 0;
 }
 
-int auth_remove(struct auth *auth, const char *name) {
-    size_t place = name_place(auth, name);
-    if (!name_is_at(auth, place, name))
-        return -ENOENT;
-    user_free(auth->users[place]);
-    auth->count--;
-    memmove(auth->users + place, auth->users + place + 1, (auth->count - place) * sizeof(struct auth_user *));
-    return 0;
-}
-
 const struct auth_user *auth_find(const struct auth *auth, const char *name) {
     size_t place = name_place(auth, name);
     return name_is_at(auth, place, name) ? auth->users[place] : NULL;

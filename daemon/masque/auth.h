@@ -28,8 +28,6 @@ struct auth *auth_new(void);
 void auth_free(struct auth *auth);
 /** Add a user (copied). @return 0; -EEXIST: name or token taken; -EINVAL: name; -ENOMEM */
 int auth_add(struct auth *auth, const struct auth_user *user);
-/** Remove by name. @return 0; -ENOENT */
-int auth_remove(struct auth *auth, const char *name);
 const struct auth_user *auth_find(const struct auth *auth, const char *name);
 size_t auth_count(const struct auth *auth);
 /** In the order of names; index < auth_count(). */

@@ -427,11 +427,6 @@ int h3_write(struct h3 *h3, int64_t stream_id, const uint8_t *data, size_t lengt
     return h3_writev(h3, stream_id, &vector, 1);
 }
 
-size_t h3_unsent(const struct h3 *h3, int64_t stream_id) {
-    const struct stream *stream = stream_find(h3, stream_id);
-    return stream != NULL ? stream->body.unacked : 0;
-}
-
 void h3_finish(struct h3 *h3, int64_t stream_id) {
     struct stream *stream = stream_find(h3, stream_id);
     if (h3->fault != 0 || stream == NULL || stream->finished || stream->no_write)

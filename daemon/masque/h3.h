@@ -84,8 +84,6 @@ int h3_respond(struct h3 *h3, int64_t stream_id, const struct h3_message *respon
 int h3_write(struct h3 *h3, int64_t stream_id, const uint8_t *data, size_t length);
 /** The same from several places, all or nothing. */
 int h3_writev(struct h3 *h3, int64_t stream_id, const struct iovec *vectors, size_t count);
-/** Bytes appended and not yet acknowledged. */
-size_t h3_unsent(const struct h3 *h3, int64_t stream_id);
 /** End our side after what was appended. */
 void h3_finish(struct h3 *h3, int64_t stream_id);
 /** Abandon a stream. */

@@ -52,7 +52,6 @@ struct range {
 struct family {
     struct entry *rested; /**< given back, longest free first */
     size_t rested_count;  /**< entries there */
-    size_t used;          /**< taken addresses */
 };
 
 struct pool {
@@ -289,7 +288,6 @@ static int take(struct pool *pool, const struct ip_addr *addr, const char *user,
         return -ENOSPC;
     entry_unlist(pool, entry);
     entry->taken = true;
-    family_of(pool, addr)->used++;
     habit_set(pool, user, &entry->addr);
     *out = entry->addr;
     return 0;
@@ -349,10 +347,5 @@ void pool_give(struct pool *pool, const struct ip_addr *addr) {
     if (entry == NULL || !entry->taken)
         return;
     entry->taken = false;
-    family_of(pool, addr)->used--;
     entry_settle(pool, entry);
-}
-
-size_t pool_used(const struct pool *pool, uint8_t version) {
-    return pool->families[family_index(version)].used;
 }

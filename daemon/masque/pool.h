@@ -35,6 +35,5 @@ int pool_take(struct pool *pool, uint8_t version, const char *user, const struct
 int pool_take_fixed(struct pool *pool, const struct ip_addr *addr, const char *user);
 /** Give back; unknown is fine. */
 void pool_give(struct pool *pool, const struct ip_addr *addr);
-size_t pool_used(const struct pool *pool, uint8_t version);
 
 #endif

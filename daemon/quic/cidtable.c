@@ -153,7 +153,3 @@ void cidtable_remove(struct cidtable *table, const struct conn_cid *cid) {
 void *cidtable_find(const struct cidtable *table, const struct conn_cid *cid) {
     return table->slots[locate(table, cid)].owner;
 }
-
-size_t cidtable_count(const struct cidtable *table) {
-    return table->count;
-}

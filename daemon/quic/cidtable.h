@@ -20,6 +20,5 @@ int cidtable_add(struct cidtable *table, const struct conn_cid *cid, void *owner
 void cidtable_remove(struct cidtable *table, const struct conn_cid *cid);
 /** @return the owner, or NULL */
 void *cidtable_find(const struct cidtable *table, const struct conn_cid *cid);
-size_t cidtable_count(const struct cidtable *table);
 
 #endif

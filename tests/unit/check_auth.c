@@ -36,10 +36,6 @@ START_TEST(users_come_in_the_order_of_names) {
     ck_assert_ptr_null(auth_at(auth, 5));
     ck_assert_ptr_eq(auth_find(auth, "bob"), auth_at(auth, 3));
     ck_assert_ptr_null(auth_find(auth, "bo"));
-    ck_assert_int_eq(auth_remove(auth, "bob"), 0);
-    ck_assert_int_eq(auth_remove(auth, "bob"), -ENOENT);
-    ck_assert_ptr_null(auth_find(auth, "bob"));
-    ck_assert_str_eq(auth_at(auth, 3)->name, "carol");
     auth_free(auth);
 }
 END_TEST

@@ -28,7 +28,6 @@ START_TEST(an_added_id_is_found_until_it_is_removed) {
     cidtable_remove(table, &cid);
     cidtable_remove(table, &cid);
     ck_assert_ptr_null(cidtable_find(table, &cid));
-    ck_assert_uint_eq(cidtable_count(table), 0);
     cidtable_free(table);
 }
 END_TEST
@@ -42,7 +41,6 @@ START_TEST(an_id_has_one_owner) {
     ck_assert_int_eq(cidtable_add(table, &cid, &a), 0);
     ck_assert_int_eq(cidtable_add(table, &cid, &b), -EEXIST);
     ck_assert_ptr_eq(cidtable_find(table, &cid), &a);
-    ck_assert_uint_eq(cidtable_count(table), 1);
     cidtable_free(table);
 }
 END_TEST
@@ -71,7 +69,6 @@ START_TEST(a_table_agrees_with_a_list_through_many_additions_and_removals) {
     static bool present[IDS];
     struct cidtable *table = cidtable_new(key);
     uint32_t random = 1;
-    size_t count = 0;
 
     for (int step = 0; step < STEPS; step++) {
         struct conn_cid cid;
@@ -80,16 +77,12 @@ START_TEST(a_table_agrees_with_a_list_through_many_additions_and_removals) {
         random = random * 1664525u + 1013904223u;
         n = (random >> 8) % IDS;
         cid = make_cid(n, CONN_CID_BYTES);
-        if (present[n]) {
+        if (present[n])
             cidtable_remove(table, &cid);
-            count--;
-        } else {
+        else
             ck_assert_int_eq(cidtable_add(table, &cid, &owners[n]), 0);
-            count++;
-        }
         present[n] = !present[n];
     }
-    ck_assert_uint_eq(cidtable_count(table), count);
     for (uint32_t n = 0; n < IDS; n++) {
         struct conn_cid cid = make_cid(n, CONN_CID_BYTES);
 

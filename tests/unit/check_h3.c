@@ -228,7 +228,6 @@ START_TEST(bodies_cross_both_ways_in_any_pieces) {
         ck_assert_uint_eq(server.body_sum, sum);
         ck_assert_uint_eq(client.body_length, sizeof(bytes));
         ck_assert_uint_eq(client.body_sum, sum);
-        ck_assert_uint_eq(h3_unsent(client.h3, id), 0);
         /* All credit came back, framing included. */
         ck_assert_uint_eq(fake_stream_find(&server.conn, id)->consumed, fake_stream_find(&server.conn, id)->received);
         ck_assert_uint_eq(fake_stream_find(&client.conn, id)->consumed, fake_stream_find(&client.conn, id)->received);
@@ -253,11 +252,9 @@ START_TEST(unacknowledged_bytes_are_bounded) {
         ck_assert_int_eq(h3_write(client.h3, id, bytes, sizeof(bytes)), 0);
     ck_assert_int_eq(h3_write(client.h3, id, bytes, 1), -ENOBUFS);
     run();
-    ck_assert_uint_eq(h3_unsent(client.h3, id), 256 * 1024);
     ck_assert_int_eq(h3_write(client.h3, id, bytes, 1), -ENOBUFS);
     client.conn.hold_acks = false;
     run();
-    ck_assert_uint_eq(h3_unsent(client.h3, id), 0);
     ck_assert_int_eq(h3_write(client.h3, id, bytes, 1), 0);
 }
 END_TEST
@@ -270,7 +267,6 @@ START_TEST(a_write_of_several_pieces_is_all_or_nothing) {
     start();
     int64_t id = ask(&get);
     ck_assert_int_eq(h3_writev(client.h3, id, vectors, 3), -ENOBUFS);
-    ck_assert_uint_eq(h3_unsent(client.h3, id), 0);
     ck_assert_int_eq(h3_writev(client.h3, id, vectors, 2), 0);
     run();
     ck_assert_uint_eq(server.body_length, sizeof(bytes));
@@ -451,7 +447,6 @@ START_TEST(closing_frees_what_was_never_acknowledged) {
     h3_reset(client.h3, id, H3_REQUEST_CANCELLED);
     run();
     ck_assert_uint_eq(server.closes, 1);
-    ck_assert_uint_eq(h3_unsent(client.h3, id), 0);
 }
 END_TEST
 

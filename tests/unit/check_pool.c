@@ -79,8 +79,6 @@ START_TEST(the_first_address_is_the_servers_and_the_second_the_first_clients) {
     ck_assert_str_eq(take(pool, 4, "alice", NULL), "10.77.0.2");
     ck_assert_str_eq(take(pool, 6, "alice", NULL), "fd77::2");
     ck_assert_str_eq(take(pool, 4, "bob", NULL), "10.77.0.3");
-    ck_assert_uint_eq(pool_used(pool, 4), 2);
-    ck_assert_uint_eq(pool_used(pool, 6), 1);
     pool_free(pool);
 }
 END_TEST
@@ -125,7 +123,6 @@ START_TEST(a_small_pool_is_exhausted_and_recovers) {
         ck_assert_str_eq(take(pool, 4, "", NULL), all[i]);
     ck_assert_str_eq(take(pool, 4, "", NULL), "ENOSPC");
     give(pool, "10.0.1.4");
-    ck_assert_uint_eq(pool_used(pool, 4), 5);
     ck_assert_str_eq(take(pool, 4, "", NULL), "10.0.1.4");
     ck_assert_str_eq(take(pool, 4, "", NULL), "ENOSPC");
     pool_free(pool);
@@ -151,7 +148,6 @@ START_TEST(giving_twice_or_what_was_never_taken_is_harmless) {
     give(pool, "10.0.0.2");
     give(pool, "10.0.0.4");
     give(pool, "192.0.2.1");
-    ck_assert_uint_eq(pool_used(pool, 4), 0);
     for (size_t i = 0; i < 5; i++)
         ck_assert_str_ne(take(pool, 4, "", NULL), "ENOSPC");
     ck_assert_str_eq(take(pool, 4, "", NULL), "ENOSPC");
@@ -273,7 +269,6 @@ START_TEST(a_64_carries_many_sessions_and_reuses_after_a_rest) {
     for (size_t i = 0; i < 50000; i++)
         error |= pool_take(pool, 6, "", &none, &out);
     ck_assert_int_eq(error, 0);
-    ck_assert_uint_eq(pool_used(pool, 6), 50001);
     /* Of many that come and go, an address is not given again at once, and not for ever kept back. */
     pool_give(pool, &first);
     size_t taken = 0;
@@ -316,7 +311,6 @@ START_TEST(random_use_never_gives_an_address_twice) {
         ck_assert(!twice);
         held[count++] = out;
         given++;
-        ck_assert_uint_eq(pool_used(pool, 4), count);
     }
     ck_assert_uint_gt(given, 1000);
     pool_free(pool);

@@ -97,11 +97,6 @@ START_TEST(bytes_and_rates_print_with_the_prefix_that_fits) {
     ck_assert_str_eq(units_print_bytes(999960, text), "1.0 MB");
     ck_assert_str_eq(units_print_bytes(12400000000u, text), "12.4 GB");
     ck_assert_str_eq(units_print_bytes(UINT64_MAX, text), "18.4 EB");
-    ck_assert_str_eq(units_print_rate(0, text), "0 bit/s");
-    ck_assert_str_eq(units_print_rate(212000000, text), "212 Mbit/s");
-    ck_assert_str_eq(units_print_rate(31240000, text), "31.2 Mbit/s");
-    ck_assert_str_eq(units_print_rate(1420000000, text), "1.42 Gbit/s");
-    ck_assert_str_eq(units_print_rate(999600000, text), "1.00 Gbit/s");
     ck_assert_str_eq(units_print_ms(11240, text), "11.2 ms");
 }
 END_TEST
@@ -146,7 +141,6 @@ END_TEST
 START_TEST(every_drop_reason_has_a_name_of_its_own) {
     for (unsigned i = 0; i < DROP_REASONS; i++) {
         ck_assert_ptr_nonnull(drop_name((enum drop_reason)i));
-        ck_assert_ptr_nonnull(drop_help((enum drop_reason)i));
         for (unsigned j = 0; j < i; j++)
             ck_assert_str_ne(drop_name((enum drop_reason)i), drop_name((enum drop_reason)j));
     }
