@@ -1,47 +1,49 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* knee: a congestion controller for radio links.
  *
- * The idea. On a radio link packets are lost, and round-trip times vary by more than the time on the wire, whatever the
- * sender does. A controller that takes loss for congestion (CUBIC) or the least round-trip time for the path's (BBR)
- * leaves such a link unused. What tells congestion from the link's own ways is whether they follow the window: so the
- * window is lowered for one round now and then (a low round), and what that does is compared with the rounds around it.
- * By Little's law window = rate × round-trip time, so ln(window) = ln(rate) + ln(rtt): of a step in the window, the
- * part that shows in the round-trip time (the slope, 0–1) is the part that only makes a queue, the rest is rate. Losses
- * count as queue. Below the knee of the link the slope is 0, far above it is 1; the window is moved to where it is
- * GOAL. A competitor's queue does not move with our window, and the slope found then is our share of the link: so the
- * same rule shares it.
+ * The idea. On a radio link packets are lost, and round-trip times vary, whatever the sender does. A controller that
+ * takes loss for congestion (CUBIC) or the least round-trip time for the path's (BBR) leaves such a link unused. What
+ * tells a queue of our own from the link's own ways is what the pace does to it: a pace above the link's rate makes a
+ * queue that grows and grows, a pace below drains it. So the pace is the control, not the window: it climbs slowly
+ * until the mean round-trip time has risen by more than the path's noise explains, then it is lowered until that is
+ * undone, and set to a little below the rate that arrived meanwhile. A link whose delay varies is nearly as full at 97
+ * % of its rate as with any window, and its queue is far shorter: a window would have to be as large as the worst
+ * delay.
  *
  * How it works.
  * - A round ends when a packet sent in it is acknowledged. Acknowledgements and losses are booked on the round in which
- * the packet was sent, so what is compared is what packets met under one window. A decision waits five rounds after a
- * low one, until losses of the round compared are known.
- * - How low: enough to uncover the queue wanted (target), more if rounds differ by themselves (noise), more if there
- * are losses. The next low round comes after a random pause, so that several controllers do not step together. Slopes
- * are averaged over more cycles the noisier the link.
- * - The move is the error times the depth; errors of one sign in a row grow it. Down it grows only while the cycle
- * itself says so.
- * - With a standing queue above the least round-trip time lately (less what the link's jitter explains), GOAL is
- * lowered: several of a kind then settle with a bounded queue. If the queue stays nevertheless, somebody else fills it,
- * and the goal is a fair half (crowded).
- * - Losses that low rounds do not have are our own (beyond two standard deviations): the window and the queue wanted
- * shrink. Losses far above those of low rounds shrink the window at once; so does a round-trip time that has doubled.
- * - A constant (HOST) is added to round-trip times before they are compared: queues of hosts that take turns are not
- * worth losing rate for.
+ *   the packet was sent.
+ * - noise: how much the means of quarters of a round differ. Queues of our own change slowly and hardly count. The
+ *   noisier, the longer are the times over which rate and round-trip time are averaged (span), and the larger is the
+ *   queue that counts as one (margin).
+ * - base: the least smoothed round-trip time lately, a mean, not the luckiest packet's. All that share a queue see it
+ *   rise above their margins at the same time and drain at the same time; so it empties, all learn the true base, and
+ *   several of a kind keep no more of a queue than one. The slower climb relatively faster, so shares even out.
  * - Start: the window doubles up to START_FAST packets, then grows by START_GROWTH a round, until the round-trip time
- * rises by more than its jitter, or the rate no longer grows.
- * - Application-limited: a round that did not fill its window decides nothing, and start-up does not grow in it. CE
- * marks lower the window by a fifth once a round trip.
+ *   rises, or grows with the window for two rounds.
+ * - Cruise: the climb takes about a span to reach the path's rate. Having climbed CLIMB_FREE without a queue, it goes
+ *   faster and faster: rate that has come free is found within a few dozen rounds. The window is HEADROOM above what
+ * the pace needs, so that a fall of the rate makes a bounded queue.
+ * - Losses beyond what the path loses by itself (counted while the pace was certainly below its rate), by four standard
+ *   deviations, begin a drain as a queue does: shallow queues and policers. The climb after it is gentle.
+ * - A drain that does not shorten the queue shows that the queue is not ours. If noise explains it, or it came all at
+ *   once and stays the same (the path has become longer), the base is wrong and is raised. Else, after FAILED drains,
+ *   somebody else keeps the queue (crowded).
+ * - Crowded: by Little's law window = rate × round-trip time; of a step in ln(window), the part that shows in ln(rtt)
+ * is our share of a full path. The window is lowered for one round now and then, at random, and moved to where that
+ * share is CROWDED_GOAL. Losses shrink it. When the queue is gone, or the share stays hopelessly small (several of a
+ * kind took each other for a stranger), it drains and cruises again.
+ * - Application-limited: a round that met neither window nor pace changes nothing. CE marks begin a drain.
  *
- * What it leaves out: pacing itself (pacer.c), and a bound on the queue of many controllers of this kind on one
- * bottleneck: from four on they take each other for a competitor that fills it.
+ * What it leaves out: pacing itself (pacer.c); fairness to a loss-based flow where the queue is shorter than about 10
+ * ms: losses there look to us like a policer's, and we take most of the link.
  *
- * Invariants: the window is at least MIN_PACKETS packets in high rounds and 2 in low ones; rounds[round] is the one
- * now.
+ * Invariants: the window is at least MIN_PACKETS packets, 2 in low rounds; rounds[round] is the one now.
  *
  * Standards: RFC 9002 sections 4 and 7 (a sender may use another controller), RFC 8085 section 3.1. Kindred: J. Little,
  * "A proof for the queuing formula L = λW" (1961); L. Kleinrock, "Power and deterministic rules of thumb" (1979), the
- * knee; M. Dong and others, "PCC Vivace" (2018), utility gradients; D. Wei and others, "FAST TCP" (2006), queue
- * targets. */
+ * knee; V. Arun and H. Balakrishnan, "Copa" (2018), queues that empty together; N. Cardwell and others, "BBR" (2016),
+ * rates from acknowledgements; M. Dong and others, "PCC Vivace" (2018), latency gradients. */
 #include "quic/knee.h"
 
 #include <math.h>
@@ -54,21 +56,44 @@
 #define START_FAST 32.0          /* packets: start-up doubles up to this window … */
 #define START_GROWTH 0.27        /* … and grows by this share of it a round after */
 #define START_ROUNDS 4u          /* rounds before start-up can end by delay */
-#define GOAL 0.6                 /* slope wanted */
-#define CROWDED_GOAL 0.5         /* the same, where somebody else fills the queue */
-#define HOST 4e6                 /* ns: added to round-trip times before they are compared */
-#define TARGET 3e6               /* ns: queue wanted at TARGET_RATE */
-#define TARGET_RATE 6.25e-3      /* bytes a ns: 50 Mbit/s */
-#define TARGET_MIN 5e6           /* ns */
-#define TARGET_MAX 30e6          /* ns */
-#define DEPTH_MIN 0.04           /* share of the window by which a low round lowers it, at least … */
-#define DEPTH_MAX 0.25           /* … at most, for queues and noise … */
-#define DEPTH_LOSS 0.4           /* … and for losses */
+#define START_LOSS 0.15          /* share of losses that ends start-up */
+#define FLAT 0.55                /* share of the window's growth that shows in the round-trip time: the path is full */
+#define SLOW 1e8                 /* ns: a first round slower than this and 3.5 packets ends start-up */
 #define BASE_SPAN 10000000000ull /* ns: the least round-trip time is of the last one or two of these */
-#define USED 0.85                /* share of its window that a round must have filled to be believed */
-#define LOSS_WEIGHT 6.0          /* how much worse than a queue our own losses are */
-#define LOSS_MEMORY 0.9          /* what is left of a cycle's losses in the sums after the next */
-#define LOSS_HIGH 0.05           /* share of losses above those of low rounds that shrinks the window at once */
+#define BUMP 5.0                 /* noises that a loaded path's round-trip time is above an idle one's */
+#define USED 0.8                 /* share of its window or pace that a round must have used to be believed */
+#define QUEUE_MIN 1e6            /* ns: queue that counts as one, at least, … */
+#define QUEUE_MAX 6e6            /* ns: … and at most, without noise … */
+#define QUEUE_SHARE 0.125        /* … and as a share of the round-trip time … */
+#define QUEUE_NOISE 2.5          /* … and so many noises more */
+#define SPAN_ROUNDS 4.0          /* rates are averaged over so many round-trip times … */
+#define SPAN_NOISE 25.0          /* … and noises: the error is some two percent */
+#define CLIMB 0.03               /* growth of ln(pace) in one span at CLIMB_RATE */
+#define CLIMB_RATE 6.25e-3       /* bytes a ns: 50 Mbit/s */
+#define CLIMB_FREE 0.04          /* having climbed so far without a queue, it climbs faster */
+#define CLIMB_MOST 0.05          /* growth in a round at most … */
+#define CLIMB_FAR 0.7            /* … but having climbed so far … */
+#define CLIMB_FASTEST 0.2        /* … this */
+#define GENTLE 0.25              /* factor on the climb after losses */
+#define HOLD 1500000000ull       /* ns: the climb is a fifth of that, if there is some queue */
+#define RESERVE 0.97             /* share of the path's rate used at first after a drain */
+#define DRAIN_LOSSY 0.92         /* share of it in a drain for losses, long enough to count the path's own: … */
+#define DRAIN_ROUNDS 5u          /* … so many rounds */
+#define DRAIN_LEAST 0.75         /* least share of it in a drain */
+#define HEADROOM 1.25            /* window, in what the pace needs; … */
+#define HEADROOM_FAST 1.05       /* … while it climbs fast */
+#define FAILED 4u                /* drains without effect that make it crowded */
+#define REBASE 5.0               /* noises that raise the base when a drain has no effect */
+#define CROWDED_GOAL 0.6         /* share wanted where somebody else keeps the queue */
+#define HOPELESS 0.3             /* share below which … */
+#define HOPELESS_COUNT 14u       /* … for so many decisions crowded mode ends */
+#define EMPTY 8u                 /* rounds without a queue that end it, too: BBR empties queues for a while */
+#define GAIN 0.15                /* step of ln(window) for each unit of share missing, at least the depth */
+#define DEPTH 1e7                /* ns: queue that a low round uncovers */
+#define DEPTH_MIN 0.08           /* share of the window by which a low round lowers it, at least … */
+#define DEPTH_MAX 0.25           /* … at most */
+#define LOSS_MAX 0.25            /* most that a path is believed to lose by itself */
+#define LOSS_UNKNOWN 0.02        /* … before anything is known of it */
 
 static double clamp(double x, double a, double b) {
     return x < a ? a : x > b ? b : x;
@@ -97,14 +122,43 @@ static void limit(struct knee *knee) {
     knee->window = clamp(knee->window, MIN_PACKETS * knee->packet, WINDOW_MAX);
 }
 
+/** @return queue that counts as one, ns */
+static double margin(const struct knee *knee) {
+    double m = clamp(knee->base * QUEUE_SHARE, QUEUE_MIN, QUEUE_MAX) + QUEUE_NOISE * knee->noise.mean;
+
+    return knee->pace > 0 ? fmax(m, 2.5 * knee->packet / knee->pace) : m;
+}
+
+/** @return time over which rates are averaged, ns: short while the pace climbs fast, for they would lag behind */
+static double span(const struct knee *knee) {
+    return knee->climbed > 1.5 * CLIMB_FREE ? 2 * knee->rtt : SPAN_ROUNDS * knee->rtt + SPAN_NOISE * knee->noise.mean;
+}
+
+/** @return share of packets that the path loses by itself */
+static double own_loss(const struct knee *knee) {
+    return clamp(knee->clean_lost / (knee->clean_sent + 1), 0, LOSS_MAX);
+}
+
+static double rate_arrived(const struct knee *knee) {
+    return knee->time > 0 ? knee->bytes / knee->time : 0;
+}
+
+/** @return rate of the path, with a little of what it loses: less than RESERVE takes away, or a mistaken loss would
+ * make the pace run away */
+static double rate(const struct knee *knee) {
+    return rate_arrived(knee) / (1 - fmin(own_loss(knee), 0.025));
+}
+
 static double window_now(const struct knee *knee) {
     const struct knee_round *r = &knee->rounds[knee->round % KNEE_ROUNDS];
-    double least = 2 * knee->packet, w;
+    double headroom = knee->climbed > 2 * CLIMB_FREE ? HEADROOM_FAST : HEADROOM;
 
-    if (!r->low)
+    if (knee->mode == KNEE_CROWDED && r->low)
+        return fmax(knee->window * (1 - knee->depth), 2 * knee->packet);
+    if (knee->mode == KNEE_CROWDED || knee->mode == KNEE_START)
         return knee->window;
-    w = knee->window * (1 - knee->depth);
-    return w > least ? w : least;
+    return clamp(headroom * knee->pace * (knee->base + margin(knee)) + 2 * knee->packet, MIN_PACKETS * knee->packet,
+                 WINDOW_MAX);
 }
 
 uint64_t knee_window(const struct knee *knee) {
@@ -112,10 +166,17 @@ uint64_t knee_window(const struct knee *knee) {
 }
 
 void knee_pace(const struct knee *knee, uint64_t *bytes, uint64_t *ns) {
-    *ns = (uint64_t)knee->rtt;
-    *bytes = (uint64_t)(window_now(knee) * (!knee->starting                            ? 1.25
-                                            : knee->window < START_FAST * knee->packet ? 2.0
-                                                                                       : 1.45));
+    double pace = knee->pace;
+
+    *bytes = *ns = 0;
+    if (knee->rtt == 0)
+        return;
+    if (knee->mode == KNEE_START)
+        pace = window_now(knee) / knee->rtt * (knee->window < START_FAST * knee->packet ? 2.0 : 1.45);
+    else if (knee->mode == KNEE_CROWDED)
+        pace = window_now(knee) / knee->rtt * 1.25;
+    *ns = 1000000000u;
+    *bytes = (uint64_t)(pace * 1e9);
 }
 
 void knee_set_packet(struct knee *knee, size_t packet_bytes) {
@@ -141,8 +202,7 @@ void knee_reset(struct knee *knee, uint64_t now) {
     knee->packet = packet;
     knee->random = random;
     knee->window = INITIAL_PACKETS * packet;
-    knee->starting = true;
-    knee->squeeze = 1;
+    knee->gentle = 1;
     knee->base_since = now;
     knee->round = KNEE_ROUNDS; /* numbers of remembered rounds are never below 0 */
     knee->rounds[0] = (struct knee_round){.start = now, .window = knee->window};
@@ -166,27 +226,6 @@ static struct knee_round *find(struct knee *knee, uint64_t sent_at) {
     return NULL;
 }
 
-/** The queue of its own that it wants: less time on faster links, so that flows with one base converge to equal shares.
- */
-static void set_target(struct knee *knee, double rtt) {
-    double rate = knee->window / rtt, t = TARGET * sqrt(TARGET_RATE / rate), excess;
-
-    t = clamp(t, TARGET_MIN, TARGET_MAX);
-    if (t < 2 * knee->packet / rate)
-        t = 2 * knee->packet / rate;
-    knee->target = t;
-    knee->queue_target = t * knee->squeeze;
-    knee->depth = 2 * knee->queue_target / rtt;
-    if (knee->depth < 2 * knee->noise / rtt)
-        knee->depth = 2 * knee->noise / rtt;
-    knee->depth = clamp(knee->depth, DEPTH_MIN, DEPTH_MAX);
-    excess = 1.2 * (knee->loss_high / (knee->sent_high + 1) - knee->floor);
-    if (excess > 0.01 && knee->depth < excess)
-        knee->depth = fmin(excess, DEPTH_LOSS);
-    if (knee->depth * knee->window < knee->packet)
-        knee->depth = clamp(knee->packet / knee->window, 0, 0.5);
-}
-
 static void note_base(struct knee *knee, double rtt, uint64_t now) {
     if (knee->base == 0 || rtt < knee->base)
         knee->base = rtt;
@@ -199,226 +238,304 @@ static void note_base(struct knee *knee, double rtt, uint64_t now) {
     knee->base_since = now;
 }
 
-static void leave_start(struct knee *knee, double window) {
-    knee->starting = false;
-    knee->window = window;
+static void set_pace(struct knee *knee, double pace) {
+    knee->pace = clamp(pace, 2 * knee->packet / knee->rtt, WINDOW_MAX / knee->rtt);
+}
+
+/** Lower the pace until the queue is gone. @param share of the path's rate, if there is none */
+static void begin_drain(struct knee *knee, double share, uint64_t now) {
+    const struct knee_round *r = round_at(knee, knee->round);
+    struct knee_drain *d = &knee->drain;
+    double time = fmax(3 * knee->rtt, 0.5 * span(knee));
+
+    d->queue = fmax(knee->rtt - knee->base, 0);
+    d->raw = rate_arrived(knee);
+    d->full = rate(knee);
+    /* A burst of losses on a path without a queue is not the path's rate. */
+    if (knee->lost < 0.3 * knee->sent && d->queue < margin(knee))
+        d->full = fmax(d->full, 0.95 * knee->pace);
+    /* A long queue comes of a rate that fell: the average lags behind. */
+    if (d->queue > 4 * margin(knee) && r->arrived > 0 && now > r->start)
+        d->full = fmin(d->full, r->arrived / (double)(now - r->start));
+    if (knee->mode == KNEE_CRUISE)
+        d->full = fmin(d->full, knee->pace);
+    knee->mode = KNEE_DRAIN;
+    set_pace(knee, d->full * clamp(1 - d->queue / time, DRAIN_LEAST, share));
+    d->round = knee->round;
+    d->until = now + (uint64_t)(time * 1.5);
+    knee->climbed = 0;
+    knee->lost = knee->sent = 0;
+}
+
+static void begin_cruise(struct knee *knee, double pace) {
+    knee->mode = KNEE_CRUISE;
+    set_pace(knee, pace);
+    knee->climbed = 0;
+    knee->lost = knee->sent = 0;
+}
+
+static void begin_crowded(struct knee *knee) {
+    knee->mode = KNEE_CROWDED;
+    knee->drain.failed = 0;
+    knee->true_base = knee->base;
+    knee->window = fmin(knee->drain.before, 2 * rate(knee)) * knee->rtt;
     limit(knee);
-    set_target(knee, knee->rtt);
     knee->decide_at = UINT64_MAX;
-    knee->low_at = knee->round;
+    knee->low_at = knee->cut_at = knee->round;
+    knee->move = knee->sum_xx = knee->sum_xy = 0;
+    knee->depth = 0.15;
+    knee->hopeless = knee->empty = 0;
+}
+
+/** @param pace what the path is found to carry */
+static void leave_start(struct knee *knee, double pace, uint64_t now) {
+    knee->bytes = pace * knee->rtt;
+    knee->time = knee->rtt;
+    knee->noise.mean = knee->noise.quiet;
+    knee->base += BUMP * knee->noise.mean;
+    knee->base_next = knee->base;
+    knee->smooth_rtt = fmax(knee->smooth_rtt, knee->base);
+    begin_drain(knee, 0.9, now);
 }
 
 /** A round of start-up is complete: has the rate stopped to grow? */
-static void start_up(struct knee *knee) {
-    struct knee_round *r = round_at(knee, knee->round - 1);
-    double rtt = mean_rtt(r), rate;
+static void start_up(struct knee *knee, uint64_t now) {
+    struct knee_round *r = round_at(knee, knee->round - 1), *before = round_at(knee, knee->round - 4);
+    double rtt = mean_rtt(r), got, grown;
 
-    if (rtt == 0)
+    if (rtt == 0 || r->flight < r->window * 0.5)
         return;
-    rate = r->flight * (1 - loss_of(r)) / rtt;
-    if (r->flight < r->window * 0.5)
+    got = r->flight * (1 - loss_of(r)) / rtt;
+    knee->best = fmax(knee->best, got);
+    if (loss_of(r) > START_LOSS || (r->packets >= 8 && rtt > 3.5 * knee->least + SLOW)) {
+        leave_start(knee, got, now);
         return;
-    knee->flat = rate < knee->rate * 1.1 ? knee->flat + 1 : 0;
-    if (rate > knee->rate)
-        knee->rate = rate;
-    if (knee->flat >= (knee->jitter > knee->base / 16 ? 4u : 3u) || loss_of(r) > 0.15)
-        leave_start(knee, knee->rate * (knee->base + (rtt - knee->base) * 0.5) * (1 - loss_of(r)));
-}
-
-/** What a low round and the high rounds around it say. */
-struct contrast {
-    double x, y;                  /**< step of ln(window); step of ln(rtt) and of losses */
-    double rtt_high;              /**< ns: mean of the high rounds */
-    double lost, sent;            /**< bytes of the high rounds */
-    const struct knee_round *low; /**< the low round */
-};
-
-/** Whether a round's packets met its window. */
-static bool is_used(const struct knee_round *r) {
-    return r->packets > 0 && r->flight >= USED * r->window;
-}
-
-static double log_rtt(const struct knee_round *r) {
-    return log(mean_rtt(r) + HOST);
-}
-
-/** Compare the last low round with the high ones around it. Those before count if their window was much the same.
- * @return false: nothing can be said */
-static bool compare(struct knee *knee, struct contrast *c) {
-    struct knee_round *low = round_at(knee, knee->low_at), *after = round_at(knee, knee->low_at + 2);
-    double x = 0, y = 0, n = 0;
-
-    *c = (struct contrast){.low = low};
-    if (!is_used(low) || !is_used(after))
-        return false;
-    for (uint64_t i = 1; i <= 6; i++) {
-        struct knee_round *r = round_at(knee, knee->low_at - i);
-
-        if (r->low)
-            break;
-        if (!r->settled || !is_used(r))
-            continue;
-        x += log(r->window);
-        y += log_rtt(r);
-        c->lost += r->lost;
-        c->sent += r->lost + r->acked;
-        n++;
     }
-    c->x = log(after->window);
-    c->y = log_rtt(after);
-    if (n > 0 && fabs(x / n - c->x) < 0.3 * (c->x - log(low->window))) {
-        c->x = (x / n + c->x) / 2;
-        c->y = (y / n + c->y) / 2;
-    } else
-        c->lost = c->sent = 0;
-    c->rtt_high = exp(c->y) - HOST;
-    c->lost += after->lost;
-    c->sent += after->lost + after->acked;
-    c->x -= log(low->window);
-    c->y -= log_rtt(low);
-    if (c->sent > 0)
-        c->y += c->lost / c->sent - loss_of(low);
-    return c->x >= 0.01;
+    if (knee->round < KNEE_ROUNDS + START_ROUNDS || mean_rtt(before) == 0)
+        return;
+    grown = log(r->flight / before->flight);
+    knee->flat = grown > 0.3 && log(rtt / mean_rtt(before)) > FLAT * grown ? knee->flat + 1 : 0;
+    if (knee->flat >= 2)
+        leave_start(knee, knee->best, now);
 }
 
-/** How much the means of low rounds differ by themselves. */
-static void note_noise(struct knee *knee, double low_rtt) {
-    if (knee->previous_low != 0)
-        knee->noise += (fmin(fabs(low_rtt - knee->previous_low), knee->rtt / 4) - knee->noise) / 4;
-    knee->previous_low = low_rtt;
+/** Whether a round's packets met its window or the pace. */
+static bool is_used(const struct knee *knee, const struct knee_round *r, double duration) {
+    return r->flight >= USED * r->window || (duration > 0 && r->acked + r->lost >= USED * knee->pace * duration);
 }
 
-/** @return share of packets lost because of our own window, as far as that is certain */
-static double own_losses(struct knee *knee, const struct contrast *c) {
-    double high, low, deviation, floor = loss_of(c->low);
+/** Whether more was lost since the last drain began than the path loses by itself. */
+static bool loses(const struct knee *knee) {
+    double share = own_loss(knee), expected;
 
-    knee->loss_high = knee->loss_high * LOSS_MEMORY + c->lost;
-    knee->sent_high = knee->sent_high * LOSS_MEMORY + c->sent;
-    knee->loss_low = knee->loss_low * LOSS_MEMORY + c->low->lost;
-    knee->sent_low = knee->sent_low * LOSS_MEMORY + c->low->lost + c->low->acked;
-    high = knee->loss_high / (knee->sent_high + 1);
-    low = knee->loss_low / (knee->sent_low + 1);
-    deviation = sqrt((high + low + 2 * knee->packet / (knee->sent_low + 1)) / 2 * (1 - high) * knee->packet *
-                     (1 / (knee->sent_low + 1) + 1 / (knee->sent_high + 1)));
-    knee->floor += (floor - knee->floor) / (floor > knee->floor ? 32 : 4);
-    return fmax(high - low - 2 * deviation, 0);
+    if (knee->clean_sent < 100 * knee->packet)
+        share = fmax(share, LOSS_UNKNOWN);
+    expected = share * knee->sent;
+    return knee->lost > 1.1 * expected + 4 * sqrt(expected * knee->packet) + 3 * knee->packet;
 }
 
-/** @return the slope wanted, with the queue there is */
-static double choose_goal(struct knee *knee, double rtt_high) {
-    double queue = (rtt_high - knee->base - 4 * knee->jitter) / (knee->target + 4 * knee->jitter);
+/** A round of cruise: climb, or see that it is enough. */
+static void climb(struct knee *knee, double duration, uint64_t now) {
+    double step = CLIMB * duration / fmax(span(knee), 1) * clamp(CLIMB_RATE / knee->pace, 0.25, 4) * knee->gentle;
+    double free = knee->climbed - CLIMB_FREE / knee->gentle;
+    bool lossy = loses(knee);
 
-    if (queue > 4)
-        knee->crowded++;
-    else if (queue < 2)
-        knee->crowded = 0;
-    return knee->crowded >= 3 ? CROWDED_GOAL : GOAL / cbrt(fmax(queue, 1));
+    if (lossy || knee->smooth_rtt > knee->base + margin(knee)) {
+        knee->drain.jumped = false;
+        knee->drain.lossy = lossy;
+        knee->gentle = lossy ? GENTLE : 1;
+        if (lossy)
+            knee->hold_until = now + HOLD;
+        if (knee->drain.failed == 0)
+            knee->drain.before = knee->pace;
+        begin_drain(knee, lossy ? DRAIN_LOSSY : RESERVE, now);
+        return;
+    }
+    if (now < knee->hold_until && knee->rtt > knee->base + 0.3 * margin(knee))
+        step *= 0.2;
+    if (free > 0)
+        step = fmin(step * exp(20 * free), knee->climbed > CLIMB_FAR ? CLIMB_FASTEST : CLIMB_MOST);
+    knee->climbed += step;
+    set_pace(knee, knee->pace * exp(step));
 }
 
-/** Move the window. @param error goal less slope @param falling the last cycle by itself says that the window is too
- * large */
-static void move(struct knee *knee, double error, bool falling) {
-    double step = error * knee->depth;
+/** A drain's time is over, and the queue is as long as before. */
+static void on_failed_drain(struct knee *knee, double queue, uint64_t now) {
+    struct knee_drain *d = &knee->drain;
+    bool longer = d->jumped && queue > 0.85 * d->queue && queue < 1.15 * d->queue;
 
-    if (error > 0.15 && knee->move > 0)
-        knee->move = clamp(fmax(knee->move * 1.6, step), 0, 0.3);
-    else if (error < -0.15 && knee->move < 0 && falling)
-        knee->move = clamp(fmin(knee->move * 1.6, step), -0.25, 0);
+    if (longer || knee->smooth_rtt - knee->base < REBASE * knee->noise.mean) {
+        knee->base = knee->base_next = knee->smooth_rtt;
+        begin_cruise(knee, longer ? d->before : d->full);
+        knee->climbed = CLIMB_FREE;
+    } else if (++d->failed < FAILED)
+        begin_drain(knee, RESERVE, now);
     else
-        knee->move = step * 0.8;
-    if (knee->move < -0.1) {
-        knee->sum_xy *= 0.5;
-        knee->sum_xx *= 0.5;
-    }
-    knee->window *= exp(knee->move);
-    limit(knee);
+        begin_crowded(knee);
 }
 
-/** Five rounds after a low one: move the window by what it showed. */
+/** A round of a drain. */
+static void watch_drain(struct knee *knee, uint64_t now) {
+    struct knee_drain *d = &knee->drain;
+    double queue = knee->rtt - knee->base, m = margin(knee);
+
+    if (queue < 0.4 * m && (!d->lossy || knee->round >= d->round + DRAIN_ROUNDS)) {
+        d->failed = 0;
+        begin_cruise(knee, d->full * RESERVE);
+    } else if (queue > 1.3 * d->queue + m) {
+        d->jumped = d->jumped || knee->round <= d->round + 3;
+        begin_drain(knee, RESERVE, now);
+    } else if (now < d->until)
+        return;
+    else if (queue < m)
+        begin_cruise(knee, d->full * RESERVE);
+    else if (queue < 0.7 * d->queue)
+        begin_drain(knee, RESERVE, now);
+    else
+        on_failed_drain(knee, queue, now);
+}
+
+/** Crowded, and a low round's losses are known: move the window by what it showed. */
 static void decide(struct knee *knee, uint64_t now) {
-    struct contrast c;
-    double fade, own, goal;
+    struct knee_round *low = round_at(knee, knee->low_at), *after = round_at(knee, knee->low_at + 2),
+                      *before = round_at(knee, knee->low_at - 1);
+    double x, y, high, share, step;
 
-    if (!compare(knee, &c))
+    if (low->packets == 0 || after->packets == 0)
         return;
-    note_noise(knee, mean_rtt(c.low));
-    note_base(knee, mean_rtt(c.low), now);
-    own = own_losses(knee, &c);
-    knee->squeeze = clamp(knee->squeeze * (own > 0 ? 0.8 : 1.02), 0.1, 1);
-    fade = clamp(1.5 * knee->noise / (knee->rtt * c.x), 0, 0.8);
-    knee->sum_xy = knee->sum_xy * fade + c.y * c.x;
-    knee->sum_xx = knee->sum_xx * fade + c.x * c.x;
-    goal = choose_goal(knee, c.rtt_high);
-    move(knee, clamp(goal - knee->sum_xy / knee->sum_xx - own * LOSS_WEIGHT / c.x, -0.6, 0.6), c.y / c.x > goal + 0.15);
-    if (own > 0)
-        knee->loss_high *= 0.7;
-    set_target(knee, c.rtt_high);
+    x = log(after->window);
+    y = log(mean_rtt(after));
+    if (before->settled && before->packets > 0 && fabs(log(before->window) - x) < 0.3 * knee->depth) {
+        x = (x + log(before->window)) / 2;
+        y = (y + log(mean_rtt(before))) / 2;
+    }
+    high = exp(y);
+    x -= log(low->window);
+    y -= log(mean_rtt(low));
+    if (x < 0.02)
+        return;
+    knee->sum_xy = knee->sum_xy * 0.5 + y * x;
+    knee->sum_xx = knee->sum_xx * 0.5 + x * x;
+    share = knee->sum_xy / knee->sum_xx;
+    step = clamp(CROWDED_GOAL - share, -0.5, 0.5) * fmax(knee->depth, GAIN);
+    if (knee->move * step > 0 && fabs(CROWDED_GOAL - share) > 0.15)
+        step = clamp(knee->move * 1.5, -0.2, 0.2);
+    knee->move = step;
+    knee->window *= exp(step);
+    limit(knee);
+    knee->depth = clamp(fmax(DEPTH, 2 * knee->noise.mean) / high, DEPTH_MIN, DEPTH_MAX);
+    knee->hopeless = share < HOPELESS ? knee->hopeless + 1 : 0;
+    if (knee->hopeless > HOPELESS_COUNT)
+        begin_drain(knee, RESERVE, now);
 }
 
-/** A whole round's packets have been acknowledged: keep what they say, and react to what cannot wait. */
-static void note_round(struct knee *knee, uint64_t now) {
-    struct knee_round *done = round_at(knee, knee->round - 1), *settled = round_at(knee, knee->round - 2);
-    double before = knee->rtt, jitter, excess;
+/** A round of crowded mode. @return whether the next is low */
+static bool share_path(struct knee *knee, const struct knee_round *settled, uint64_t now) {
+    uint64_t next = knee->round + 1;
+    double excess = loss_of(settled) - own_loss(knee);
+    bool low;
 
-    if (done->packets == 0)
-        return;
-    jitter = done->deviation / done->packets;
-    if (knee->starting)
-        knee->jitter = fmax(knee->jitter, jitter);
-    else if (done->settled)
-        knee->jitter += (jitter - knee->jitter) / 8;
+    knee->empty = knee->rtt < knee->true_base + margin(knee) ? knee->empty + 1 : 0;
+    if (knee->empty >= EMPTY) {
+        knee->base = knee->base_next = knee->true_base;
+        begin_cruise(knee, rate(knee) * RESERVE);
+        return false;
+    }
+    if (excess > 0.01 && next >= knee->cut_at + 3) {
+        knee->window *= 1 - clamp(excess * 2, 0.05, 0.3);
+        limit(knee);
+        knee->cut_at = next;
+    }
+    if (knee->decide_at == next)
+        decide(knee, now);
+    if (knee->mode != KNEE_CROWDED)
+        return false;
+    low = knee->decide_at == UINT64_MAX ? next >= knee->low_at + 3 : next >= knee->decide_at + draw(knee, 4);
+    if (low)
+        knee->decide_at = next + 5;
+    return low;
+}
+
+/** A whole round's packets have been acknowledged: keep what they say. @param done it @param duration how long it
+ * lasted, ns */
+static void note_round(struct knee *knee, const struct knee_round *done, double duration, uint64_t now) {
+    const struct knee_round *r = round_at(knee, knee->round);
+    double took = (double)(now - r->start), fade, share = 1;
+
     knee->rtt = mean_rtt(done);
-    if (knee->starting) {
+    if (knee->mode == KNEE_START) {
+        if (knee->round >= KNEE_ROUNDS + 2 && (knee->noise.quiet == 0 || knee->noise.mean < knee->noise.quiet))
+            knee->noise.quiet = knee->noise.mean;
+        knee->smooth_rtt = knee->rtt;
+        knee->jitter = fmax(knee->jitter, done->deviation / done->packets);
         note_base(knee, knee->rtt, now);
         return;
     }
-    if (before > 0 && knee->rtt > 2 * before && !done->low)
-        knee->window *= before * 1.2 / knee->rtt;
-    excess = loss_of(settled) - knee->floor;
-    if (excess > LOSS_HIGH && settled->settled)
-        knee->window *= 1 - excess / 2;
-    limit(knee);
+    if (SPAN_NOISE * knee->noise.mean > knee->rtt)
+        share = clamp(2 * duration / (SPAN_ROUNDS * knee->rtt + SPAN_NOISE * knee->noise.mean), 0.02, 1);
+    knee->smooth_rtt += (knee->rtt - knee->smooth_rtt) * share;
+    note_base(knee, knee->smooth_rtt, now);
+    if (!is_used(knee, done, duration) || took > 2.5 * knee->rtt + (double)ROUND_MIN)
+        return;
+    fade = exp(-took / span(knee));
+    knee->bytes = knee->bytes * fade + r->arrived;
+    knee->time = knee->time * fade + took;
 }
 
-/** The next round begins. Low rounds follow decisions at once while the window moves far, else after a random pause. */
+/** Count losses of a round whose packets are all known. */
+static void note_losses(struct knee *knee, const struct knee_round *settled) {
+    double sent = settled->lost + settled->acked;
+
+    if (knee->round >= knee->drain.round + 3 && knee->pace <= 0.975 * knee->drain.raw) {
+        knee->clean_lost = knee->clean_lost * 0.93 + settled->lost;
+        knee->clean_sent = knee->clean_sent * 0.93 + sent;
+    }
+    knee->lost += settled->lost;
+    knee->sent += sent;
+}
+
 static void next_round(struct knee *knee, uint64_t now) {
-    uint64_t next = knee->round + 1;
+    struct knee_round *done = round_at(knee, knee->round - 1), *settled = round_at(knee, knee->round - 2);
+    double duration = (double)(round_at(knee, knee->round)->start - done->start);
     bool low = false;
 
-    note_round(knee, now);
-    if (knee->starting)
-        start_up(knee);
+    if (done->packets > 0)
+        note_round(knee, done, duration, now);
+    if (knee->mode == KNEE_START)
+        start_up(knee, now);
+    else if (knee->mode == KNEE_CROWDED)
+        low = share_path(knee, settled, now);
     else {
-        if (knee->decide_at == next)
-            decide(knee, now);
-        if (knee->decide_at == UINT64_MAX)
-            low = next >= knee->low_at + 3;
-        else
-            low = next >= knee->decide_at + (fabs(knee->move) > knee->depth * 0.3 ? 0 : draw(knee, 4));
+        note_losses(knee, settled);
+        if (knee->mode == KNEE_DRAIN)
+            watch_drain(knee, now);
+        else if (is_used(knee, done, duration))
+            climb(knee, duration, now);
     }
     begin_round(knee, now, low);
-    if (low)
-        knee->decide_at = knee->round + 5;
 }
 
 /** A packet was acknowledged in start-up, and its window was used: grow, or see that it is enough. */
-static void grow(struct knee *knee, double bytes, double in_flight) {
-    double late = fmax(fmax(knee->base / 20 + 5e5, 4 * knee->jitter), HOST - knee->base);
+static void grow(struct knee *knee, double bytes, double in_flight, uint64_t now) {
+    double late = fmax(fmax(knee->base / 20 + 5e5, 3 * knee->jitter), 2e6);
 
     if (knee->round < KNEE_ROUNDS + START_ROUNDS + 3)
         late = fmax(late, 0.75 * knee->base);
     knee->window += bytes * (knee->window < START_FAST * knee->packet ? 1 : START_GROWTH);
     limit(knee);
-    if (knee->round >= KNEE_ROUNDS + START_ROUNDS && knee->fast_rtt > knee->base + late)
-        leave_start(knee, in_flight * clamp((knee->base + TARGET) / knee->fast_rtt, 0.7, 1));
+    if (knee->round >= KNEE_ROUNDS + START_ROUNDS && knee->recent_rtt > knee->base + late)
+        leave_start(knee, in_flight / knee->recent_rtt, now);
 }
 
 void knee_on_acked(struct knee *knee, size_t bytes, uint64_t sent_at, uint64_t in_flight, uint64_t now) {
     struct knee_round *r = find(knee, sent_at);
     double rtt = (double)(now - sent_at);
 
-    if (knee->starting && (double)in_flight > knee->window * 0.5)
-        grow(knee, (double)bytes, (double)in_flight);
+    round_at(knee, knee->round)->arrived += (double)bytes;
+    if (knee->mode == KNEE_START && (knee->least == 0 || rtt < knee->least))
+        knee->least = rtt;
+    if (knee->mode == KNEE_START && (double)in_flight > knee->window * 0.5)
+        grow(knee, (double)bytes, (double)in_flight, now);
     if (r == NULL)
         return;
     r->acked += (double)bytes;
@@ -426,9 +543,10 @@ void knee_on_acked(struct knee *knee, size_t bytes, uint64_t sent_at, uint64_t i
     r->packets++;
     if (knee->rtt > 0)
         r->deviation += fabs(rtt - knee->rtt);
-    knee->fast_rtt += (rtt - knee->fast_rtt) / (knee->fast_rtt == 0 ? 1 : 8);
-    if ((double)in_flight > r->flight)
-        r->flight = (double)in_flight;
+    knee->noise.sum += rtt;
+    knee->noise.packets++;
+    knee->recent_rtt += (rtt - knee->recent_rtt) / (knee->recent_rtt == 0 ? 1 : 8);
+    r->flight = fmax(r->flight, (double)in_flight);
 }
 
 void knee_on_lost(struct knee *knee, size_t bytes, uint64_t sent_at, uint64_t now) {
@@ -444,15 +562,32 @@ void knee_on_marked(struct knee *knee, uint64_t sent_at, uint64_t now) {
         return;
     knee->marked_at = now;
     knee->window *= 0.8;
-    if (knee->starting)
-        leave_start(knee, knee->window);
     limit(knee);
+    if (knee->mode == KNEE_START && knee->rtt > 0)
+        leave_start(knee, knee->best > 0 ? knee->best : knee->window / knee->rtt, now);
+    else if (knee->mode == KNEE_CRUISE)
+        begin_drain(knee, RESERVE, now);
+}
+
+/** Compare this quarter of a round with the last. */
+static void note_noise(struct knee *knee, uint64_t now) {
+    struct knee_noise *n = &knee->noise;
+    double mean;
+
+    if (knee->rtt == 0 || n->packets == 0 || (double)(now - n->since) < knee->rtt / 4)
+        return;
+    mean = n->sum / n->packets;
+    if (n->before > 0)
+        n->mean += (fmin(fabs(mean - n->before), knee->rtt / 4) - n->mean) / fmin(++n->count, 64);
+    n->before = mean;
+    n->sum = n->packets = 0;
+    n->since = now;
 }
 
 void knee_on_ack_done(struct knee *knee, uint64_t newest_sent_at, uint64_t now) {
     struct knee_round *r = round_at(knee, knee->round);
 
-    if (newest_sent_at < r->start || now - r->start < ROUND_MIN)
-        return;
-    next_round(knee, now);
+    note_noise(knee, now);
+    if (newest_sent_at >= r->start && now - r->start >= ROUND_MIN)
+        next_round(knee, now);
 }

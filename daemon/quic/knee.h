@@ -11,6 +11,14 @@
 
 #define KNEE_ROUNDS 16u /**< rounds remembered, a power of two */
 
+/** What a controller is doing. */
+enum knee_mode {
+    KNEE_START,   /**< the window grows until the path is full */
+    KNEE_CRUISE,  /**< the pace climbs slowly until a queue shows, or losses */
+    KNEE_DRAIN,   /**< the pace is below the path's rate until the queue is gone */
+    KNEE_CROWDED, /**< somebody else keeps the queue: the window is moved to a fair share */
+};
+
 /** What became of the packets sent in one round. */
 struct knee_round {
     uint64_t start;   /**< ns: packets sent from here on belong to it */
@@ -21,39 +29,70 @@ struct knee_round {
     double packets;   /**< of how many */
     double deviation; /**< ns: sum of their distances from the mean of the round before */
     double flight;    /**< bytes: most that were on the way */
+    double arrived;   /**< bytes acknowledged while it lasted, whenever sent */
     bool low;         /**< the window was lowered to see what that does */
     bool settled;     /**< the window had been the same for a round before */
 };
 
+/** How much round-trip times vary from one quarter of a round to the next. */
+struct knee_noise {
+    double mean;         /**< ns: the estimate */
+    double quiet;        /**< ns: least of start-up; 0: none */
+    double count;        /**< quarters compared */
+    double sum, packets; /**< ns, number: round-trip times of this quarter */
+    double before;       /**< ns: mean of the last quarter; 0: none */
+    uint64_t since;      /**< ns: when this quarter began */
+};
+
+/** A drain: the one now, or the last. */
+struct knee_drain {
+    uint64_t round;  /**< at which it began */
+    uint64_t until;  /**< ns: it ends then, done or not */
+    double queue;    /**< ns: with which it began */
+    double full;     /**< bytes per ns: rate of the path when it began */
+    double raw;      /**< bytes per ns: the same, without what the path loses */
+    double before;   /**< bytes per ns: pace before the first of a row of drains */
+    unsigned failed; /**< drains in a row that did not shorten the queue */
+    bool jumped;     /**< the queue came all at once */
+    bool lossy;      /**< losses began it, not a queue */
+};
+
 /** State of a controller. */
 struct knee {
-    double window;         /**< bytes: the high window, the one in force but for low rounds */
-    double packet;         /**< bytes of a full packet */
-    double depth;          /**< how much lower a low round's window is, as a share */
-    double queue_target;   /**< ns: queue of its own it wants */
-    double base;           /**< ns: least mean round-trip time of a round lately … */
-    double base_next;      /**< ns: … and of those since base_since */
-    uint64_t base_since;   /**< ns */
-    double noise;          /**< ns: how much the mean of a round varies by itself */
-    double jitter;         /**< ns: how far round-trip times of a round are from its mean */
-    double fast_rtt;       /**< ns: mean of the last packets */
-    double floor;          /**< share of packets that are lost whatever the window */
-    double previous_low;   /**< ns: mean of the last low round; 0: none */
-    double rtt;            /**< ns: mean of the last complete round; 0: none */
-    double sum_xy, sum_xx; /**< fading sums of the effect of low rounds: response × step, step² */
-    double target;         /**< ns: queue_target before squeeze */
-    double move;           /**< last change of ln(window) */
-    double loss_high, sent_high, loss_low, sent_low; /**< bytes, fading sums of high and low rounds */
-    double squeeze;     /**< 0–1: the wanted queue and depth shrink to this where queues are shallow */
-    double rate;        /**< bytes per ns, largest of a round in start-up */
-    unsigned flat;      /**< rounds of start-up without growth of the rate */
-    unsigned crowded;   /**< decisions in a row that found a queue that is not ours */
-    bool starting;      /**< in start-up */
-    uint64_t round;     /**< number of the round now */
-    uint64_t low_at;    /**< number of the last low round */
-    uint64_t decide_at; /**< number of the round at whose start the next decision is due */
-    uint64_t random;    /**< state of the generator */
-    uint64_t marked_at; /**< ns: last reaction to a congestion mark */
+    enum knee_mode mode;           /**< now */
+    double packet;                 /**< bytes of a full packet */
+    double window;                 /**< bytes: in start-up and in crowded mode */
+    double pace;                   /**< bytes per ns: in cruise and drain */
+    double rtt;                    /**< ns: mean of the last complete round; 0: none */
+    double recent_rtt;             /**< ns: mean of the last packets */
+    double smooth_rtt;             /**< ns: mean of the last rounds, of more the noisier the path */
+    double base;                   /**< ns: least smooth_rtt lately … */
+    double base_next;              /**< ns: … and of those since base_since */
+    uint64_t base_since;           /**< ns */
+    double true_base;              /**< ns: base when crowded mode began */
+    double least;                  /**< ns: least round-trip time of a packet in start-up; 0: none */
+    double jitter;                 /**< ns: how far round-trip times in start-up are from their round's mean */
+    double best;                   /**< bytes per ns: largest rate of start-up */
+    unsigned flat;                 /**< rounds of start-up that made the round-trip time grow, not the rate */
+    struct knee_noise noise;       /**< of the path */
+    double bytes, time;            /**< fading sums over rounds: bytes acknowledged, ns */
+    double clean_lost, clean_sent; /**< bytes, fading sums of rounds below the path's rate: what it loses by itself */
+    double lost, sent;             /**< bytes since the last drain began */
+    double climbed;                /**< growth of ln(pace) since the last drain */
+    double gentle;                 /**< factor on the climb: less than 1 after losses of ours */
+    uint64_t hold_until;           /**< ns: the climb is slower before */
+    struct knee_drain drain;       /**< the one now, or the last */
+    double depth;                  /**< how much lower a low round's window is, as a share */
+    double move;                   /**< last change of ln(window) in crowded mode */
+    double sum_xy, sum_xx;         /**< fading sums of the effect of low rounds: response × step, step² */
+    unsigned hopeless;             /**< decisions in a row that found a small share, though crowded */
+    unsigned empty;                /**< rounds of crowded mode in a row without a queue */
+    uint64_t cut_at;               /**< round of the last cut for losses in crowded mode */
+    uint64_t round;                /**< number of the round now */
+    uint64_t low_at;               /**< number of the last low round */
+    uint64_t decide_at;            /**< round at whose start the next decision is due; UINT64_MAX: none yet */
+    uint64_t random;               /**< state of the generator */
+    uint64_t marked_at;            /**< ns: last reaction to a congestion mark */
     struct knee_round rounds[KNEE_ROUNDS]; /**< the last, by number */
 };
 

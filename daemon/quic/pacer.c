@@ -2,7 +2,8 @@
 /* pacer: when the next burst of a connection may go.
  *
  * How it works: packets of one burst go back to back, up to a quantum of bytes; then nothing goes until the burst,
- * counted from its first packet, is over at the pacing rate. A burst that is over before the next packet comes leaves
+ * counted from its first packet, is over at the pacing rate. A timer comes late: a burst that begins up to PACER_LATE
+ * after the last was over is counted from there, so that lateness does not lower the rate. A longer pause leaves
  * nothing behind: idle time is never saved up.
  *
  * What it leaves out: choosing the rate (the congestion controller's), and timers (the owner's).
@@ -39,7 +40,11 @@ uint64_t pacer_time(const struct pacer *pacer, size_t bytes) {
 }
 
 void pacer_on_sent(struct pacer *pacer, size_t bytes, uint64_t now) {
-    if (pacer->burst == 0 || now >= pacer->start + pacer_time(pacer, pacer->burst)) {
+    if (pacer->burst == 0) {
+        bool late = now > pacer->blocked_until && now - pacer->blocked_until < PACER_LATE;
+
+        pacer->start = late ? pacer->blocked_until : now;
+    } else if (now >= pacer->start + pacer_time(pacer, pacer->burst) + PACER_LATE) {
         pacer->start = now;
         pacer->burst = 0;
     }

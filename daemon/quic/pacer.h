@@ -12,6 +12,7 @@
 #define PACER_BURST 1000000ull /**< ns: a burst is this long at the pacing rate … */
 #define PACER_BURST_PACKETS 2u /**< … but never less than this many full packets */
 #define PACER_BURST_MAX 65507u /**< bytes: nor more than one GSO batch holds */
+#define PACER_LATE 1000000ull  /**< ns: lateness that is made good */
 
 /** State of a pacer; embedded by value, written by pacer.c alone. */
 struct pacer {

@@ -77,17 +77,17 @@ tests_sim_check_plain_SOURCES = \
 	tests/sim/world.c \
 	tests/sim/world.h
 if CCSEAM
-# Bounds on figures of a random protocol: run by bench-cc, not by check, whose tests are exact.
-check_PROGRAMS += tests/sim/cc/check_cc
+unit_tests += tests/sim/cc/check_cc
 check_PROGRAMS += tests/sim/cc/bench_cc
 endif
-EXTRA_DIST += tests/sim/cc/rows.h
-tests_sim_cc_check_cc_SOURCES = tests/sim/cc/check_cc.c tests/sim/cc/rows.h
-tests_sim_cc_bench_cc_SOURCES = tests/sim/cc/bench_cc.c tests/sim/cc/rows.h
+EXTRA_DIST += tests/sim/cc/rows.h tests/sim/cc/dice.h
+tests_sim_cc_check_cc_SOURCES = tests/sim/cc/check_cc.c tests/sim/cc/dice.c tests/sim/cc/rows.h
+tests_sim_cc_check_cc_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=wc_RNG_GenerateBlock,--wrap=time
+tests_sim_cc_bench_cc_SOURCES = tests/sim/cc/bench_cc.c tests/sim/cc/dice.c tests/sim/cc/rows.h
+tests_sim_cc_bench_cc_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=wc_RNG_GenerateBlock,--wrap=time
 
 # Our congestion controller beside ngtcp2's, in virtual time: median and worst of SEEDS runs.
 .PHONY: bench-cc
 SEEDS = 20
-bench-cc: tests/sim/cc/bench_cc tests/sim/cc/check_cc
-	-./tests/sim/cc/check_cc
+bench-cc: tests/sim/cc/bench_cc
 	./tests/sim/cc/bench_cc $(SEEDS)

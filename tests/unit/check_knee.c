@@ -9,11 +9,15 @@
 
 #define PACKET 1200u /**< bytes */
 
+#define MOST 5000u /**< packets that are sent in a round at most */
+
 /** Send and acknowledge a window's worth for that many rounds. @param share of the window that is used */
 static uint64_t rounds(struct knee *knee, unsigned count, uint64_t rtt, double share, uint64_t now) {
     for (unsigned i = 0; i < count; i++) {
         uint64_t window = (uint64_t)((double)knee_window(knee) * share), packets = window / PACKET;
 
+        if (packets > MOST)
+            packets = MOST;
         for (uint64_t k = 0; k < packets; k++)
             knee_on_acked(knee, PACKET, now, (k + 1) * PACKET, now + rtt);
         knee_on_ack_done(knee, now, now + rtt);

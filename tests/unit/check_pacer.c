@@ -65,6 +65,24 @@ START_TEST(a_burst_is_a_millisecond_long_within_its_limits) {
 }
 END_TEST
 
+START_TEST(timers_that_come_late_do_not_lower_the_rate) {
+    struct pacer pacer;
+    uint64_t now = NS_PER_SEC, sent = 0;
+
+    pacer_init(&pacer, PACKET);
+    pacer_set_rate(&pacer, 12500, NS_PER_MS, PACKET);
+    while (now < 2 * NS_PER_SEC) {
+        while (pacer_is_open(&pacer, now)) {
+            pacer_on_sent(&pacer, PACKET, now);
+            sent += PACKET;
+        }
+        now = pacer.blocked_until + 300000;
+    }
+    ck_assert_double_ge((double)sent, 0.99 * 12.5e6);
+    ck_assert_double_le((double)sent, 1.01 * 12.5e6);
+}
+END_TEST
+
 START_TEST(idle_time_is_not_saved_up) {
     struct pacer pacer;
     uint64_t now = 10 * NS_PER_SEC;
@@ -127,6 +145,7 @@ int main(void) {
     tcase_add_test(tc, a_fresh_pacer_lets_ten_packets_go_at_once);
     tcase_add_test(tc, what_goes_out_keeps_to_the_rate);
     tcase_add_test(tc, a_burst_is_a_millisecond_long_within_its_limits);
+    tcase_add_test(tc, timers_that_come_late_do_not_lower_the_rate);
     tcase_add_test(tc, idle_time_is_not_saved_up);
     tcase_add_test(tc, packets_below_the_rate_are_never_held_up);
     tcase_add_test(tc, a_hold_is_never_shortened);

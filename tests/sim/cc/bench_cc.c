@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* bench_cc: prints what our congestion controller and ngtcp2's make of links, alone and beside each other: median and
  * worst of as many seeds as the first argument says. */
+#include "tests/sim/cc/dice.h"
 #include "tests/sim/cc/flows.h"
 #include "tests/sim/cc/rows.h"
 #include "tests/unit/conn_fixture.h"
@@ -36,6 +37,7 @@ static void print_cell(const struct row *row, const char *controller, size_t see
 
         if (row->rate > 100)
             s.seconds = row->skip + 5;
+        dice_seed(s.seed);
         flows_run(&s, fixture.client, fixture.server, &r);
         share[i] = 100 * r.share;
         delay[i] = r.delay;
@@ -61,6 +63,7 @@ static void print_beside(const char *other, size_t queue, size_t seeds) {
                                    .start = {0, 3}};
         struct flows_result r;
 
+        dice_seed(s.seed);
         flows_run(&s, fixture.client, fixture.server, &r);
         share[i] = 100 * r.rate[0] / (r.rate[0] + r.rate[1]);
     }

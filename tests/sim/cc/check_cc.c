@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* check_cc: our congestion controller in real connections over simulated links: each link of rows.h, beside others, and
  * when the link changes. */
+#include "tests/sim/cc/dice.h"
 #include "tests/sim/cc/flows.h"
 #include "tests/sim/cc/rows.h"
 #include "tests/unit/conn_fixture.h"
@@ -8,6 +9,7 @@
 static struct flows_result run(const struct flows_settings *settings) {
     struct flows_result r;
 
+    dice_seed(settings->seed);
     flows_run(settings, fixture.client, fixture.server, &r);
     return r;
 }
@@ -30,41 +32,76 @@ START_TEST(a_link_is_filled_without_much_queue_or_many_drops) {
 }
 END_TEST
 
-START_TEST(start_up_stays_below_twice_the_path) {
+START_TEST(the_same_seed_gives_the_same_run) {
+    struct flows_settings s = {.rate = 50,
+                               .delay = 20,
+                               .jitter = 10,
+                               .loss = 0.01,
+                               .skip = 1,
+                               .seconds = 3,
+                               .seed = 7,
+                               .flow = {"own", "bbr"}};
+    struct flows_result a = run(&s), b = run(&s);
+
+    ck_assert_mem_eq(&a, &b, sizeof a);
+    s.seed = 8;
+    b = run(&s);
+    ck_assert(a.delay != b.delay);
+}
+END_TEST
+
+START_TEST(start_up_is_soon_over_and_does_not_overshoot_much) {
     struct flows_settings s = {.rate = 50, .delay = 20, .skip = 1, .seconds = 2, .seed = 3, .flow = {"own"}};
     struct flows_result r = run(&s);
 
-    ck_assert_double_lt(r.overshoot, 2);
-    ck_assert_double_le(r.reached, 1.0);
+    ck_assert_double_lt(r.overshoot, 1.6);
+    ck_assert_double_le(r.reached, 0.8);
 }
 END_TEST
 
 START_TEST(a_shallow_queue_is_not_overrun_for_long) {
     struct flows_settings s = {
-        .rate = 50, .delay = 20, .queue = 100, .skip = 5, .seconds = 20, .seed = 1, .flow = {"own"}};
+        .rate = 50, .delay = 20, .queue = 100, .skip = 5, .seconds = 15, .seed = 1, .flow = {"own"}};
     struct flows_result r = run(&s);
 
-    ck_assert_double_ge(r.share, 0.95);
-    ck_assert_double_le(r.drops, 0.01);
+    ck_assert_double_ge(r.share, 0.96);
+    ck_assert_double_le(r.drops, 0.005);
 }
 END_TEST
 
 START_TEST(the_link_is_shared_with_another) {
     static const char *const other[] = {"cubic", "bbr", "own"};
-    static const size_t queue[] = {200, 400, 950};
+    static const size_t queue[] = {140, 200, 400, 950};
     struct flows_settings s = {.rate = 50,
                                .delay = 20,
-                               .queue = queue[_i % 3],
+                               .queue = queue[_i % 4],
                                .skip = 10,
                                .seconds = 30,
                                .seed = 1,
-                               .flow = {"own", other[_i / 3]},
-                               .start = {0, _i / 3 == 2 ? 3 : 0}};
+                               .flow = {"own", other[_i / 4]},
+                               .start = {0, 3}};
     struct flows_result r = run(&s);
     double share = r.rate[0] / (r.rate[0] + r.rate[1]);
+    bool losses_rule = _i == 8; /* two of ours that meet a full queue before their margins: bounded, but not even */
+    double least = losses_rule ? 0.1 : 0.3;
 
-    ck_assert_msg(share >= 0.3 && share <= 0.7, "beside %s, %zu packets: %.2f", other[_i / 3], s.queue, share);
+    ck_assert_msg(share >= least && share <= 1 - least, "beside %s, %zu packets: %.2f", other[_i / 4], s.queue, share);
     ck_assert_double_ge(r.share, 0.95);
+}
+END_TEST
+
+START_TEST(four_of_ours_keep_no_more_of_a_queue_than_one) {
+    struct flows_settings s = {.rate = 50,
+                               .delay = 20,
+                               .skip = 10,
+                               .seconds = 20,
+                               .seed = 1,
+                               .flow = {"own", "own", "own", "own"},
+                               .start = {0, 1, 2, 3}};
+    struct flows_result r = run(&s);
+
+    ck_assert_double_ge(r.share, 0.97);
+    ck_assert_double_le(r.delay, 12);
 }
 END_TEST
 
@@ -92,9 +129,11 @@ int main(void) {
     fixture_init();
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, a_link_is_filled_without_much_queue_or_many_drops, 0, (int)(sizeof rows / sizeof *rows));
-    tcase_add_test(tc, start_up_stays_below_twice_the_path);
+    tcase_add_test(tc, the_same_seed_gives_the_same_run);
+    tcase_add_test(tc, start_up_is_soon_over_and_does_not_overshoot_much);
+    tcase_add_test(tc, four_of_ours_keep_no_more_of_a_queue_than_one);
     tcase_add_test(tc, a_shallow_queue_is_not_overrun_for_long);
-    tcase_add_loop_test(tc, the_link_is_shared_with_another, 0, 9);
+    tcase_add_loop_test(tc, the_link_is_shared_with_another, 0, 12);
     tcase_add_test(tc, a_rate_that_falls_and_comes_back_is_used_within_two_seconds);
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_ENV);
