@@ -146,7 +146,9 @@ measure() {
     echo "# $1 $2 $3 $figures" >&2
 }
 
-# machine: one line about it, for reports
+# machine: one line about it and what ran, for reports
 machine() {
-    echo "$(date -u +%Y-%m-%d), $(nproc) processors ($(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)), Linux $(uname -r), $("$mpvpnd" --version | head -n 1), $(iperf3 --version | head -n 1 | awk '{ print $1, $2 }'); both ends and the emulator on this machine, whose processors do other work too."
+    local revision
+    revision=$(git -C "$top" rev-parse --short HEAD 2>/dev/null)
+    echo "$(date -u +%Y-%m-%d), $(nproc) processors ($(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)), Linux $(uname -r), $("$mpvpnd" --version | head -n 1)${revision:+ ($revision)}, $(iperf3 --version | head -n 1 | awk '{ print $1, $2 }'); both ends and the emulator on this machine, whose processors do other work too."
 }
