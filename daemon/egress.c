@@ -5,7 +5,8 @@
  * worker's: handover.c; that worker goes on); check the
  * source (client) and the size; queue it → egress_pump, at the end of the turn: what was lost and is due again; then,
  * while a leg can send: take the next segment from the queue, let the session pick the leg (bonded) and number it,
- * rebuild its header, write it as a DATAGRAM straight into the next slot of that leg's GSO batch, commit.
+ * rebuild its header, write it as a DATAGRAM straight into the next slot of that leg's GSO batch, commit. Small packets
+ * that wait together go in one QUIC packet, each as a DATAGRAM of its own.
  *
  * Hop limits: the kernel decrements them when it forwards a packet into the TUN, which is the hop that RFC 9484 section
  * 7 asks of a proxy; packets of this host keep theirs, as it allows. So nothing is decremented here, or every forwarded
@@ -130,10 +131,36 @@ void egress_on_handed(struct worker *worker, struct superpacket *packet) {
     take(worker, packet, NULL);
 }
 
+/* Small packets that wait together share a QUIC packet: it stays open while more wait, until one does not fit or the
+ * pump ends (finish_packets), so nothing ever waits for company. */
+static bool more_wait(const struct session *session) {
+    return queue_packets(session->queue) > 1;
+}
+
+/* Complete the packets that are open on the legs. */
+static void finish_packets(struct session *session) {
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++) {
+        struct carrier *carrier = session->legs[i].owner;
+        struct conn_packet packet;
+        uint8_t *out;
+        ssize_t written;
+        if (!session->legs[i].shared)
+            continue;
+        session->legs[i].shared = false;
+        out = udp_tx_reserve(carrier->tx, CONN_UDP_MAX);
+        written = out ? leg_finish_packet(carrier->leg, out, CONN_UDP_MAX, &packet) : -ENOBUFS;
+        if (written > 0)
+            udp_tx_commit(carrier->tx, (size_t)written, &packet.path.local, &packet.path.remote, packet.ecn,
+                          packet.probe);
+        else if (written < 0)
+            carrier->error = (int)written;
+    }
+}
+
 /* Write one packet as a DATAGRAM on the leg in a slot. @return true: accepted; false: the leg or its socket takes no
  * more now (blocked tells the session) */
 static bool write_datagram(struct session_leg *slot, const struct frame_packet *frame, const struct segment *segment,
-                           uint64_t id, uint64_t now) {
+                           uint64_t id, bool more, uint64_t now) {
     struct carrier *carrier = slot->owner;
     const size_t length = (size_t)segment->header_bytes + segment->payload_bytes;
     bool accepted = false;
@@ -143,7 +170,8 @@ static bool write_datagram(struct session_leg *slot, const struct frame_packet *
         ssize_t written;
         if (!out)
             break;
-        written = leg_write_packet(slot->leg, frame, segment, id, &accepted, out, CONN_UDP_MAX, &packet, now);
+        written = leg_write_packet(slot->leg, frame, segment, id, more, &accepted, out, CONN_UDP_MAX, &packet, now);
+        slot->shared = written == 0 && accepted;
         if (written < 0)
             carrier->error = (int)written;
         if (written <= 0)
@@ -165,10 +193,11 @@ static bool send_plain(struct session *session, struct session_leg *slot, const 
         return false;
     queue_build(item, &segment);
     if (length > leg_packet_max(slot->leg)) {
+        finish_packets(session);
         if (leg_write_capsule(slot->leg, NULL, &segment, now))
             return false;
         carrier_mark_only(slot->owner);
-    } else if (!write_datagram(slot, NULL, &segment, 0, now)) {
+    } else if (!write_datagram(slot, NULL, &segment, 0, more_wait(session), now)) {
         return false;
     }
     meter_add(&session->sent, length, now);
@@ -179,12 +208,13 @@ static bool send_plain(struct session *session, struct session_leg *slot, const 
 static bool pump_plain(struct session *session, uint64_t now) {
     struct session_leg *slot = session_first(session);
     const struct queue_item *item;
+    bool waiting = false;
     if (!slot || !leg_is_open(slot->leg))
         return false;
-    while ((item = queue_peek(session->queue, now)))
-        if (!send_plain(session, slot, item, now))
-            return true;
-    return false;
+    while (!waiting && (item = queue_peek(session->queue, now)))
+        waiting = !send_plain(session, slot, item, now);
+    finish_packets(session);
+    return waiting;
 }
 
 /* A bonded session: what was lost first, then what is new, then marks. */
@@ -207,7 +237,8 @@ static bool pump_resends(struct session *session, uint64_t now) {
         split_segment(packet->split, packet->index, &segment);
         if (packet->mark_ce)
             inner_mark_ce(segment.header_bytes ? segment.header : (uint8_t *)(uintptr_t)segment.payload);
-        if (write_datagram(&session->legs[slot], &frame, &segment, outstanding_next_id(session->outstanding), now))
+        if (write_datagram(&session->legs[slot], &frame, &segment, outstanding_next_id(session->outstanding), false,
+                           now))
             session_resent(session, (unsigned)slot, resend, now);
     }
     return false;
@@ -218,6 +249,7 @@ static bool pump_resends(struct session *session, uint64_t now) {
 static bool send_bonded_capsule(struct session *session, const struct frame_packet *frame,
                                 const struct queue_item *item, uint64_t now) {
     struct segment segment;
+    finish_packets(session);
     queue_build(item, &segment);
     for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
         struct session_leg *slot = &session->legs[i];
@@ -244,12 +276,13 @@ static int send_bonded(struct session *session, const struct queue_item *item, u
     if (slot < 0)
         return slot;
     queue_build(item, &segment);
-    if (!write_datagram(&session->legs[slot], &frame, &segment, outstanding_next_id(session->outstanding), now))
+    if (!write_datagram(&session->legs[slot], &frame, &segment, outstanding_next_id(session->outstanding),
+                        more_wait(session), now))
         return SCHED_SKIP; /* the leg is blocked now: another one may be free */
     session_sent(session, (unsigned)slot, &frame, item, true, now);
     for (unsigned i = 0; copies && i < SESSION_LEGS_MAX; i++) {
-        if (!(copies & 1u << i) ||
-            !write_datagram(&session->legs[i], &frame, &segment, outstanding_next_id(session->outstanding), now))
+        if (!(copies & 1u << i) || !write_datagram(&session->legs[i], &frame, &segment,
+                                                   outstanding_next_id(session->outstanding), more_wait(session), now))
             continue;
         session_sent(session, i, &frame, item, true, now);
     }
@@ -303,6 +336,7 @@ static bool pump_bonded(struct session *session, uint64_t now) {
     if (skipped)
         queue_resume(session->queue);
     waiting = waiting || skipped;
+    finish_packets(session);
     pump_marks(session, now);
     return waiting;
 }

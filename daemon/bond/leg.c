@@ -336,7 +336,8 @@ static size_t segment_vectors(const struct segment *segment, struct iovec *out) 
 }
 
 ssize_t leg_write_packet(struct leg *leg, const struct frame_packet *frame, const struct segment *segment, uint64_t id,
-                         bool *accepted, uint8_t *out, size_t size, struct conn_packet *packet, uint64_t now) {
+                         bool more, bool *accepted, uint8_t *out, size_t size, struct conn_packet *packet,
+                         uint64_t now) {
     uint8_t head[CONNECT_IP_PREFIX_MAX + FRAME_PACKET_BYTES];
     struct iovec vectors[3] = {{.iov_base = head, .iov_len = leg->prefix_bytes}};
     size_t count = 1 + segment_vectors(segment, vectors + 1);
@@ -347,8 +348,8 @@ ssize_t leg_write_packet(struct leg *leg, const struct frame_packet *frame, cons
         vectors[0].iov_len += FRAME_PACKET_BYTES;
     }
     leg->now = now;
-    written = conn_write_datagram(leg->conn, vectors, count, id, accepted, out, size, packet, now);
-    if (written > 0 && *accepted)
+    written = conn_write_datagram(leg->conn, vectors, count, id, more, accepted, out, size, packet, now);
+    if (written >= 0 && *accepted)
         meter_add(&leg->counters.sent, (uint64_t)segment->header_bytes + segment->payload_bytes, now);
     return written;
 }
@@ -360,7 +361,11 @@ ssize_t leg_write_mark(struct leg *leg, const struct frame_mark *mark, bool *acc
     memcpy(head, leg->prefix[PREFIX_MARK], leg->prefix_bytes);
     frame_write_mark(mark, head + leg->prefix_bytes);
     leg->now = now;
-    return conn_write_datagram(leg->conn, &vector, 1, 0, accepted, out, size, packet, now);
+    return conn_write_datagram(leg->conn, &vector, 1, 0, false, accepted, out, size, packet, now);
+}
+
+ssize_t leg_finish_packet(struct leg *leg, uint8_t *out, size_t size, struct conn_packet *packet) {
+    return conn_finish_packet(leg->conn, out, size, packet);
 }
 
 int leg_write_capsule(struct leg *leg, const struct frame_packet *frame, const struct segment *segment, uint64_t now) {

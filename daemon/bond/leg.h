@@ -103,10 +103,13 @@ bool leg_can_send(const struct leg *leg, size_t length, uint64_t now);
  * Write one IP packet as a DATAGRAM; call only when leg_can_send().
  * @param frame its numbers on a bonded leg; NULL: a plain packet
  * @param id told to on_acked/on_lost; 0: of no interest
- * @return and accepted as conn_write_datagram()
+ * @return, more and accepted as conn_write_datagram()
  */
 ssize_t leg_write_packet(struct leg *leg, const struct frame_packet *frame, const struct segment *segment, uint64_t id,
-                         bool *accepted, uint8_t *out, size_t size, struct conn_packet *packet, uint64_t now);
+                         bool more, bool *accepted, uint8_t *out, size_t size, struct conn_packet *packet,
+                         uint64_t now);
+/** As conn_finish_packet(). */
+ssize_t leg_finish_packet(struct leg *leg, uint8_t *out, size_t size, struct conn_packet *packet);
 /** Write a mark as a DATAGRAM; call only when leg_can_send(FRAME_MARK_BYTES). @return and accepted as
  * conn_write_datagram() */
 ssize_t leg_write_mark(struct leg *leg, const struct frame_mark *mark, bool *accepted, uint8_t *out, size_t size,

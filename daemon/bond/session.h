@@ -36,6 +36,7 @@ struct session_leg {
     bool ours;                    /**< priority, weight and role were set at this end, not by the peer's LEG_ROLE */
     bool suspect;                 /**< silent while others were heard: nothing new is sent on it */
     bool blocked;                 /**< the hall's: its socket is full */
+    bool shared;                  /**< the hall's: a packet is open on it, for datagrams that wait together */
     bool entered;                 /**< announced by a mark since it was idle */
     bool gone;                    /**< a mark said that nothing comes on it any more: it stays out of use */
     enum control_leg_state state; /**< whether it may be used: up, standby, draining, down */

@@ -304,7 +304,7 @@ void conn_statistics(const struct conn *conn, struct conn_statistics *out) {
         .bytes_received = conn->bytes_received,
         .packets_sent = conn->packets_sent,
         .packets_received = conn->packets_received,
-        .packets_lost = conn->datagrams_lost,
+        .packets_lost = conn_packets_of(conn, conn->datagrams_lost),
         .datagrams_lost = conn->datagrams_lost,
         .datagrams_spurious = conn->datagrams_spurious,
         .key_updates = conn->keys_made > 0 ? conn->keys_made - 1 : 0,

@@ -176,11 +176,18 @@ size_t conn_datagram_max(const struct conn *conn);
 /**
  * Write one datagram. Call only when conn_can_send(): a refusal would mark the connection application-limited.
  * @param id told to on_datagram_acked/lost
+ * @param more another datagram waits: if there may be room for it, the packet stays open. Nothing but further
+ * conn_write_datagram(), with the same out, size and now, and then conn_finish_packet() may be called before the packet
+ * is complete
  * @param accepted false: another packet had to go first (returned), the datagram is still to be sent
- * @return bytes written; 0: nothing could be written; -errno as conn_read()
+ * @return bytes of a complete packet; 0: the packet is open (accepted), or nothing could be written (not accepted);
+ * -errno as conn_read()
  */
-ssize_t conn_write_datagram(struct conn *conn, const struct iovec *vectors, size_t count, uint64_t id, bool *accepted,
-                            uint8_t *out, size_t size, struct conn_packet *packet, uint64_t now);
+ssize_t conn_write_datagram(struct conn *conn, const struct iovec *vectors, size_t count, uint64_t id, bool more,
+                            bool *accepted, uint8_t *out, size_t size, struct conn_packet *packet, uint64_t now);
+/** Complete the packet that conn_write_datagram() left open. @return bytes of it; 0: none is open; -errno as
+ * conn_read() */
+ssize_t conn_finish_packet(struct conn *conn, uint8_t *out, size_t size, struct conn_packet *packet);
 
 /** Give what path-MTU probes are made of, after on_handshake: the beginning of a DATAGRAM that the peer ignores
  * whatever follows. Without it packets stay at 1200 bytes. @param content copied @param length 1 to CONN_PROBE_MAX

@@ -71,6 +71,14 @@ struct conn_mtu_watch {
     uint8_t sent[CONN_MTU_IDS];               /**< size of a datagram's packet, by the low bits of its id */
 };
 
+/** A packet that several datagrams may share; ngtcp2 wants to be given the same path and info until it is complete. */
+struct conn_shared {
+    ngtcp2_path_storage path; /**< where it goes */
+    ngtcp2_pkt_info info;     /**< how */
+    uint64_t last_id;         /**< of the datagram written last */
+    unsigned count;           /**< datagrams in it; 0: no packet is open */
+};
+
 /** One connection. */
 struct conn {
     ngtcp2_conn *ng;                 /**< owned */
@@ -98,6 +106,7 @@ struct conn {
     struct pacer pacer;         /**< pacing */
     size_t mtu;                 /**< UDP payload the path carries, as last told */
     struct conn_mtu_watch mtu_watch; /**< whether it still does */
+    struct conn_shared shared;       /**< the packet that datagrams are written to */
 
     ngtcp2_ccerr ccerr;      /**< what CONNECTION_CLOSE says */
     struct conn_error error; /**< why it ended */
@@ -115,6 +124,8 @@ struct conn {
     uint64_t bytes_received;          /**< UDP payload */
     uint64_t packets_sent;            /**< written */
     uint64_t packets_received;        /**< read */
+    uint64_t datagrams_sent;          /**< written */
+    uint64_t datagram_packets;        /**< packets that they went in */
     uint64_t datagrams_lost;          /**< declared lost */
     uint64_t datagrams_spurious;      /**< acknowledged after all */
     uint64_t key_packets;             /**< packets written since the last key update */
@@ -150,6 +161,8 @@ int conn_end_status(const struct conn *conn);
 /** From a path of ngtcp2 to ours, and the reverse (pointing into ours). */
 void conn_path_from(struct conn_path *out, const ngtcp2_path *path);
 void conn_path_to(ngtcp2_path *out, const struct conn_path *path);
+/** How many packets so many datagrams took, on average of all that were sent. */
+uint64_t conn_packets_of(const struct conn *conn, uint64_t datagrams);
 /** Bytes of a packet beside the DATAGRAM frame's content, at least. */
 size_t conn_probe_overhead(const struct conn *conn);
 /** Largest UDP payload in an Ethernet frame, by the family of a path. */

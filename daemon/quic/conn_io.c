@@ -35,6 +35,8 @@
 #define PACKET_NUMBER_MAX 4u /**< bytes of the longest packet number */
 #define FRAME_HEADER 3u      /**< bytes of a DATAGRAM frame's type and length */
 #define SEAL 16u             /**< bytes of the AEAD tag */
+#define SHARED_OVERHEAD                                                                                                \
+    (SHORT_HEADER + 20u + 2 * FRAME_HEADER + SEAL) /**< bytes at most beside two datagrams' content */
 
 void conn_path_from(struct conn_path *out, const ngtcp2_path *path) {
     assert(path->local.addrlen <= sizeof out->local && path->remote.addrlen <= sizeof out->remote);
@@ -81,11 +83,15 @@ static void close_rate_window(struct conn_rate *rate, uint64_t now) {
     rate->limited = false;
 }
 
+uint64_t conn_packets_of(const struct conn *conn, uint64_t datagrams) {
+    return conn->datagrams_sent ? datagrams * conn->datagram_packets / conn->datagrams_sent : 0;
+}
+
 /** Count what an arriving packet acknowledged: what left the window, less what was lost. */
 static void count_delivered(struct conn *conn, const ngtcp2_conn_info *info, uint64_t in_flight_before,
                             uint64_t lost_before) {
     struct conn_rate *rate = &conn->rate;
-    uint64_t lost = (conn->datagrams_lost - lost_before) * conn->mtu, gone, window;
+    uint64_t lost = conn_packets_of(conn, conn->datagrams_lost - lost_before) * conn->mtu, gone, window;
 
     gone = in_flight_before > info->bytes_in_flight ? in_flight_before - info->bytes_in_flight : 0;
     rate->bytes += gone > lost ? gone - lost : 0;
@@ -132,6 +138,8 @@ int conn_read(struct conn *conn, const struct conn_path *path, uint8_t ecn, uint
     rv = ngtcp2_conn_read_pkt(conn->ng, &from, &info, data, length, conn->now);
     if (rv != 0)
         return conn_fail(conn, rv);
+    if (conn->datagrams_unacked > unacked)
+        conn->datagrams_unacked = unacked + 1; /* packets are acknowledged, however many datagrams share one */
     /* An acknowledgement is small; whatever is not and brought no datagram may want an answer (a path challenge). */
     if (!confirmed || conn->datagrams_unacked >= CONN_ACK_THRESHOLD ||
         (length >= FULL_PACKET && conn->datagrams_unacked == unacked))
@@ -438,7 +446,8 @@ bool conn_can_send(const struct conn *conn, size_t length, uint64_t now) {
 
     if (conn->state != CONN_LIVE || !conn->ready)
         return false;
-    if (!pacer_is_open(&conn->pacer, time) || ngtcp2_conn_get_cwnd_left(conn->ng) == 0)
+    /* An open packet was let out already; if this one does not fit into it, the question is asked again. */
+    if (conn->shared.count == 0 && (!pacer_is_open(&conn->pacer, time) || ngtcp2_conn_get_cwnd_left(conn->ng) == 0))
         return false;
     return length <= conn_datagram_max(conn);
 }
@@ -451,11 +460,41 @@ static void hold_after_refusal(struct conn *conn) {
     pacer_hold(&conn->pacer, expiry > conn->now && expiry < latest ? expiry : latest);
 }
 
-ssize_t conn_write_datagram(struct conn *conn, const struct iovec *vectors, size_t count, uint64_t id, bool *accepted,
-                            uint8_t *out, size_t size, struct conn_packet *packet, uint64_t now) {
-    ngtcp2_path_storage path;
-    ngtcp2_pkt_info info = {0};
+/** A packet with datagrams is complete. @param single the pieces of its only datagram; NULL: it has several, or none */
+static ssize_t complete(struct conn *conn, size_t length, const ngtcp2_vec *single, size_t count,
+                        struct conn_packet *packet) {
+    struct conn_shared *shared = &conn->shared;
+
+    if (shared->count != 0) {
+        conn->datagram_packets++;
+        conn_mtu_on_sent(conn, shared->last_id, length);
+    }
+    if (single != NULL)
+        note_number(conn, single, count, length);
+    if (length < FULL_PACKET || shared->count != 0)
+        conn->write_wanted = false;
+    shared->count = 0;
+    on_written(conn, length, &shared->path.path, &shared->info, packet);
+    return (ssize_t)length;
+}
+
+/** What goes before the first datagram of a packet: a probe that is due, stream data whose turn it is. @return bytes of
+ * a packet; 0: nothing; -errno */
+static ssize_t write_before(struct conn *conn, uint8_t *out, size_t size, struct conn_packet *packet) {
+    ssize_t n = write_probe(conn, out, size, packet);
+
+    if (n != 0 || (!conn->starved && (!conn->stream_waits || conn->datagram_turn)))
+        return n;
+    conn->starved = false;
+    conn->datagram_turn = true;
+    return write_plain(conn, out, size, packet);
+}
+
+ssize_t conn_write_datagram(struct conn *conn, const struct iovec *vectors, size_t count, uint64_t id, bool more,
+                            bool *accepted, uint8_t *out, size_t size, struct conn_packet *packet, uint64_t now) {
+    struct conn_shared *shared = &conn->shared;
     ngtcp2_vec pieces[VECTORS];
+    size_t length = 0;
     ngtcp2_ssize n;
     int taken = 0;
 
@@ -466,39 +505,61 @@ ssize_t conn_write_datagram(struct conn *conn, const struct iovec *vectors, size
         return conn_write_close(conn, out, size, packet);
     if (!conn->ready)
         return 0;
-    n = write_probe(conn, out, size, packet);
-    if (n != 0)
-        return n;
-    if (conn->starved || (conn->stream_waits && !conn->datagram_turn)) {
-        conn->starved = false;
-        conn->datagram_turn = true;
-        n = write_plain(conn, out, size, packet);
-        if (n != 0)
-            return n;
-    }
     if (count > VECTORS)
         return -EINVAL;
-    for (size_t i = 0; i < count; i++)
+    if (shared->count == 0) {
+        n = write_before(conn, out, size, packet);
+        if (n != 0)
+            return n;
+        ngtcp2_path_storage_zero(&shared->path);
+        shared->info = (ngtcp2_pkt_info){0};
+    }
+    for (size_t i = 0; i < count; i++) {
         pieces[i] = (ngtcp2_vec){vectors[i].iov_base, vectors[i].iov_len};
-    ngtcp2_path_storage_zero(&path);
+        length += vectors[i].iov_len;
+    }
     if (size > conn->mtu)
         size = conn->mtu;
-    n = ngtcp2_conn_writev_datagram(conn->ng, &path.path, &info, out, size, &taken, NGTCP2_WRITE_DATAGRAM_FLAG_NONE, id,
+    /* A packet is begun for several only if the first leaves room for another one like it. */
+    if (shared->count == 0 && (!conn->confirmed || 2 * length + SHARED_OVERHEAD > size))
+        more = false;
+    n = ngtcp2_conn_writev_datagram(conn->ng, &shared->path.path, &shared->info, out, size, &taken,
+                                    more ? NGTCP2_WRITE_DATAGRAM_FLAG_MORE : NGTCP2_WRITE_DATAGRAM_FLAG_NONE, id,
                                     pieces, count, conn->now);
-    if (n < 0)
+    if (taken != 0) {
+        conn->datagram_turn = false;
+        conn->datagrams_sent++;
+        shared->last_id = id;
+        shared->count++;
+        *accepted = n > 0 || n == NGTCP2_ERR_WRITE_MORE;
+    }
+    if (n == NGTCP2_ERR_WRITE_MORE)
+        return 0;
+    if (n < 0) {
+        shared->count = 0;
         return conn_fail(conn, (int)n);
+    }
     if (n == 0) {
         hold_after_refusal(conn);
         return 0;
     }
-    *accepted = taken != 0;
-    if (*accepted) {
-        conn->datagram_turn = false;
-        conn_mtu_on_sent(conn, id, (size_t)n);
-        note_number(conn, pieces, count, (size_t)n);
+    return complete(conn, (size_t)n, taken != 0 && shared->count == 1 ? pieces : NULL, count, packet);
+}
+
+ssize_t conn_finish_packet(struct conn *conn, uint8_t *out, size_t size, struct conn_packet *packet) {
+    struct conn_shared *shared = &conn->shared;
+    ngtcp2_ssize n;
+
+    memset(packet, 0, sizeof *packet);
+    if (shared->count == 0 || conn->state != CONN_LIVE)
+        return 0;
+    if (size > conn->mtu)
+        size = conn->mtu;
+    n = ngtcp2_conn_writev_stream(conn->ng, &shared->path.path, &shared->info, out, size, NULL,
+                                  NGTCP2_WRITE_STREAM_FLAG_NONE, -1, NULL, 0, conn->now);
+    if (n <= 0) {
+        shared->count = 0;
+        return n < 0 ? conn_fail(conn, (int)n) : 0;
     }
-    if ((size_t)n < FULL_PACKET || *accepted)
-        conn->write_wanted = false;
-    on_written(conn, (size_t)n, &path.path, &info, packet);
-    return n;
+    return complete(conn, (size_t)n, NULL, 0, packet);
 }

@@ -356,14 +356,15 @@ static void write_datagrams(struct pair_end *end) {
 
         if (!conn_can_send(end->conn, length, end->pair->now))
             break;
-        n = conn_write_datagram(end->conn, vectors, 2, end->datagrams_sent, &accepted, out, sizeof out, &packet,
-                                end->pair->now);
-        if (n == 0)
+        n = conn_write_datagram(end->conn, vectors, 2, end->datagrams_sent, end->together, &accepted, out, sizeof out,
+                                &packet, end->pair->now);
+        if (n == 0 && !accepted)
             end->refused++;
         note(end, (int)n);
-        if (n <= 0)
+        if (n <= 0 && !accepted)
             break;
-        send_packet(end, &packet, out, (size_t)n);
+        if (n > 0)
+            send_packet(end, &packet, out, (size_t)n);
         if (!accepted) {
             end->other_first++;
             continue;
@@ -371,6 +372,12 @@ static void write_datagrams(struct pair_end *end) {
         end->datagrams_sent++;
         if (end->datagrams_to_send > 0)
             end->datagrams_to_send--;
+    }
+    if (end->together && end->conn != NULL) {
+        ssize_t n = conn_finish_packet(end->conn, out, sizeof out, &packet);
+        note(end, (int)n);
+        if (n > 0)
+            send_packet(end, &packet, out, (size_t)n);
     }
 }
 

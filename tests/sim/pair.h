@@ -33,6 +33,7 @@ struct pair_end {
     bool write_first;                         /**< calls conn_write() before it writes datagrams */
     bool hold;                                /**< writes nothing */
     size_t payload;                           /**< bytes of a datagram; 0: the largest that fits */
+    bool together;                            /**< datagrams share packets where there is room */
     uint64_t datagrams_to_send;               /**< more to send, beside bulk */
     struct pair_stream streams[PAIR_STREAMS]; /**< what it sends on streams */
     size_t stream_count;                      /**< of them */

@@ -497,6 +497,37 @@ START_TEST(every_id_told_to_the_owner_is_taken_back) {
 }
 END_TEST
 
+START_TEST(small_datagrams_that_wait_together_share_packets) {
+    /* 14 of 100 bytes fit into a packet of 1472; loss is of packets, and each datagram hears of its own fate. */
+    for (int lossy = 0; lossy < 2; lossy++) {
+        struct pair_settings settings = fixture_links(50, 10, lossy ? 0.02 : 0);
+        struct conn_statistics before, after;
+        struct pair pair;
+
+        fixture_connect(&pair, &settings);
+        pair_run(&pair, 2 * NS_PER_SEC); /* the path's MTU is known */
+        pair.client.payload = 100;
+        pair.client.together = true;
+        conn_statistics(pair.client.conn, &before);
+        pair.client.datagrams_to_send = 13000;
+        pair_run(&pair, 5 * NS_PER_SEC);
+        conn_statistics(pair.client.conn, &after);
+        ck_assert_uint_eq(pair.client.datagrams_sent, 13000);
+        ck_assert_uint_ge(after.packets_sent - before.packets_sent, 929);
+        ck_assert_uint_le(after.packets_sent - before.packets_sent, 1100);
+        ck_assert_uint_eq(pair.client.refused, 0);
+        ck_assert_int_eq(pair.client.status, 0);
+        ck_assert_uint_eq(after.in_flight_bytes, 0);
+        if (!lossy)
+            ck_assert_uint_eq(pair.client.acked, 13000);
+        ck_assert_uint_le(pair.client.acked + pair.client.lost - after.datagrams_spurious, 13000);
+        ck_assert_uint_ge(pair.client.acked + pair.client.lost - after.datagrams_spurious + 50, 13000);
+        ck_assert(lossy ? after.packets_lost >= 5 && after.packets_lost <= 60 : after.packets_lost == 0);
+        pair_fini(&pair);
+    }
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {
         a_handshake_takes_one_round_trip,
@@ -522,6 +553,7 @@ int main(void) {
         altered_and_replayed_packets_are_ignored,
         a_reset_is_shorter_than_what_it_answers,
         every_id_told_to_the_owner_is_taken_back,
+        small_datagrams_that_wait_together_share_packets,
     };
 
     return fixture_run("conn", tests, sizeof tests / sizeof *tests);
