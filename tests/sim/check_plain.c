@@ -99,6 +99,11 @@ static void both_ways(uint32_t first, uint32_t count) {
     run(NS_PER_SEC);
 }
 
+static void both_have(uint32_t count) {
+    ck_assert_uint_eq(at_server.received, count);
+    ck_assert_uint_eq(at_client.received, count);
+}
+
 static void link_goes(const char *device, bool up) {
     client_on_link(&client.client, world_device_link(client_host, device, up), true, up);
     loop_set_deadline(client.worker.loop, world_now());
@@ -122,8 +127,7 @@ static void finish(void) {
 START_TEST(one_path_carries_the_tunnel_the_other_stands_by) {
     begin_with_spare(1);
     both_ways(0, 300);
-    ck_assert_uint_eq(at_server.received, 300);
-    ck_assert_uint_eq(at_client.received, 300);
+    both_have(300);
     it_is_the_same_tunnel();
     finish();
 }
@@ -135,15 +139,13 @@ START_TEST(a_lost_link_moves_the_leg_there_and_back) {
     link_goes("sima", false);
     come_to("down", "up", 100 * MS);
     both_ways(100, 100);
-    ck_assert_uint_eq(at_server.received, 200);
-    ck_assert_uint_eq(at_client.received, 200);
+    both_have(200);
     link_goes("sima", true);
     come_to("standby", "up", NS_PER_SEC);
     link_goes("simb", false);
     come_to("up", "down", 100 * MS);
     both_ways(200, 100);
-    ck_assert_uint_eq(at_server.received, 300);
-    ck_assert_uint_eq(at_client.received, 300);
+    both_have(300);
     it_is_the_same_tunnel();
     finish();
 }
@@ -158,8 +160,7 @@ START_TEST(a_leg_without_any_link_goes_on_by_the_first_that_comes_back) {
     link_goes("simb", true);
     come_to("down", "up", 2 * NS_PER_SEC);
     both_ways(0, 100);
-    ck_assert_uint_eq(at_server.received, 100);
-    ck_assert_uint_eq(at_client.received, 100);
+    both_have(100);
     it_is_the_same_tunnel();
     finish();
 }
@@ -200,8 +201,7 @@ START_TEST(a_removed_path_leaves_its_leg_to_the_spare) {
     loop_set_deadline(client.worker.loop, world_now());
     come_to("none", "up", 100 * MS);
     both_ways(100, 100);
-    ck_assert_uint_eq(at_server.received, 200);
-    ck_assert_uint_eq(at_client.received, 200);
+    both_have(200);
     it_is_the_same_tunnel();
     finish();
 }
@@ -217,8 +217,7 @@ START_TEST(a_dead_server_is_found_again_by_any_path) {
     ck_assert(world_run(world_now() + 60 * NS_PER_SEC, end_is_up, &client));
     own = end_address(&client, 4);
     both_ways(0, 100);
-    ck_assert_uint_eq(at_server.received, 100);
-    ck_assert_uint_eq(at_client.received, 100);
+    both_have(100);
     finish();
 }
 END_TEST

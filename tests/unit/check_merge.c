@@ -113,22 +113,7 @@ static size_t flush_same(void) {
 }
 
 static struct made words(int version, int protocol, size_t payload_bytes) {
-    return (struct made){.version = version,
-                         .protocol = protocol,
-                         .source = 5,
-                         .target = 6,
-                         .sport = 1234,
-                         .dport = 443,
-                         .tos = 2,
-                         .ttl = 61,
-                         .id = 0xfffe,
-                         .df = true,
-                         .sequence = 0xfffffff0,
-                         .ack = 77,
-                         .flags = ACK,
-                         .window = 501,
-                         .payload = content,
-                         .payload_bytes = payload_bytes};
+    return made_usual(version, protocol, ACK, content, payload_bytes);
 }
 
 /** Move on to the packet that follows. */

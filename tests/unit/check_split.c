@@ -28,22 +28,10 @@ static void teardown(void) {
 }
 
 static struct made words(int version, int protocol, uint8_t flags, size_t payload_bytes) {
-    return (struct made){.version = version,
-                         .protocol = protocol,
-                         .source = 5,
-                         .target = 6,
-                         .sport = 1234,
-                         .dport = 443,
-                         .tos = 0xb9,
-                         .ttl = 61,
-                         .id = 0xfffe,
-                         .df = true,
-                         .sequence = 0xfffffff0,
-                         .ack = 77,
-                         .flags = flags,
-                         .window = 501,
-                         .payload = content,
-                         .payload_bytes = payload_bytes};
+    struct made m = made_usual(version, protocol, flags, content, payload_bytes);
+
+    m.tos = 0xb9;
+    return m;
 }
 
 /** A superpacket as the kernel would give it: lengths right, layer-4 checksum partial (here: rubbish that must not

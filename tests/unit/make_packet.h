@@ -27,6 +27,27 @@ struct made {
     size_t payload_bytes;    /**< how many */
 };
 
+/** A packet of the flow that the tests of split and merge cut and join; its numbers are about to wrap. */
+static inline struct made made_usual(int version, int protocol, uint8_t flags, const uint8_t *payload,
+                                     size_t payload_bytes) {
+    return (struct made){.version = version,
+                         .protocol = protocol,
+                         .source = 5,
+                         .target = 6,
+                         .sport = 1234,
+                         .dport = 443,
+                         .tos = 2,
+                         .ttl = 61,
+                         .id = 0xfffe,
+                         .df = true,
+                         .sequence = 0xfffffff0,
+                         .ack = 77,
+                         .flags = flags,
+                         .window = 501,
+                         .payload = payload,
+                         .payload_bytes = payload_bytes};
+}
+
 static inline void made_put16(uint8_t *p, unsigned v) {
     p[0] = (uint8_t)(v >> 8);
     p[1] = (uint8_t)v;
