@@ -26,6 +26,7 @@
 
 #define FIRST_COUNT 1024u        /**< packets and transmissions at the beginning */
 #define FLOOR_INTERVAL NS_PER_MS /**< floors are announced this far apart at least */
+#define WAIT_WINDOW NS_PER_SEC   /**< the longest wait is that of the window before and the one now */
 
 struct outstanding *outstanding_new(const struct outstanding_settings *settings) {
     struct outstanding *o;
@@ -330,6 +331,19 @@ static uint32_t find_transmission(const struct outstanding *o, uint64_t id) {
     return o->transmissions[slot].state >= TRANSMISSION_FLYING ? slot : 0;
 }
 
+/** The floor is about to move, since its packet was acknowledged. */
+static void note_wait(struct outstanding *o, uint64_t now) {
+    uint64_t wait = now - outstanding_packet_of(o, o->floor)->first_sent;
+
+    if (now - o->wait_since >= WAIT_WINDOW) {
+        o->wait_before = o->wait;
+        o->wait = 0;
+        o->wait_since = now;
+    }
+    if (wait > o->wait)
+        o->wait = wait;
+}
+
 void outstanding_on_acked(struct outstanding *o, uint64_t id, uint64_t now) {
     uint32_t slot = find_transmission(o, id);
     struct transmission *t = &o->transmissions[slot];
@@ -348,6 +362,8 @@ void outstanding_on_acked(struct outstanding *o, uint64_t id, uint64_t now) {
         return;
     }
     o->stats.acknowledged++;
+    if (t->sequence == o->floor)
+        note_wait(o, now);
     if (!spurious && outstanding_packet_of(o, t->sequence)->tries > 0)
         o->stats.repaired++;
     finish(o, t->sequence, PACKET_ACKNOWLEDGED);
@@ -415,6 +431,10 @@ void outstanding_refuse(struct outstanding *o, uint32_t sequence) {
 
 uint32_t outstanding_floor(const struct outstanding *o) {
     return o->floor;
+}
+
+uint64_t outstanding_wait(const struct outstanding *o) {
+    return o->wait > o->wait_before ? o->wait : o->wait_before;
 }
 
 uint32_t outstanding_next(const struct outstanding *o) {

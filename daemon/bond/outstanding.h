@@ -140,6 +140,9 @@ void outstanding_refuse(struct outstanding *outstanding, uint32_t sequence);
 
 /** The first sequence that is neither acknowledged nor given up; outstanding_next() when there is none. */
 uint32_t outstanding_floor(const struct outstanding *outstanding);
+/** How long it takes until a packet and all before it are acknowledged, losses and their repair included: the longest
+ * of the last second or two, ns; 0: nothing was. What waits for order at the peer has that for a round trip. */
+uint64_t outstanding_wait(const struct outstanding *outstanding);
 /** The sequence of the next new packet. */
 uint32_t outstanding_next(const struct outstanding *outstanding);
 /** Whether to announce the floor: it moved past something given up, and none was announced in the last millisecond. */

@@ -73,6 +73,9 @@ struct outstanding {
     uint64_t repair_limit;                    /**< ns */
     uint64_t floor_announced;                 /**< ns, when last; 0: never */
     bool floor_released;                      /**< since then it passed something given up */
+    uint64_t wait;                            /**< ns, longest that the floor waited, since wait_since */
+    uint64_t wait_before;                     /**< ns, likewise in the time before */
+    uint64_t wait_since;                      /**< ns */
     struct leg_record legs[OUTSTANDING_LEGS]; /**< by slot */
     struct outstanding_resend shown;          /**< by outstanding_next_resend() */
     struct outstanding_stats stats;           /**< counters */

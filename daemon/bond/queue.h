@@ -62,7 +62,7 @@ struct queue *queue_new(const struct queue_settings *settings);
 void queue_free(struct queue *queue);
 /**
  * Tell how fast the session is; interval and target of CoDel follow.
- * @param largest_srtt the largest smoothed round-trip time of the legs in use, ns; 0: unknown
+ * @param largest_srtt the longest round trip that a flow may see now, waiting for order included, ns; 0: unknown
  * @param rate_bps the session's delivery rate, bits per second; 0: unknown
  */
 void queue_set_timing(struct queue *queue, uint64_t largest_srtt, uint64_t rate_bps);

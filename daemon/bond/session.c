@@ -245,5 +245,8 @@ void session_roll(struct session *session, uint64_t now) {
     }
     if (session->bonded)
         outstanding_set_repair_limit(session->outstanding, session->slowest * 5 / 2 + 10 * NS_PER_MS);
+    /* Flows that keep order see a round trip with losses and their repair in it. */
+    if (session->bonded && outstanding_wait(session->outstanding) > slowest)
+        slowest = outstanding_wait(session->outstanding);
     queue_set_timing(session->queue, slowest, rate_bps);
 }

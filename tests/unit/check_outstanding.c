@@ -112,6 +112,27 @@ START_TEST(floor_is_the_first_not_acknowledged) {
 }
 END_TEST
 
+START_TEST(wait_is_the_longest_until_all_before_were_acknowledged) {
+    uint64_t first = send_packet(0), second = send_packet(0), begin = now;
+
+    now += RTT;
+    outstanding_on_acked(o, second, now);
+    ck_assert_uint_eq(outstanding_wait(o), 0);
+    outstanding_on_lost(o, first, now);
+    second = resend(0);
+    now += RTT;
+    outstanding_on_acked(o, second, now);
+    ck_assert_uint_eq(outstanding_wait(o), 2 * RTT);
+    /* It is forgotten after two seconds in which nothing took as long. */
+    while (now < begin + 3 * NS_PER_SEC) {
+        first = send_packet(0);
+        now += RTT;
+        outstanding_on_acked(o, first, now);
+    }
+    ck_assert_uint_eq(outstanding_wait(o), RTT);
+}
+END_TEST
+
 START_TEST(lost_packet_is_due_with_all_its_numbers) {
     struct split split = make(2000);
     const struct outstanding_resend *due;
@@ -623,6 +644,7 @@ int main(void) {
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, floor_is_the_first_not_acknowledged);
+    tcase_add_test(tests, wait_is_the_longest_until_all_before_were_acknowledged);
     tcase_add_test(tests, lost_packet_is_due_with_all_its_numbers);
     tcase_add_test(tests, acknowledgement_after_loss_ends_resending_and_is_counted);
     tcase_add_test(tests, packet_is_resent_three_times_at_most);

@@ -468,13 +468,13 @@ END_TEST
 
 START_TEST(timing_follows_round_trip_and_rate) {
     ck_assert_uint_eq(queue_interval(queue), 100 * NS_PER_MS);
-    ck_assert_uint_eq(queue_target(queue), 5 * NS_PER_MS);
+    ck_assert_uint_eq(queue_target(queue), 100 * NS_PER_MS / 3);
     queue_set_timing(queue, 600 * NS_PER_MS, 100000000);
     ck_assert_uint_eq(queue_interval(queue), 900 * NS_PER_MS);
-    ck_assert_uint_eq(queue_target(queue), 45 * NS_PER_MS);
-    queue_set_timing(queue, 30 * NS_PER_MS, 1000000);
+    ck_assert_uint_eq(queue_target(queue), 300 * NS_PER_MS);
+    queue_set_timing(queue, 30 * NS_PER_MS, 500000);
     ck_assert_uint_eq(queue_interval(queue), 100 * NS_PER_MS);
-    ck_assert_uint_eq(queue_target(queue), 2 * 1514 * 8 * NS_PER_US);
+    ck_assert_uint_eq(queue_target(queue), 2 * 1514 * 16 * NS_PER_US);
     queue_set_timing(queue, 30 * NS_PER_MS, 100000);
     ck_assert_uint_ge(queue_interval(queue), queue_target(queue));
 }
