@@ -11,8 +11,7 @@ tests_bench_bench_cost_SOURCES = \
 	tests/bench/bench_cost.c \
 	tests/sim/ends.c \
 	tests/sim/ends.h \
-	tests/sim/world.c \
-	tests/sim/world.h
+	$(world_sources)
 CLEANFILES += tests/bench/bench_cost
 # UDP packets a second with less than 1 % loss, for bench.sh.
 EXTRA_PROGRAMS += tests/bench/bench_udp

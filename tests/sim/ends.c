@@ -12,6 +12,7 @@
 #include "packet/inner.h"
 #include "packet/split.h"
 
+struct worker_settings ends_pools = {.large_buffers = 64, .small_buffers = 1024};
 static char directory[] = "/tmp/mpvpn-sim-XXXXXX";
 
 static void remove_dir(void) {
@@ -40,7 +41,7 @@ const char *ends_dir(void) {
 
 void end_start(struct end *end, struct host *host, const char *config_text) {
     char text[2048], why[CONFIG_WHY_MAX];
-    struct worker_settings settings = {.large_buffers = 64, .small_buffers = 1024};
+    struct worker_settings settings = ends_pools;
     FILE *stream;
     snprintf(text, sizeof text, "%s", config_text);
     stream = fmemopen(text, strlen(text), "r");

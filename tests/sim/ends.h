@@ -19,6 +19,8 @@ struct end {
     struct client client;  /**< when it is a client */
 };
 
+/** What workers of the ends to come are made with: small pools, unless this is changed. */
+extern struct worker_settings ends_pools;
 /** A temporary directory with server.crt and server.key, made once a process and removed at exit. */
 const char *ends_dir(void);
 /** Start an end; the text may use %s twice for certificate and key (server), or is taken as it is. Fails the test on

@@ -9,14 +9,19 @@ libsim_a_SOURCES = \
 	tests/sim/pair.c \
 	tests/sim/pair.h
 testing_libs += libsim.a
+# The virtual network with whole ends on it.
+world_sources = \
+	tests/sim/world.c \
+	tests/sim/world.h \
+	tests/sim/world_internal.h \
+	tests/sim/world_os.c
 unit_tests += tests/sim/check_tunnel
 tests_sim_check_tunnel_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
 tests_sim_check_tunnel_SOURCES = \
 	tests/sim/check_tunnel.c \
 	tests/sim/ends.c \
 	tests/sim/ends.h \
-	tests/sim/world.c \
-	tests/sim/world.h
+	$(world_sources)
 unit_tests += tests/sim/check_failover
 tests_sim_check_failover_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
 tests_sim_check_failover_SOURCES = \
@@ -25,8 +30,7 @@ tests_sim_check_failover_SOURCES = \
 	tests/sim/check_failover.c \
 	tests/sim/ends.c \
 	tests/sim/ends.h \
-	tests/sim/world.c \
-	tests/sim/world.h
+	$(world_sources)
 unit_tests += tests/sim/check_bond
 tests_sim_check_bond_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
 tests_sim_check_bond_SOURCES = \
@@ -35,8 +39,7 @@ tests_sim_check_bond_SOURCES = \
 	tests/sim/check_bond.c \
 	tests/sim/ends.c \
 	tests/sim/ends.h \
-	tests/sim/world.c \
-	tests/sim/world.h
+	$(world_sources)
 unit_tests += tests/sim/check_return
 tests_sim_check_return_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
 tests_sim_check_return_SOURCES = \
@@ -45,8 +48,7 @@ tests_sim_check_return_SOURCES = \
 	tests/sim/check_return.c \
 	tests/sim/ends.c \
 	tests/sim/ends.h \
-	tests/sim/world.c \
-	tests/sim/world.h
+	$(world_sources)
 unit_tests += tests/sim/check_repair
 tests_sim_check_repair_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
 tests_sim_check_repair_SOURCES = \
@@ -55,8 +57,7 @@ tests_sim_check_repair_SOURCES = \
 	tests/sim/check_repair.c \
 	tests/sim/ends.c \
 	tests/sim/ends.h \
-	tests/sim/world.c \
-	tests/sim/world.h
+	$(world_sources)
 unit_tests += tests/sim/check_clients
 tests_sim_check_clients_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
 tests_sim_check_clients_SOURCES = \
@@ -65,8 +66,7 @@ tests_sim_check_clients_SOURCES = \
 	tests/sim/check_clients.c \
 	tests/sim/ends.c \
 	tests/sim/ends.h \
-	tests/sim/world.c \
-	tests/sim/world.h
+	$(world_sources)
 unit_tests += tests/sim/check_plain
 tests_sim_check_plain_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
 tests_sim_check_plain_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=join_parse
@@ -74,8 +74,30 @@ tests_sim_check_plain_SOURCES = \
 	tests/sim/check_plain.c \
 	tests/sim/ends.c \
 	tests/sim/ends.h \
-	tests/sim/world.c \
-	tests/sim/world.h
+	$(world_sources)
+# What makes runs repeat exactly (chance.c).
+sim_wraps = -Wl,--wrap=wc_RNG_GenerateBlock -Wl,--wrap=time
+pairs_sources = \
+	tests/sim/chance.c \
+	tests/sim/chance.h \
+	tests/sim/ends.c \
+	tests/sim/ends.h \
+	tests/sim/inner_tcp.c \
+	tests/sim/inner_tcp.h \
+	tests/sim/inner_tcp_cc.c \
+	tests/sim/inner_tcp_internal.h \
+	tests/sim/inner_tcp_send.c \
+	tests/sim/pairs.c \
+	tests/sim/pairs.h \
+	$(world_sources)
+unit_tests += tests/sim/check_pairs
+tests_sim_check_pairs_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
+tests_sim_check_pairs_SOURCES = tests/sim/check_pairs.c $(pairs_sources)
+tests_sim_check_pairs_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
+check_PROGRAMS += tests/sim/bench_pairs
+tests_sim_bench_pairs_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
+tests_sim_bench_pairs_SOURCES = tests/sim/bench_pairs.c $(pairs_sources)
+tests_sim_bench_pairs_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 if CCSEAM
 unit_tests += tests/sim/cc/check_cc
 check_PROGRAMS += tests/sim/cc/bench_cc
@@ -91,3 +113,8 @@ tests_sim_cc_bench_cc_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=wc_RNG_GenerateBlock,--
 SEEDS = 20
 bench-cc: tests/sim/cc/bench_cc
 	./tests/sim/cc/bench_cc $(SEEDS)
+
+# Pairs of paths, each alone and bonded, with an inner TCP flow and a ping, in virtual time.
+.PHONY: bench-pairs-sim
+bench-pairs-sim: tests/sim/bench_pairs
+	./tests/sim/bench_pairs 2>/dev/null

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* world: the virtual network, and os/ on top of it.
+/* world: the virtual network.
  *
  * How it works: one heap of events ordered by (time, number); an event is a datagram that arrives or a loop's deadline.
  * Handing a datagram to a socket runs the same hooks as the real loop does, then the host's on_turn. A turn is one
@@ -7,97 +7,12 @@
  * flush sends arrive at once, as GSO and GRO do, to measure costs. Left out: io_uring, GSO, the
  * kernel's routing (routes and addresses are accepted and forgotten). Invariant: nothing here reads a clock or a source
  * of randomness but the seed (TLS keys are random, which changes no sizes or times). */
-#include "world.h"
+#include "world_internal.h"
 
-#include <errno.h>
-#include <netdb.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "os/netlink.h"
-#include "os/resolve.h"
-#include "os/tun.h"
-#include "os/mailbox.h"
-#include "os/udp.h"
-
-#define HOSTS_MAX 16u
-#define SOCKETS_MAX 64u
-#define DEVICES_MAX 4u
-#define ETHERNET_BYTES 38u /* preamble, header, FCS and gap around an IP packet */
-
-struct loop {
-    struct loop_hooks hooks;
-    struct host *host;
-    uint64_t deadline;
-    bool stopped;
-};
-struct netlink {
-    struct host *host; /* whose kernel this stands for */
-};
-struct device {
-    const char *name;
-    struct ip_addr address;
-    struct link_quality quality;
-    bool down;
-    uint64_t link_free[2][2]; /* to and from the host: when the link is free again; last arrival */
-};
-struct host {
-    const char *name;
-    struct ip_addr address;
-    struct device device[DEVICES_MAX]; /* besides the first, "sim0" */
-    size_t devices;
-    struct loop *loop;
-    struct tun *tun;
-    host_tun_fn *on_tun;
-    void *on_tun_context;
-    uint64_t link_free[2]; /* when the outgoing link is free again; last arrival */
-    uint16_t next_port;
-    struct netlink netlink;
-};
-struct udp_socket {
-    struct host *host;
-    union sock_addr local;   /* what its owner sees */
-    union sock_addr outside; /* what the world sees: another address behind a NAT */
-    struct udp_hooks hooks;
-    struct udp_statistics statistics;
-};
-struct udp_tx {
-    struct udp_socket *socket;
-    union sock_addr remote; /* of what waits for a flush */
-    size_t used, segment;   /* bytes that wait, and of each datagram but the last */
-    uint8_t ecn;
-    uint8_t buffer[65536];
-};
-struct tun {
-    struct host *host;
-    struct tun_hooks hooks;
-    struct buf_pool *pool;
-    struct tun_statistics statistics;
-    char name[IFNAMSIZ];
-};
-struct event {
-    uint64_t at, number;
-    union sock_addr from, to;
-    uint8_t ecn;
-    size_t length, segment; /* bytes in all, and of each datagram but the last */
-    uint8_t data[];
-};
-
-static struct {
-    uint64_t now, number, random;
-    struct link_quality quality;
-    struct host *host[HOSTS_MAX];
-    size_t hosts;
-    struct host *entered;
-    struct udp_socket *socket[SOCKETS_MAX];
-    struct event **heap;
-    size_t events, capacity;
-    void (*tap)(void *context, const union sock_addr *from, const union sock_addr *to, const uint8_t *data,
-                size_t length);
-    void *tap_context;
-    bool batches; /* world_batches() */
-} world;
+struct world world;
 
 /* chance */
 
@@ -176,8 +91,8 @@ static struct host *host_of(const union sock_addr *addr) {
     return NULL;
 }
 
-static struct event *schedule(const struct link_quality *quality, uint64_t at, const union sock_addr *from,
-                              const union sock_addr *to, uint8_t ecn, const uint8_t *data, size_t length) {
+struct event *world_schedule(const struct link_quality *quality, uint64_t at, const union sock_addr *from,
+                             const union sock_addr *to, uint8_t ecn, const uint8_t *data, size_t length) {
     struct event *event = malloc(sizeof *event + length);
     if (!event)
         abort();
@@ -191,8 +106,28 @@ static struct event *schedule(const struct link_quality *quality, uint64_t at, c
     return event;
 }
 
-static void transmit(struct host *host, const union sock_addr *from, const union sock_addr *to, uint8_t ecn,
-                     const uint8_t *data, size_t length) {
+/* A device's link as tests/sim/link.c has it too: order is kept, since packets wait for the one before. */
+static void transmit_counted(struct device *device, unsigned way, const union sock_addr *from,
+                             const union sock_addr *to, uint8_t ecn, const uint8_t *data, size_t length) {
+    const struct link_quality *q = &device->quality;
+    uint64_t *free_at = &device->link_free[way][0], ready;
+    size_t wire_bytes = length + 8 + (to->sa.sa_family == AF_INET6 ? 40 : 20) + ETHERNET_BYTES;
+    double delay;
+    if (device->inside[way] >= q->queue_packets) {
+        device->count[way].dropped++;
+        return;
+    }
+    delay = (double)q->delay + (q->jitter ? normal() * (double)q->jitter : 0);
+    ready = world.now + (delay > 0 ? (uint64_t)delay : 0);
+    *free_at = (ready > *free_at ? ready : *free_at) +
+               (q->rate_bps ? (uint64_t)((double)wire_bytes * 8e9 / (double)q->rate_bps) : 0);
+    device->inside[way]++;
+    device->count[way].bytes += wire_bytes;
+    world_schedule(q, *free_at, from, to, ecn, data, length)->inside = &device->inside[way];
+}
+
+void world_transmit(struct host *host, const union sock_addr *from, const union sock_addr *to, uint8_t ecn,
+                    const uint8_t *data, size_t length) {
     struct device *out = device_of(from), *in = device_of(to);
     const struct link_quality *q = out ? &out->quality : in ? &in->quality : &world.quality;
     uint64_t *link_free = out ? out->link_free[0] : in ? in->link_free[1] : host->link_free;
@@ -203,8 +138,19 @@ static void transmit(struct host *host, const union sock_addr *from, const union
         world.tap(world.tap_context, from, to, data, length);
     if ((out && out->down) || (in && in->down))
         return;
-    if (q->dead || ip_bytes > (q->mtu_bytes ? q->mtu_bytes : 1500) || uniform() < q->loss)
+    if (out || in)
+        (out ? &out->count[0] : &in->count[1])->packets++;
+    if (q->dead || ip_bytes > (q->mtu_bytes ? q->mtu_bytes : 1500))
         return;
+    if (uniform() < q->loss) {
+        if (out || in)
+            (out ? &out->count[0] : &in->count[1])->lost++;
+        return;
+    }
+    if (q->queue_packets && (out || in)) {
+        transmit_counted(out ? out : in, out ? 0 : 1, from, to, ecn, data, length);
+        return;
+    }
     if (q->rate_bps) {
         if (link_free[0] > start)
             start = link_free[0];
@@ -218,9 +164,9 @@ static void transmit(struct host *host, const union sock_addr *from, const union
     if (at < link_free[1])
         at = link_free[1];
     link_free[1] = at;
-    schedule(q, at, from, to, ecn, data, length);
+    world_schedule(q, at, from, to, ecn, data, length);
     if (uniform() < q->duplicate)
-        schedule(q, at, from, to, ecn, data, length);
+        world_schedule(q, at, from, to, ecn, data, length);
 }
 
 static void arrive(struct event *event) {
@@ -295,7 +241,7 @@ void world_device(struct host *host, const char *device, const char *address, co
     made->quality = *quality;
 }
 
-static struct device *device_named(struct host *host, const char *name) {
+struct device *world_device_named(struct host *host, const char *name) {
     for (size_t i = 0; i < host->devices; i++)
         if (!strcmp(host->device[i].name, name))
             return &host->device[i];
@@ -305,16 +251,16 @@ static struct device *device_named(struct host *host, const char *name) {
 void world_device_rebind(struct host *host, const char *device) {
     for (size_t i = 0; i < SOCKETS_MAX; i++)
         if (world.socket[i] && world.socket[i]->host == host &&
-            device_of(&world.socket[i]->outside) == device_named(host, device))
-            world.socket[i]->outside = sock_addr_make(&device_named(host, device)->address, host->next_port++);
+            device_of(&world.socket[i]->outside) == world_device_named(host, device))
+            world.socket[i]->outside = sock_addr_make(&world_device_named(host, device)->address, host->next_port++);
 }
 
 void world_device_quality(struct host *host, const char *device, const struct link_quality *quality) {
-    device_named(host, device)->quality = *quality;
+    world_device_named(host, device)->quality = *quality;
 }
 
 unsigned world_device_link(struct host *host, const char *device, bool up) {
-    struct device *found = device_named(host, device);
+    struct device *found = world_device_named(host, device);
     found->down = !up;
     return 3 + (unsigned)(found - host->device);
 }
@@ -324,6 +270,21 @@ void world_quality(const struct link_quality *quality) {
 }
 uint64_t world_now(void) {
     return world.now;
+}
+
+void world_at(uint64_t at, void (*fn)(void *context), void *context) {
+    struct event *event = malloc(sizeof *event);
+    if (!event)
+        abort();
+    *event = (struct event){.at = at > world.now ? at : world.now, .fn = fn, .context = context};
+    push(event);
+}
+
+struct link_count world_device_count(const struct host *host, const char *name, bool up) {
+    for (size_t i = 0; i < host->devices; i++)
+        if (!strcmp(host->device[i].name, name))
+            return host->device[i].count[up ? 0 : 1];
+    abort();
 }
 
 void world_tap(void (*fn)(void *context, const union sock_addr *from, const union sock_addr *to, const uint8_t *data,
@@ -338,7 +299,7 @@ void world_batches(void) {
 }
 
 void world_inject_udp(const union sock_addr *from, const union sock_addr *to, const uint8_t *data, size_t length) {
-    schedule(&world.quality, world.now, from, to, 0, data, length);
+    world_schedule(&world.quality, world.now, from, to, 0, data, length);
 }
 
 bool world_run(uint64_t until, bool (*done)(void *context), void *context) {
@@ -365,7 +326,12 @@ bool world_run(uint64_t until, bool (*done)(void *context), void *context) {
             due->hooks.on_turn(due->hooks.context, world.now);
         } else {
             struct event *event = pop();
-            arrive(event);
+            if (event->inside)
+                --*event->inside;
+            if (event->fn)
+                event->fn(event->context);
+            else
+                arrive(event);
             free(event);
         }
     }
@@ -398,244 +364,4 @@ void host_inject_many(struct host *host, const uint8_t *packet, size_t length, c
     while (count--)
         read_from_tun(host, packet, length, offload);
     host->loop->hooks.on_turn(host->loop->hooks.context, world.now);
-}
-
-/* os/loop.h */
-
-int loop_new(const struct loop_hooks *hooks, struct loop **out, char *why, size_t why_size) {
-    struct loop *loop = calloc(1, sizeof *loop);
-    (void)why;
-    (void)why_size;
-    if (!loop)
-        return -ENOMEM;
-    *loop = (struct loop){.hooks = *hooks, .host = world.entered, .deadline = TIME_NEVER};
-    world.entered->loop = loop;
-    *out = loop;
-    return 0;
-}
-void loop_free(struct loop *loop) {
-    if (loop)
-        loop->host->loop = NULL;
-    free(loop);
-}
-uint64_t loop_now(const struct loop *loop) {
-    return (void)loop, world.now;
-}
-void loop_set_deadline(struct loop *loop, uint64_t deadline) {
-    loop->deadline = deadline;
-}
-int loop_run(struct loop *loop) {
-    return (void)loop, -ENOSYS; /* world_run() runs them all */
-}
-void loop_stop(struct loop *loop) {
-    loop->stopped = true;
-}
-
-/* os/mailbox.h: a server has one worker here, and so nobody to write to */
-
-int mailbox_new(struct loop *loop, struct mailbox **out) {
-    return (void)loop, (void)out, -ENOSYS;
-}
-void mailbox_free(struct mailbox *mailbox) {
-    if (mailbox)
-        abort();
-}
-bool mailbox_post(struct mailbox *mailbox, struct mail *mail) {
-    return (void)mailbox, (void)mail, false;
-}
-bool mailbox_call(struct mailbox *mailbox, void (*run)(void *context), void *context) {
-    return (void)mailbox, (void)run, (void)context, false;
-}
-void mailbox_shut(struct mailbox *mailbox) {
-    (void)mailbox;
-}
-
-/* os/udp.h */
-
-int udp_open(struct loop *loop, const struct udp_settings *settings, const struct udp_hooks *hooks,
-             struct udp_socket **out, char *why, size_t why_size) {
-    struct udp_socket *socket = calloc(1, sizeof *socket);
-    struct host *host = loop->host;
-    size_t slot = 0;
-    uint16_t port = sock_addr_port(&settings->local);
-    (void)why;
-    (void)why_size;
-    while (slot < SOCKETS_MAX && world.socket[slot])
-        slot++;
-    if (!socket || slot == SOCKETS_MAX)
-        abort();
-    *socket = (struct udp_socket){.host = host,
-                                  .local = sock_addr_make(settings->device[0] && device_named(host, settings->device)
-                                                              ? &device_named(host, settings->device)->address
-                                                              : &host->address,
-                                                          port ? port : host->next_port++),
-                                  .hooks = *hooks};
-    socket->outside = socket->local;
-    world.socket[slot] = socket;
-    *out = socket;
-    return 0;
-}
-void udp_close(struct udp_socket *socket) {
-    for (size_t i = 0; socket && i < SOCKETS_MAX; i++)
-        if (world.socket[i] == socket)
-            world.socket[i] = NULL;
-    free(socket);
-}
-union sock_addr udp_local(const struct udp_socket *socket) {
-    return socket->local;
-}
-const struct udp_statistics *udp_statistics(const struct udp_socket *socket) {
-    return &socket->statistics;
-}
-struct udp_tx *udp_tx_new(struct udp_socket *socket, void (*on_writable)(void *context), void *context) {
-    struct udp_tx *tx = calloc(1, sizeof *tx);
-    (void)on_writable; /* the wire is never full: its queue drops */
-    (void)context;
-    if (tx)
-        tx->socket = socket;
-    return tx;
-}
-void udp_tx_free(struct udp_tx *tx) {
-    free(tx);
-}
-uint8_t *udp_tx_reserve(struct udp_tx *tx, size_t length) {
-    if (tx->used + length > sizeof tx->buffer)
-        udp_tx_flush(tx);
-    return length <= sizeof tx->buffer ? tx->buffer + tx->used : NULL;
-}
-/* A datagram joins what waits if it could be the same sendmsg. */
-static void gather(struct udp_tx *tx, size_t length, const union sock_addr *remote, uint8_t ecn) {
-    if (tx->used && (tx->used % tx->segment || length > tx->segment || tx->ecn != ecn)) {
-        size_t used = tx->used;
-        udp_tx_flush(tx);
-        memmove(tx->buffer, tx->buffer + used, length);
-    }
-    if (!tx->used)
-        tx->segment = length;
-    tx->used += length;
-    tx->remote = *remote;
-    tx->ecn = ecn;
-}
-void udp_tx_commit(struct udp_tx *tx, size_t length, const union sock_addr *local, const union sock_addr *remote,
-                   uint8_t ecn, bool alone) {
-    (void)local;
-    tx->socket->statistics.datagrams_sent++;
-    if (world.batches && !alone)
-        gather(tx, length, remote, ecn);
-    else
-        transmit(tx->socket->host, &tx->socket->outside, remote, ecn, tx->buffer + tx->used, length);
-}
-void udp_tx_flush(struct udp_tx *tx) {
-    uint64_t at = world.now + world.quality.delay;
-    if (tx->used)
-        schedule(&world.quality, at, &tx->socket->outside, &tx->remote, tx->ecn, tx->buffer, tx->used)->segment =
-            tx->segment;
-    tx->used = 0;
-}
-int udp_send(struct udp_socket *socket, const uint8_t *data, size_t length, const union sock_addr *local,
-             const union sock_addr *remote) {
-    (void)local;
-    transmit(socket->host, &socket->outside, remote, 0, data, length);
-    return 0;
-}
-
-/* os/tun.h */
-
-int tun_open(struct loop *loop, const struct tun_settings *settings, const struct tun_hooks *hooks, struct tun **out,
-             char *why, size_t why_size) {
-    struct tun *tun = calloc(1, sizeof *tun);
-    (void)why;
-    (void)why_size;
-    if (!tun)
-        return -ENOMEM;
-    *tun = (struct tun){.host = loop->host, .hooks = *hooks, .pool = settings->pool};
-    memcpy(tun->name, settings->name, sizeof tun->name);
-    loop->host->tun = tun;
-    *out = tun;
-    return 0;
-}
-void tun_close(struct tun *tun) {
-    if (tun)
-        tun->host->tun = NULL;
-    free(tun);
-}
-const char *tun_name(const struct tun *tun) {
-    return tun->name;
-}
-unsigned tun_ifindex(const struct tun *tun) {
-    return (void)tun, 77;
-}
-bool tun_has_uso(const struct tun *tun) {
-    return (void)tun, true;
-}
-const struct tun_statistics *tun_statistics(const struct tun *tun) {
-    return &tun->statistics;
-}
-int tun_write(struct tun *tun, struct superpacket *packet) {
-    tun->statistics.packets_written++;
-    if (tun->host->on_tun)
-        tun->host->on_tun(tun->host->on_tun_context, superpacket_data(packet), packet->length, &packet->offload);
-    buf_unref(packet->buf);
-    return 0;
-}
-
-/* os/netlink.h: "sim0" and the devices of world_device(), by each of which everything is reached; changes are accepted
- */
-
-int netlink_link(struct netlink *netlink, const char *device, struct netlink_link *out) {
-    const struct device *found = device_named(netlink->host, device);
-    *out = (struct netlink_link){.ifindex = found ? 3 + (unsigned)(found - netlink->host->device) : 2,
-                                 .up = !found || !found->down,
-                                 .mtu_bytes = 1500};
-    return 0;
-}
-int netlink_route(struct netlink *netlink, const struct ip_addr *target, unsigned ifindex, struct netlink_route *out) {
-    const struct device *device = ifindex >= 3 ? &netlink->host->device[ifindex - 3] : NULL;
-    (void)target;
-    if (device && device->down)
-        return -ENETUNREACH;
-    *out = (struct netlink_route){.ifindex = device ? ifindex : 2,
-                                  .source = device ? device->address : netlink->host->address};
-    snprintf(out->device, sizeof out->device, "%s", device ? device->name : "sim0");
-    return 0;
-}
-int netlink_device_up(struct netlink *netlink, unsigned ifindex, uint32_t mtu_bytes) {
-    return (void)netlink, (void)ifindex, (void)mtu_bytes, 0;
-}
-int netlink_device_mtu(struct netlink *netlink, unsigned ifindex, uint32_t mtu_bytes) {
-    return (void)netlink, (void)ifindex, (void)mtu_bytes, 0;
-}
-int netlink_address(struct netlink *netlink, unsigned ifindex, const struct ip_prefix *address, bool present) {
-    return (void)netlink, (void)ifindex, (void)address, (void)present, 0;
-}
-int netlink_route_set(struct netlink *netlink, const struct netlink_route_spec *route, bool present) {
-    return (void)netlink, (void)route, (void)present, 0;
-}
-int netlink_rule_set(struct netlink *netlink, const struct ip_addr *from, uint32_t table, uint32_t priority,
-                     bool present) {
-    return (void)netlink, (void)from, (void)table, (void)priority, (void)present, 0;
-}
-
-int netlink_rp_filter(const char *device) {
-    return (void)device, 0;
-}
-
-/* os/resolve.h: numeric names only */
-
-int resolve_new(struct loop *loop, struct resolve **out) {
-    (void)loop;
-    *out = malloc(1); /* there is nothing to remember */
-    return *out ? 0 : -ENOMEM;
-}
-void resolve_free(struct resolve *resolve) {
-    free(resolve);
-}
-int resolve_query(struct resolve *resolve, const char *host, resolve_answer_fn *on_answer, void *context) {
-    struct ip_addr addr;
-    (void)resolve;
-    if (ip_addr_parse(host, &addr))
-        on_answer(context, EAI_NONAME, NULL, 0);
-    else
-        on_answer(context, 0, &addr, 1);
-    return 0;
 }

@@ -30,6 +30,9 @@ struct link_quality {
     double corrupt;       /**< 0–1, one byte flipped */
     double ce_mark;       /**< 0–1, ECT packets marked CE */
     bool dead;            /**< nothing passes */
+    /** Packets that may wait or travel; more are dropped. If set, jitter is before the transmitter: a packet arrives at
+     * max(arrival of the one before, now + delay + jitter) + its time on the wire, and queue_bytes means nothing. */
+    uint32_t queue_packets;
 };
 
 /** Begin a world at time 1 s with this seed; there is one at a time. */
@@ -59,6 +62,16 @@ void world_quality(const struct link_quality *quality);
 uint64_t world_now(void);
 /** Run until this time, or until done() says so. @return whether done() said so (false when NULL) */
 bool world_run(uint64_t until, bool (*done)(void *context), void *context);
+/** Call fn at this time (or now, if that is past). */
+void world_at(uint64_t at, void (*fn)(void *context), void *context);
+/** What the links of a host's device carried so far. @param up from the host, or to it */
+struct link_count {
+    uint64_t packets; /**< offered */
+    uint64_t lost;    /**< at random */
+    uint64_t dropped; /**< by the full queue */
+    uint64_t bytes;   /**< carried, as they cost on the wire */
+};
+struct link_count world_device_count(const struct host *host, const char *device, bool up);
 /** A random number from the world's seed. */
 uint64_t world_random(void);
 

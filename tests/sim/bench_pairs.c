@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* bench_pairs: the table of all pairs: each path alone, then the bond, with a ping beside the flows.
+ * bench_pairs [-f flows] [-c cubic|bbr] [-d] [-t seconds] [-k skip] [-s seed] [-o "Path = lines"] [-g "global lines"]
+ * [-b] [-v seconds] [pair …]; -d: down; -b: the bond only; -v seconds: a line so often. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pairs.h"
+
+static struct pair_run settings = {.flows = 1, .path_config = "", .config = "", .skip = 5, .seconds = 20, .seed = 1};
+static char path_config[256], config[256];
+static bool bond_only;
+static int first_name;
+static char **arguments;
+static int argument_count;
+
+static bool is_wanted(const struct pair *pair) {
+    bool any = false;
+    for (int i = first_name; i < argument_count; i++) {
+        any = true;
+        if (!strcmp(arguments[i], pair->name))
+            return true;
+    }
+    return !any;
+}
+
+static void show(const struct pair *pair) {
+    struct pair_run run = settings;
+    struct pair_result one[2] = {{.goodput = NAN}, {.goodput = NAN}}, both;
+    double median[2], p95[2], best;
+    run.pair = pair;
+    for (unsigned i = 0; i < 2; i++) {
+        pair_raw_ping(&pair->path[i], run.seed, &median[i], &p95[i]);
+        run.paths = 1u << i;
+        if (!bond_only)
+            one[i] = pair_run(&run);
+    }
+    run.paths = 3;
+    both = pair_run(&run);
+    best = fmax(one[0].goodput, one[1].goodput);
+    printf("%-12s %6.1f %6.1f %6.1f %6.1f %4.0f %4.0f %4.0f | %4.0f %4.0f %4.0f (%3.0f %3.0f; %3.0f %3.0f) | %5.1f "
+           "%5.0f %5.2f %5.2f %5.2f "
+           "%6.3f | %3.0f %5.2f %4.0f | %5llu %4llu %4llu %3llu %5.0f\n",
+           pair->name, one[0].goodput, one[1].goodput, both.goodput, both.bound, 100 * both.goodput / best,
+           100 * both.goodput / (one[0].goodput + one[1].goodput), 100 * both.goodput / both.bound, both.ping_median,
+           both.ping_95, both.ping_longest, median[0], p95[0], median[1], p95[1], both.held_percent, both.longest_hold,
+           both.resent_percent, both.lost_percent, both.dropped_percent, both.given_up_percent, 100 * both.share_b,
+           both.queue_drops, both.sojourn, (unsigned long long)both.tcp.retransmits,
+           (unsigned long long)both.tcp.recoveries, (unsigned long long)both.tcp.undone,
+           (unsigned long long)both.tcp.timeouts, both.tcp.cwnd);
+    fflush(stdout);
+}
+
+START_TEST(table) {
+    printf(
+        "pair          A       B      bond   bound  /best /sum /bound | ping med p95 max (raw A; raw B med p95) | "
+        "held%% hold resent%% lost%% drop%% given_up%% | B%% queue%% sojourn | inner: again recov undone rto cwnd\n");
+    for (size_t i = 0; i < pair_count; i++)
+        if (is_wanted(&pairs[i]))
+            show(&pairs[i]);
+}
+END_TEST
+
+int main(int argc, char **argv) {
+    Suite *suite = suite_create("pairs");
+    TCase *tcase = tcase_create("table");
+    SRunner *runner;
+    int option, failed;
+    while ((option = getopt(argc, argv, "f:c:dt:k:s:o:g:bv:")) != -1) {
+        switch (option) {
+        case 'f':
+            settings.flows = (unsigned)atoi(optarg);
+            break;
+        case 'c':
+            settings.cc = strcmp(optarg, "bbr") ? INNER_CUBIC : INNER_BBR;
+            break;
+        case 'd':
+            settings.down = true;
+            break;
+        case 't':
+            settings.seconds = atof(optarg);
+            break;
+        case 'k':
+            settings.skip = atof(optarg);
+            break;
+        case 's':
+            settings.seed = (uint64_t)atoll(optarg);
+            break;
+        case 'o':
+            snprintf(path_config, sizeof path_config, "%s\n", optarg);
+            settings.path_config = path_config;
+            break;
+        case 'g':
+            snprintf(config, sizeof config, "%s\n", optarg);
+            settings.config = config;
+            break;
+        case 'b':
+            bond_only = true;
+            break;
+        case 'v':
+            settings.trace = atof(optarg);
+            break;
+        default:
+            return EXIT_FAILURE;
+        }
+    }
+    first_name = optind;
+    arguments = argv;
+    argument_count = argc;
+    tcase_set_timeout(tcase, 0);
+    tcase_add_test(tcase, table);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run_all(runner, CK_SILENT);
+    failed = srunner_ntests_failed(runner);
+    if (failed)
+        srunner_print(runner, CK_NORMAL);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

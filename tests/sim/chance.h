@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* chance: what would differ from run to run, made the same: the randomness of TLS and QUIC (which decides the lengths
+ * of signatures, hence the times of packets) and the date in certificates. Takes effect in programs linked with
+ * $(sim_wraps), as far as wolfSSL is a static library. */
+#ifndef MPVPN_SIM_CHANCE_H
+#define MPVPN_SIM_CHANCE_H
+
+#include <stdint.h>
+
+/** Begin anew. Until this is called it is as with seed 0. */
+void chance_begin(uint64_t seed);
+
+#endif

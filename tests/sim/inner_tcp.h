@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* inner_tcp: one bulk TCP flow between the kernels of two hosts of a world, through their TUNs, modelled after Linux:
+ * CUBIC with HyStart, or BBR; SACK, RACK with a growing reordering window, tail-loss probes, proportional rate
+ * reduction, undo by timestamps and DSACK; delayed and compressed acknowledgements; a receive window that grows with
+ * what is read. All segments are full; sender and receiver are one object, but talk by packets alone. */
+#ifndef MPVPN_SIM_INNER_TCP_H
+#define MPVPN_SIM_INNER_TCP_H
+
+#include "common/addr.h"
+#include "world.h"
+
+#define INNER_TCP_HEADERS 52u /**< bytes of a data packet's IPv4 and TCP headers, with timestamps */
+
+enum inner_cc { INNER_CUBIC, INNER_BBR };
+
+/** A flow to be. */
+struct inner_tcp_settings {
+    struct host *from, *to;        /**< who sends data, who receives */
+    struct ip_addr source, target; /**< IPv4 addresses of the data packets */
+    uint16_t port;                 /**< of the receiver, and of the sender too */
+    uint32_t mtu_bytes;            /**< of data packets */
+    enum inner_cc cc;              /**< congestion control */
+};
+
+/** What became of a flow so far. */
+struct inner_tcp_statistics {
+    uint64_t read_bytes;  /**< payload that the receiver got in order */
+    uint64_t retransmits; /**< segments sent again */
+    uint64_t recoveries;  /**< times the sender took a loss for congestion */
+    uint64_t undone;      /**< of these, taken back: nothing was lost */
+    uint64_t timeouts;    /**< retransmission time-outs */
+    uint64_t disordered;  /**< segments that came out of order */
+    uint64_t longest_gap; /**< ns: the longest time without anything read */
+    double cwnd;          /**< segments now */
+    double srtt;          /**< ns now */
+    bool recovering;      /**< from a loss, now */
+};
+
+struct inner_tcp;
+
+/** Make a flow; it begins to send now. */
+struct inner_tcp *inner_tcp_new(const struct inner_tcp_settings *settings);
+/** Free; the world must not run any more. */
+void inner_tcp_free(struct inner_tcp *tcp);
+/** Whether an IPv4 packet out of a host's TUN is of this flow; if so, it was taken. Superpackets are fine. */
+bool inner_tcp_take(struct inner_tcp *tcp, const struct host *at, const uint8_t *packet, size_t length);
+struct inner_tcp_statistics inner_tcp_statistics(const struct inner_tcp *tcp);
+
+#endif

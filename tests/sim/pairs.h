@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* pairs: pairs of paths, and runs of two whole ends over them in virtual time with inner TCP flows and a ping. */
+#ifndef MPVPN_SIM_PAIRS_H
+#define MPVPN_SIM_PAIRS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "inner_tcp.h"
+
+/** One path, in each direction alike. */
+struct pair_path {
+    double delay;  /**< ms, one way */
+    double jitter; /**< ms, standard deviation; keeps order */
+    double rate;   /**< Mbit/s, Ethernet frames with all that surrounds them */
+    double loss;   /**< percent */
+};
+
+/** Two of them. */
+struct pair {
+    const char *name;         /**< for tables */
+    struct pair_path path[2]; /**< A and B */
+};
+
+extern const struct pair pairs[];
+extern const size_t pair_count;
+/** Find a pair by name; NULL: there is none. */
+const struct pair *pair_find(const char *name);
+
+/** A run. */
+struct pair_run {
+    const struct pair *pair; /**< where */
+    unsigned paths;          /**< bit 0: A, bit 1: B */
+    unsigned flows;          /**< inner TCP flows, at most PAIR_FLOWS_MAX */
+    enum inner_cc cc;        /**< of these */
+    bool down;               /**< from the server to the client */
+    const char *path_config; /**< more lines for each [Path] */
+    const char *config;      /**< more lines before them */
+    double skip, seconds;    /**< s: start-up that is left out; measured after it */
+    uint64_t seed;           /**< of everything */
+    double trace;            /**< s: a line on stdout so often; 0: none */
+};
+#define PAIR_FLOWS_MAX 16u
+
+/** What came of it. */
+struct pair_result {
+    double goodput;                  /**< Mbit/s of payload read by the receivers */
+    double bound;                    /**< Mbit/s of payload that the paths can carry */
+    uint32_t mtu_bytes;              /**< the session's */
+    double ping_median, ping_95;     /**< ms */
+    double ping_longest;             /**< ms */
+    unsigned pings_lost;             /**< of those sent before the last second */
+    double held_percent;             /**< packets that waited for order, of those delivered */
+    double longest_hold;             /**< ms */
+    double resent_percent;           /**< transmissions again, of the packets */
+    double lost_percent;             /**< transmissions that the paths lost or dropped, of the packets */
+    double dropped_percent;          /**< of these, dropped by a full queue */
+    double given_up_percent;         /**< packets the receiver gave up waiting for */
+    double share_b;                  /**< part of the transmissions that went over path B */
+    double queue_drops;              /**< percent of the packets that CoDel dropped */
+    double sojourn;                  /**< ms in the session's queue, average at the end */
+    struct inner_tcp_statistics tcp; /**< of the first flow */
+};
+
+/** Run it. Fails the test when the tunnel does not come up. */
+struct pair_result pair_run(const struct pair_run *run);
+/** The same ping straight through a path, beside a load of 90 % of its rate. */
+void pair_raw_ping(const struct pair_path *path, uint64_t seed, double *median, double *p95);
+
+#endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* world_os: the headers of os/ over a world. Left out: io_uring, the kernel's routing: routes and addresses are
+ * accepted and forgotten, and everything is reached by "sim0" and by each of the devices of world_device(). */
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "os/mailbox.h"
+#include "world_internal.h"
+
+/* os/loop.h */
+
+int loop_new(const struct loop_hooks *hooks, struct loop **out, char *why, size_t why_size) {
+    struct loop *loop = calloc(1, sizeof *loop);
+    (void)why;
+    (void)why_size;
+    if (!loop)
+        return -ENOMEM;
+    *loop = (struct loop){.hooks = *hooks, .host = world.entered, .deadline = TIME_NEVER};
+    world.entered->loop = loop;
+    *out = loop;
+    return 0;
+}
+void loop_free(struct loop *loop) {
+    if (loop)
+        loop->host->loop = NULL;
+    free(loop);
+}
+uint64_t loop_now(const struct loop *loop) {
+    return (void)loop, world.now;
+}
+void loop_set_deadline(struct loop *loop, uint64_t deadline) {
+    loop->deadline = deadline;
+}
+int loop_run(struct loop *loop) {
+    return (void)loop, -ENOSYS; /* world_run() runs them all */
+}
+void loop_stop(struct loop *loop) {
+    loop->stopped = true;
+}
+
+/* os/mailbox.h: a server has one worker here, and so nobody to write to */
+
+int mailbox_new(struct loop *loop, struct mailbox **out) {
+    return (void)loop, (void)out, -ENOSYS;
+}
+void mailbox_free(struct mailbox *mailbox) {
+    if (mailbox)
+        abort();
+}
+bool mailbox_post(struct mailbox *mailbox, struct mail *mail) {
+    return (void)mailbox, (void)mail, false;
+}
+bool mailbox_call(struct mailbox *mailbox, void (*run)(void *context), void *context) {
+    return (void)mailbox, (void)run, (void)context, false;
+}
+void mailbox_shut(struct mailbox *mailbox) {
+    (void)mailbox;
+}
+
+/* os/udp.h */
+
+int udp_open(struct loop *loop, const struct udp_settings *settings, const struct udp_hooks *hooks,
+             struct udp_socket **out, char *why, size_t why_size) {
+    struct udp_socket *socket = calloc(1, sizeof *socket);
+    struct host *host = loop->host;
+    size_t slot = 0;
+    uint16_t port = sock_addr_port(&settings->local);
+    (void)why;
+    (void)why_size;
+    while (slot < SOCKETS_MAX && world.socket[slot])
+        slot++;
+    if (!socket || slot == SOCKETS_MAX)
+        abort();
+    *socket =
+        (struct udp_socket){.host = host,
+                            .local = sock_addr_make(settings->device[0] && world_device_named(host, settings->device)
+                                                        ? &world_device_named(host, settings->device)->address
+                                                        : &host->address,
+                                                    port ? port : host->next_port++),
+                            .hooks = *hooks};
+    socket->outside = socket->local;
+    world.socket[slot] = socket;
+    *out = socket;
+    return 0;
+}
+void udp_close(struct udp_socket *socket) {
+    for (size_t i = 0; socket && i < SOCKETS_MAX; i++)
+        if (world.socket[i] == socket)
+            world.socket[i] = NULL;
+    free(socket);
+}
+union sock_addr udp_local(const struct udp_socket *socket) {
+    return socket->local;
+}
+const struct udp_statistics *udp_statistics(const struct udp_socket *socket) {
+    return &socket->statistics;
+}
+struct udp_tx *udp_tx_new(struct udp_socket *socket, void (*on_writable)(void *context), void *context) {
+    struct udp_tx *tx = calloc(1, sizeof *tx);
+    (void)on_writable; /* the wire is never full: its queue drops */
+    (void)context;
+    if (tx)
+        tx->socket = socket;
+    return tx;
+}
+void udp_tx_free(struct udp_tx *tx) {
+    free(tx);
+}
+uint8_t *udp_tx_reserve(struct udp_tx *tx, size_t length) {
+    if (tx->used + length > sizeof tx->buffer)
+        udp_tx_flush(tx);
+    return length <= sizeof tx->buffer ? tx->buffer + tx->used : NULL;
+}
+/* A datagram joins what waits if it could be the same sendmsg. */
+static void gather(struct udp_tx *tx, size_t length, const union sock_addr *remote, uint8_t ecn) {
+    if (tx->used && (tx->used % tx->segment || length > tx->segment || tx->ecn != ecn)) {
+        size_t used = tx->used;
+        udp_tx_flush(tx);
+        memmove(tx->buffer, tx->buffer + used, length);
+    }
+    if (!tx->used)
+        tx->segment = length;
+    tx->used += length;
+    tx->remote = *remote;
+    tx->ecn = ecn;
+}
+void udp_tx_commit(struct udp_tx *tx, size_t length, const union sock_addr *local, const union sock_addr *remote,
+                   uint8_t ecn, bool alone) {
+    (void)local;
+    tx->socket->statistics.datagrams_sent++;
+    if (world.batches && !alone)
+        gather(tx, length, remote, ecn);
+    else
+        world_transmit(tx->socket->host, &tx->socket->outside, remote, ecn, tx->buffer + tx->used, length);
+}
+void udp_tx_flush(struct udp_tx *tx) {
+    uint64_t at = world.now + world.quality.delay;
+    if (tx->used)
+        world_schedule(&world.quality, at, &tx->socket->outside, &tx->remote, tx->ecn, tx->buffer, tx->used)->segment =
+            tx->segment;
+    tx->used = 0;
+}
+int udp_send(struct udp_socket *socket, const uint8_t *data, size_t length, const union sock_addr *local,
+             const union sock_addr *remote) {
+    (void)local;
+    world_transmit(socket->host, &socket->outside, remote, 0, data, length);
+    return 0;
+}
+
+/* os/tun.h */
+
+int tun_open(struct loop *loop, const struct tun_settings *settings, const struct tun_hooks *hooks, struct tun **out,
+             char *why, size_t why_size) {
+    struct tun *tun = calloc(1, sizeof *tun);
+    (void)why;
+    (void)why_size;
+    if (!tun)
+        return -ENOMEM;
+    *tun = (struct tun){.host = loop->host, .hooks = *hooks, .pool = settings->pool};
+    memcpy(tun->name, settings->name, sizeof tun->name);
+    loop->host->tun = tun;
+    *out = tun;
+    return 0;
+}
+void tun_close(struct tun *tun) {
+    if (tun)
+        tun->host->tun = NULL;
+    free(tun);
+}
+const char *tun_name(const struct tun *tun) {
+    return tun->name;
+}
+unsigned tun_ifindex(const struct tun *tun) {
+    return (void)tun, 77;
+}
+bool tun_has_uso(const struct tun *tun) {
+    return (void)tun, true;
+}
+const struct tun_statistics *tun_statistics(const struct tun *tun) {
+    return &tun->statistics;
+}
+int tun_write(struct tun *tun, struct superpacket *packet) {
+    tun->statistics.packets_written++;
+    if (tun->host->on_tun)
+        tun->host->on_tun(tun->host->on_tun_context, superpacket_data(packet), packet->length, &packet->offload);
+    buf_unref(packet->buf);
+    return 0;
+}
+
+/* os/netlink.h: "sim0" and the devices of world_device(), by each of which everything is reached; changes are accepted
+ */
+
+int netlink_link(struct netlink *netlink, const char *device, struct netlink_link *out) {
+    const struct device *found = world_device_named(netlink->host, device);
+    *out = (struct netlink_link){.ifindex = found ? 3 + (unsigned)(found - netlink->host->device) : 2,
+                                 .up = !found || !found->down,
+                                 .mtu_bytes = 1500};
+    return 0;
+}
+int netlink_route(struct netlink *netlink, const struct ip_addr *target, unsigned ifindex, struct netlink_route *out) {
+    const struct device *device = ifindex >= 3 ? &netlink->host->device[ifindex - 3] : NULL;
+    (void)target;
+    if (device && device->down)
+        return -ENETUNREACH;
+    *out = (struct netlink_route){.ifindex = device ? ifindex : 2,
+                                  .source = device ? device->address : netlink->host->address};
+    snprintf(out->device, sizeof out->device, "%s", device ? device->name : "sim0");
+    return 0;
+}
+int netlink_device_up(struct netlink *netlink, unsigned ifindex, uint32_t mtu_bytes) {
+    return (void)netlink, (void)ifindex, (void)mtu_bytes, 0;
+}
+int netlink_device_mtu(struct netlink *netlink, unsigned ifindex, uint32_t mtu_bytes) {
+    return (void)netlink, (void)ifindex, (void)mtu_bytes, 0;
+}
+int netlink_address(struct netlink *netlink, unsigned ifindex, const struct ip_prefix *address, bool present) {
+    return (void)netlink, (void)ifindex, (void)address, (void)present, 0;
+}
+int netlink_route_set(struct netlink *netlink, const struct netlink_route_spec *route, bool present) {
+    return (void)netlink, (void)route, (void)present, 0;
+}
+int netlink_rule_set(struct netlink *netlink, const struct ip_addr *from, uint32_t table, uint32_t priority,
+                     bool present) {
+    return (void)netlink, (void)from, (void)table, (void)priority, (void)present, 0;
+}
+
+int netlink_rp_filter(const char *device) {
+    return (void)device, 0;
+}
+
+/* os/resolve.h: numeric names only */
+
+int resolve_new(struct loop *loop, struct resolve **out) {
+    (void)loop;
+    *out = malloc(1); /* there is nothing to remember */
+    return *out ? 0 : -ENOMEM;
+}
+void resolve_free(struct resolve *resolve) {
+    free(resolve);
+}
+int resolve_query(struct resolve *resolve, const char *host, resolve_answer_fn *on_answer, void *context) {
+    struct ip_addr addr;
+    (void)resolve;
+    if (ip_addr_parse(host, &addr))
+        on_answer(context, EAI_NONAME, NULL, 0);
+    else
+        on_answer(context, 0, &addr, 1);
+    return 0;
+}
