@@ -26,7 +26,7 @@ bool ccseam_available(void);
 void ccseam_offer(struct ccseam *seam);
 /**
  * Where ngtcp2 keeps a connection's congestion window, so that a single packet can be let out beyond it.
- * @param cwnd_bytes, in_flight_bytes, smoothed_rtt as ngtcp2 tells them: a check of its layout
+ * @param cwnd_bytes as ngtcp2 tells it, like the others (smoothed_rtt in ns): a check of its layout
  * @return NULL: not known
  */
 uint64_t *ccseam_window(const struct ccseam *seam, uint64_t cwnd_bytes, uint64_t in_flight_bytes,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* gcm_ipsec_mb: gcm on Intel's multi-buffer library. Of it only the direct calls are used, one packet each; its queues of
- * jobs are for those who have many packets at hand at the same time.
+/* gcm_ipsec_mb: gcm on Intel's multi-buffer library. Of it only the direct calls are used, one packet each; its queues
+ * of jobs are for those who have many packets at hand at the same time.
  *
  * Invariant: the library's table of functions for this processor is made once and constant from then on, so that all
  * threads may use it. */

@@ -59,7 +59,7 @@ for scope in session queue reorder repair path; do
     from=".Va $scope"
     [ $scope = path ] && from=.Va\ paths
     same "the statistics of $scope" "$(rows common/statistics.def STATISTIC | awk -F '\t' -v s="${scope^^}" '$1 == s { print $2 }')" \
-        "$(items man/mpvpnctl.8 "$from" .El)"
+        "$(items <(sed -n '/^\.Sh STATISTICS/,$p' man/mpvpnctl.8) "$from" .El)"
 done
 same 'the reasons of drops' "$(rows common/drop.def DROP | cut -f2)" "$(items man/mpvpnctl.8 '.Va drops' .El)"
 same 'the errors of the control protocol' "$(rows common/error.def ERROR | awk -F '\t' '{ print $2, $3 }')" "$(items man/mpvpnctl.8 '.Va data.reason' .El)"

@@ -79,7 +79,8 @@ START_TEST(a_restarted_server_resumes_if_it_has_its_keys_and_verifies_itself_if_
     ck_assert(comes_up(2, 10 * NS_PER_SEC));
     settle();
     ck_assert(other_keys ? full() > 2 : full() == 2);
-    ck_assert_uint_eq(server.crew.server->handshakes - server.crew.server->resumed_handshakes, other_keys ? full() - 2 : 0);
+    ck_assert_uint_eq(server.crew.server->handshakes - server.crew.server->resumed_handshakes,
+                      other_keys ? full() - 2 : 0);
     ck_assert(other_keys || client.client.resumed_handshakes >= 2);
     up(100, 300, MS);
     settle();
