@@ -66,7 +66,7 @@ check 'the honest TCP connection went on' iperf_went_on honest "$run"
 # second here and there from either kind: so medians are compared, and a second with nothing at all fails whatever they are.
 check 'with what it gets between attacks, less at most 5 percent' /usr/bin/python3 -c '
 import json, statistics, sys
-times = [float(now) - float(began) for now, began in map(str.split, open(sys.argv[2]))]
+times = [float(then) - float(began) for then, began in map(str.split, open(sys.argv[2]))]
 attacks = list(zip(times[::2], times[1::2]))
 quiet, hostile = [], []
 for one in json.load(open(sys.argv[1]))["intervals"]:

@@ -237,8 +237,8 @@ START_TEST(the_path_mtu_is_found_up_to_an_ethernet_frame) {
 END_TEST
 
 /** Start a pair on a path of Ethernet's size; the client sends all it can. */
-static void start_bulk(struct pair *pair, size_t payload_max) {
-    struct pair_settings settings = fixture_links(20, 10, 0);
+static void start_bulk(struct pair *pair, uint64_t mbit, size_t payload_max) {
+    struct pair_settings settings = fixture_links(mbit, 10, 0);
 
     settings.up.queue_packets = 200;
     settings.up.payload_max = payload_max;
@@ -257,7 +257,7 @@ START_TEST(a_path_that_narrows_while_running_is_followed_and_back) {
         struct pair pair;
         uint64_t before;
 
-        start_bulk(&pair, 0);
+        start_bulk(&pair, 20, 0);
         ck_assert_uint_eq(pair.client.mtu, 1472);
         pair.up.settings.payload_max = cases[i].path;
         pair_run(&pair, 2 * NS_PER_SEC);
@@ -278,7 +278,7 @@ END_TEST
 START_TEST(a_path_that_widens_soon_after_is_followed_within_seconds) {
     struct pair pair;
 
-    start_bulk(&pair, 0);
+    start_bulk(&pair, 20, 0);
     pair.up.settings.payload_max = 1252;
     pair_run(&pair, 6 * NS_PER_SEC);
     ck_assert_uint_eq(pair.client.mtu, 1252);
@@ -293,7 +293,7 @@ START_TEST(a_path_wider_than_at_the_start_is_found_also_when_idle) {
     for (int idle = 0; idle < 2; idle++) {
         struct pair pair;
 
-        start_bulk(&pair, 1252);
+        start_bulk(&pair, 20, 1252);
         pair.client.bulk = !idle;
         pair_run(&pair, 20 * NS_PER_SEC);
         ck_assert_uint_eq(pair.client.mtu, 1252);
@@ -309,7 +309,7 @@ START_TEST(probes_cost_no_data_and_are_few) {
     struct pair pair;
     uint64_t probes, too_big;
 
-    start_bulk(&pair, 1252);
+    start_bulk(&pair, 5, 1252);
     pair_run(&pair, 30 * NS_PER_SEC);
     ck_assert_uint_eq(pair.up.too_big, pair.client.probes - pair.server.probes_in);
     probes = pair.client.probes;
