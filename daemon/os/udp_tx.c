@@ -398,5 +398,7 @@ void udp_tx_flush(struct udp_tx *tx) {
     if (tx->batch[tx->filling].runs > 0) {
         tx->flush = true;
         advance(tx);
+    } else {
+        release(&tx->batch[tx->filling]); /* reserved for nothing: an idle sender holds no buffer */
     }
 }

@@ -17,3 +17,8 @@ CLEANFILES += tests/bench/bench_cost
 EXTRA_PROGRAMS += tests/bench/bench_udp
 tests_bench_bench_udp_SOURCES = tests/bench/bench_udp.c
 CLEANFILES += tests/bench/bench_udp
+# Many clients in one process, for tests/bench/clients.sh.
+EXTRA_PROGRAMS += tests/bench/bench_clients
+tests_bench_bench_clients_SOURCES = tests/bench/bench_clients.c
+tests_bench_bench_clients_LDADD = $(daemon_libs)
+CLEANFILES += tests/bench/bench_clients

@@ -373,6 +373,20 @@ static void on_writable_frees(void *context) {
     freeing->tx = NULL;
 }
 
+START_TEST(sender_with_nothing_to_send_holds_no_buffer) {
+    size_t before;
+
+    open_pair("127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0");
+    before = buf_pool_used(env.pool, BUF_LARGE);
+    ck_assert_ptr_nonnull(udp_tx_reserve(sender.tx, 1200));
+    udp_tx_flush(sender.tx);
+    ck_assert_uint_eq(buf_pool_used(env.pool, BUF_LARGE), before);
+    put_many(&sender, 3, 1200);
+    expect_in_order(3);
+    close_pair();
+}
+END_TEST
+
 START_TEST(sender_may_be_freed_in_on_writable) {
     open_pair("127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:1");
     udp_tx_free(sender.tx);
@@ -652,6 +666,7 @@ int main(void) {
     tcase_add_test(tc, port_is_free_as_soon_as_the_socket_is_closed);
     tcase_add_test(tc, closing_with_sends_in_flight_gives_all_buffers_back);
     tcase_add_test(tc, flushed_datagrams_of_a_freed_sender_still_go);
+    tcase_add_test(tc, sender_with_nothing_to_send_holds_no_buffer);
     tcase_add_test(tc, sender_may_be_freed_in_on_writable);
     tcase_add_test(tc, sender_without_a_buffer_is_told_when_there_is_one);
     tcase_add_test(tc, receiving_survives_a_dry_ring);
