@@ -45,3 +45,4 @@ bench-failover: all $(lab_programs)
 	$(lab_environment) bash $(srcdir)/tests/lab/failover.sh
 bench-report: all $(lab_programs)
 	$(lab_environment) bash $(srcdir)/tests/lab/report.sh
+EXTRA_DIST += doc/failover.md
