@@ -32,11 +32,11 @@ pairs() {
 
 set_path() { set_links "$1" "delay=$2ms jitter=$3ms rate=$4M loss=$5% packets=1000"; }
 
-# reference PAIR PATH RATE: the ping straight through a path beside 90 % of its rate; 1200 bytes cost 1266
+# reference PAIR PATH RATE: the ping straight through a path beside 90 % of its rate; 1472 bytes cost 1538
 reference() {
     local number
     number=$(path_number "$2")
-    measure "$1 raw$2" "udp$(awk -v rate="$3" 'BEGIN { printf "%.2f", rate * 0.9 * 1200 / 1266 }')" up "10.$number.0.1" 5201
+    measure "$1 raw$2" "udp$(awk -v rate="$3" 'BEGIN { printf "%.2f", rate * 0.9 * 1472 / 1538 }')" up "10.$number.0.1" 5201
 }
 
 # over PAIR NAME PATH...: every load over these paths; NAME is for the results

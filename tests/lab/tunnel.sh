@@ -103,9 +103,11 @@ flow() {
     in_ns "$client" "${@:5}" iperf3 -c "$3" -p "$4" -t "$seconds" -O "$skip" "${options[@]}" -J --connect-timeout 5000 >"$dir/load.txt" 2>&1
 }
 
-# datagrams MBIT DIRECTION ADDRESS: UDP for $skip + $seconds s to or from that address of the server; what came of it is in $dir/load.txt
+# datagrams MBIT DIRECTION ADDRESS: UDP for $skip + $seconds s to or from that address of the server, of 1200 bytes, or full packets where there is no tunnel; what
+# came of it is in $dir/load.txt
 datagrams() {
-    local from=$client to=$server address=$3 receiver
+    local from=$client to=$server address=$3 receiver bytes=1200
+    [[ $3 == 10.77.* ]] || bytes=1472
     if [ "$2" = down ]; then
         from=$server to=$client
         address=$(ip -n "$client" route get "$3" | sed -n 's/.* src \([0-9.]*\).*/\1/p')
@@ -113,7 +115,7 @@ datagrams() {
     in_ns "$to" "$build/tests/lab/datagrams" receive "$address" 5400 $((skip + seconds + 5)) >"$dir/load.txt" 2>&1 &
     receiver=$!
     sleep 0.2
-    in_ns "$from" "$build/tests/lab/datagrams" send "$address" 5400 "$1" 1200 "$skip" "$seconds"
+    in_ns "$from" "$build/tests/lab/datagrams" send "$address" 5400 "$1" "$bytes" "$skip" "$seconds"
     wait "$receiver"
 }
 
