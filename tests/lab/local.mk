@@ -45,4 +45,4 @@ bench-failover: all $(lab_programs)
 	$(lab_environment) bash $(srcdir)/tests/lab/failover.sh
 bench-report: all $(lab_programs)
 	$(lab_environment) bash $(srcdir)/tests/lab/report.sh
-EXTRA_DIST += doc/failover.md
+EXTRA_DIST += doc/failover.md doc/paths-cubic1-up-ping.svg doc/paths-cubic1-up.svg doc/paths.md
