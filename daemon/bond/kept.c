@@ -14,7 +14,7 @@
 
 #include <stdlib.h>
 
-#define FIRST_SLOTS 256u /**< slots at the beginning; a power of two */
+#define FIRST_SLOTS 16u /**< slots at the beginning; a power of two */
 
 /** A place for a superpacket. Links are numbers of slots, 0: none. */
 struct slot {

@@ -24,7 +24,7 @@
 
 #include <stdlib.h>
 
-#define FIRST_COUNT 1024u        /**< packets and transmissions at the beginning */
+#define FIRST_COUNT 32u          /**< packets and transmissions at the beginning: an idle session needs no more */
 #define FLOOR_INTERVAL NS_PER_MS /**< floors are announced this far apart at least */
 #define WAIT_WINDOW NS_PER_SEC   /**< the longest wait is that of the window before and the one now */
 

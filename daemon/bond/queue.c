@@ -20,9 +20,9 @@
  * A flow whose head no leg takes now can be set aside while others are looked at: it is taken off the front of its list
  * and put back there later, with the deficit that it had.
  *
- * Entries come from an array made with the queue, whose untouched part costs no memory. A limit reached (entries,
- * bytes, or memory of buffers) drops segments from the head of the flow with the most bytes, which is where the
- * newcomer's room was lost.
+ * Entries come from chunks that are made when the queue is that full for the first time: an idle session has none. A
+ * limit reached (entries, bytes, or memory of buffers) drops segments from the head of the flow with the most bytes,
+ * which is where the newcomer's room was lost.
  *
  * It leaves out pacing, choice of leg, and per-packet priorities.
  *
@@ -38,6 +38,7 @@
 
 #include "common/clock.h"
 
+#define CHUNK_ENTRIES 32u              /**< entries made at a time */
 #define INTERVAL_MIN (100 * NS_PER_MS) /**< CoDel's interval at least */
 #define TARGET_PART 3u                 /**< CoDel's target is this part of its interval */
 #define RECENT_INTERVALS 16u /**< a dropping state that began again within so many intervals goes on where it was */
@@ -98,7 +99,7 @@ struct queue {
     size_t segments;                /**< segments held */
     size_t held;                    /**< entries in use */
     size_t carved;                  /**< entries ever used */
-    struct entry *entries;          /**< max_packets of them */
+    struct entry **chunks;          /**< of CHUNK_ENTRIES each; NULL: not made yet */
     struct entry *free;             /**< given back */
     struct queue_stats stats;       /**< counters */
     struct flow flows[QUEUE_FLOWS]; /**< by hash */
@@ -128,8 +129,8 @@ struct queue *queue_new(const struct queue_settings *settings) {
         queue->settings.quantum_bytes = QUEUE_QUANTUM_BYTES;
     if (queue->settings.max_memory == 0)
         queue->settings.max_memory = UINT64_MAX;
-    queue->entries = calloc(settings->max_packets ? settings->max_packets : 1, sizeof *queue->entries);
-    if (!queue->entries) {
+    queue->chunks = calloc(settings->max_packets / CHUNK_ENTRIES + 1, sizeof *queue->chunks);
+    if (!queue->chunks) {
         free(queue);
         return NULL;
     }
@@ -143,7 +144,9 @@ void queue_free(struct queue *queue) {
     for (size_t i = 0; i < QUEUE_FLOWS; i++)
         for (struct entry *entry = queue->flows[i].head; entry; entry = entry->next)
             buf_unref(entry->split.packet.buf);
-    free(queue->entries);
+    for (size_t i = 0; i <= queue->settings.max_packets / CHUNK_ENTRIES; i++)
+        free(queue->chunks[i]);
+    free(queue->chunks);
     free(queue);
 }
 
@@ -210,14 +213,19 @@ static void make_room(struct queue *queue, uint64_t bytes, uint64_t capacity) {
     }
 }
 
-/** An entry that nobody uses; there is one. */
+/** An entry that nobody uses; the limit leaves one. @return NULL: no memory for more */
 static struct entry *take_entry(struct queue *queue) {
-    struct entry *entry = queue->free;
+    struct entry *entry = queue->free, **chunk = &queue->chunks[queue->carved / CHUNK_ENTRIES];
 
-    if (entry)
+    if (entry) {
         queue->free = entry->next;
-    else
-        entry = &queue->entries[queue->carved++];
+    } else {
+        if (!*chunk)
+            *chunk = malloc(CHUNK_ENTRIES * sizeof **chunk);
+        if (!*chunk)
+            return NULL;
+        entry = &(*chunk)[queue->carved++ % CHUNK_ENTRIES];
+    }
     queue->held++;
     return entry;
 }
@@ -260,6 +268,10 @@ int queue_put(struct queue *queue, const struct superpacket *packet, const struc
     }
     make_room(queue, bytes, capacity);
     entry = take_entry(queue);
+    if (!entry) {
+        queue->stats.refused++;
+        return -ENOMEM;
+    }
     entry->split = split;
     entry->inner = *inner;
     entry->queued_at = now;

@@ -19,7 +19,7 @@
 
 /** Size and shape of a queue. */
 struct queue_settings {
-    size_t max_packets;     /**< superpackets held at most; the entries are allocated with the queue */
+    size_t max_packets;     /**< superpackets held at most */
     uint64_t max_bytes;     /**< bytes of segments held at most */
     uint64_t max_memory;    /**< capacity of all buffers held at most, bytes; 0: no such limit */
     uint32_t quantum_bytes; /**< DRR quantum, also the packet size that CoDel reckons with; 0: QUEUE_QUANTUM_BYTES */
@@ -71,7 +71,7 @@ void queue_set_timing(struct queue *queue, uint64_t largest_srtt, uint64_t rate_
  * @param packet its buffer reference passes to the queue on success, and stays the caller's on failure; the buffer is
  * shared with nobody
  * @param inner the parsed headers of the packet; copied
- * @return 0; -EINVAL: offload data and headers do not agree; -EMSGSIZE: larger than the queue's limits
+ * @return 0; -EINVAL: offload data and headers do not agree; -EMSGSIZE: larger than the queue's limits; -ENOMEM
  */
 int queue_put(struct queue *queue, const struct superpacket *packet, const struct inner *inner, uint64_t now);
 /**
