@@ -17,6 +17,7 @@
 
 #define MAX_ACK_DELAY (5 * NS_PER_MS) /* between our ends */
 #define SUSPECT_SLACK (5 * NS_PER_MS) /* for scheduling of the two hosts */
+#define PATIENCE 6u                   /* mean variations of the round trip by which silence may be longer than it */
 #define IDLE_AFTER (NS_PER_SEC / 5)   /* a leg without packets for this long leaves the set */
 #define CHECK_EVERY (5 * NS_PER_MS)   /* suspicion is looked at this often while something is outstanding */
 
@@ -218,10 +219,10 @@ void session_on_lost(struct session *session, uint64_t id, uint64_t now) {
 uint64_t session_patience(const struct session_leg *leg) {
     struct conn_statistics s;
     conn_statistics(leg_conn(leg->leg), &s);
-    return s.rtt_smoothed + 4 * s.rtt_variation + MAX_ACK_DELAY + SUSPECT_SLACK;
+    return s.rtt_smoothed + PATIENCE * s.rtt_variation + MAX_ACK_DELAY + SUSPECT_SLACK;
 }
 
-/* When a leg's silence becomes suspicious: after its RTT with four deviations, the peer's acknowledgement delay, and a
+/* When a leg's silence becomes suspicious: after its RTT with six deviations, the peer's acknowledgement delay, and a
  * little for the hosts; if it is the only one, twice that. */
 static uint64_t suspicious_at(const struct session *session, unsigned slot) {
     const struct session_leg *leg = &session->legs[slot];

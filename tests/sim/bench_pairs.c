@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* bench_pairs: the table of all pairs: each path alone, then the bond, with a ping beside the flows.
  * bench_pairs [-f flows] [-c cubic|bbr] [-d] [-t seconds] [-k skip] [-s seed] [-o "Path = lines"] [-g "global lines"]
- * [-b] [-v seconds] [pair …]; -d: down; -b: the bond only; -v seconds: a line so often. */
+ * [-b] [-v seconds] [pair …]; -d: down; -b: the bond only; -v seconds: a line so often; -p 1 or 2: path A or B in the
+ * place of the bond. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 static struct pair_run settings = {.flows = 1, .path_config = "", .config = "", .skip = 5, .seconds = 20, .seed = 1};
 static char path_config[256], config[256];
 static bool bond_only;
+static unsigned only;
 static int first_name;
 static char **arguments;
 static int argument_count;
@@ -39,7 +41,7 @@ static void show(const struct pair *pair) {
         if (!bond_only)
             one[i] = pair_run(&run);
     }
-    run.paths = 3;
+    run.paths = only ? only : 3;
     both = pair_run(&run);
     best = fmax(one[0].goodput, one[1].goodput);
     printf("%-12s %6.1f %6.1f %6.1f %6.1f %4.0f %4.0f %4.0f | %4.0f %4.0f %4.0f (%3.0f %3.0f; %3.0f %3.0f) | %5.1f "
@@ -70,7 +72,7 @@ int main(int argc, char **argv) {
     TCase *tcase = tcase_create("table");
     SRunner *runner;
     int option, failed;
-    while ((option = getopt(argc, argv, "f:c:dt:k:s:o:g:bv:")) != -1) {
+    while ((option = getopt(argc, argv, "f:c:dt:k:s:o:g:bv:p:")) != -1) {
         switch (option) {
         case 'f':
             settings.flows = (unsigned)atoi(optarg);
@@ -100,6 +102,9 @@ int main(int argc, char **argv) {
             break;
         case 'b':
             bond_only = true;
+            break;
+        case 'p':
+            only = (unsigned)atoi(optarg);
             break;
         case 'v':
             settings.trace = atof(optarg);
