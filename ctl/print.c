@@ -180,8 +180,16 @@ static void print_reasons(FILE *stream, const json_t *result) {
 }
 
 static void print_path_set(FILE *stream, const json_t *path) {
-    fprintf(stream, "%s: %s, weight %lld (was %s, weight %lld)\n", text(path, "path"), text(path, "role"),
-            (long long)integer(path, "weight"), text(path, "was_role"), (long long)integer(path, "was_weight"));
+    char limit[UNITS_TEXT_MAX];
+
+    fprintf(stream, "%s: %s, weight %lld", text(path, "path"), text(path, "role"), (long long)integer(path, "weight"));
+    if (strcmp(text(path, "backup_when"), "full") == 0) {
+        fprintf(stream, ", used when the others are full");
+    }
+    if (integer(path, "rate_limit_bps") > 0) {
+        fprintf(stream, ", at most %s Mbit/s", mbit(path, "rate_limit_bps", limit));
+    }
+    fprintf(stream, " (was %s, weight %lld)\n", text(path, "was_role"), (long long)integer(path, "was_weight"));
 }
 
 static void print_schedulers(FILE *stream, const json_t *schedulers) {

@@ -126,10 +126,8 @@ int client_add_path(struct client *client, const struct config_path *settings, c
 }
 
 static void remove_path(struct client *client, struct client_path *path) {
-    struct session_leg *leg = client_path_leg(path);
-    if (leg && client->session->bonded)
-        session_set_role(client->session, leg, CONTROL_DRAINING, leg->priority, leg->weight);
     path->removing = true;
+    client_path_tell(path);
     client_plain_move(path, "");
     if (path->carrier) {
         client_path_reconnect(path, "the path was removed");
@@ -148,15 +146,15 @@ int client_remove_path(struct client *client, const char *device) {
     return 0;
 }
 
-int client_set_path(struct client *client, const char *device, bool backup, uint32_t weight) {
+int client_set_path(struct client *client, const char *device, const struct config_path *settings) {
     struct client_path *path = client_find_path(client, device);
-    struct session_leg *leg = path ? client_path_leg(path) : NULL;
     if (!path)
         return -ENOENT;
-    path->settings.backup = backup;
-    path->settings.weight = weight;
-    if (leg && client->session->bonded)
-        session_set_role(client->session, leg, backup ? CONTROL_STANDBY : CONTROL_UP, backup, (uint16_t)weight);
+    path->settings.backup = settings->backup;
+    path->settings.weight = settings->weight;
+    path->settings.when_full = settings->when_full;
+    path->settings.rate_limit_bps = settings->rate_limit_bps;
+    client_path_tell(path);
     tunnel_mark(client->tunnel);
     return 0;
 }
@@ -287,7 +285,7 @@ static int reload_paths(struct client *client, const struct config *config, bool
         if (section && client_path_configure(path, section))
             error = -ENOMEM;
         if (section)
-            client_set_path(client, section->device, section->backup, section->weight);
+            client_set_path(client, section->device, section);
         path->server_addr_count = all ? 0 : path->server_addr_count;
         if (again || all)
             client_path_reconnect(path, "the configuration was reloaded");

@@ -123,8 +123,9 @@ int client_reload(struct client *client, const struct config *config, char *why,
 int client_add_path(struct client *client, const struct config_path *settings, char *why, size_t why_size);
 /** Remove a path; packets on it are sent again on others. @return 0; -ENOENT */
 int client_remove_path(struct client *client, const char *device);
-/** Change role and weight of a path. @return 0; -ENOENT */
-int client_set_path(struct client *client, const char *device, bool backup, uint32_t weight);
+/** Change what a path is for: role, weight, when a backup is used, rate limit; the rest of the settings is ignored.
+ * @return 0; -ENOENT */
+int client_set_path(struct client *client, const char *device, const struct config_path *settings);
 /** A path by its device. @return NULL: none */
 struct client_path *client_find_path(struct client *client, const char *device);
 /** Set the scheduler for both directions. */

@@ -147,12 +147,9 @@ static void on_open(void *context, const struct h3_message *response) {
     client_path_set_state(path, PATH_UP);
     client->connects += first;
     timer_set(&client->worker->timers, &path->ask, path->opened + wait);
-    if (client->session->bonded) {
-        session_set_role(client->session, client_path_leg(path), path->settings.backup ? CONTROL_STANDBY : CONTROL_UP,
-                         path->settings.backup, (uint16_t)path->settings.weight);
-        if (first)
-            session_set_scheduler(client->session, client->session->sched.id);
-    }
+    client_path_tell(path);
+    if (client->session->bonded && first)
+        session_set_scheduler(client->session, client->session->sched.id);
     ask_or_wait_all(client);
 }
 

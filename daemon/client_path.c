@@ -311,10 +311,22 @@ void client_path_reconnect(struct client_path *path, const char *reason) {
 }
 
 /* What this end knows of a leg goes to the peer on the others. */
-static void tell_state(struct client_path *path, enum control_leg_state state) {
+void client_path_tell(struct client_path *path) {
     struct session_leg *leg = client_path_leg(path);
+    const struct config_path *settings = &path->settings;
+    uint64_t kbps = settings->rate_limit_bps / 1000;
+    const struct control_leg_role role = {.state = path->state == PATH_LOST ? CONTROL_DOWN
+                                                   : path->removing         ? CONTROL_DRAINING
+                                                   : settings->backup       ? CONTROL_STANDBY
+                                                                            : CONTROL_UP,
+                                          .priority = settings->backup,
+                                          .weight = (uint16_t)settings->weight,
+                                          .when_full = settings->when_full,
+                                          .rate_kbps = kbps < UINT32_MAX ? (uint32_t)kbps : UINT32_MAX};
     if (leg && path->client->session->bonded)
-        session_set_role(path->client->session, leg, state, leg->priority, leg->weight);
+        session_set_role(path->client->session, leg, &role);
+    else if (leg)
+        conn_set_rate_limit(leg_conn(leg->leg), settings->rate_limit_bps);
 }
 
 void client_path_lose(struct client_path *path, const char *reason) {
@@ -325,7 +337,7 @@ void client_path_lose(struct client_path *path, const char *reason) {
     log_notice("path %s: down: %s", name_of(path), reason);
     snprintf(path->reason, sizeof path->reason, "%s", reason);
     client_path_set_state(path, PATH_LOST);
-    tell_state(path, CONTROL_DOWN);
+    client_path_tell(path);
     if (path->client->session->bonded)
         session_suspect(path->client->session, path->carrier->leg, now_of(path));
     tunnel_mark(path->client->tunnel);
@@ -336,7 +348,7 @@ static void resume(struct client_path *path) {
     path->reason[0] = '\0';
     client_path_set_state(path, PATH_UP);
     client_host_rule(path, true);
-    tell_state(path, path->settings.backup ? CONTROL_STANDBY : CONTROL_UP);
+    client_path_tell(path);
     conn_ping(leg_conn(path->carrier->leg));
     carrier_mark(path->carrier);
 }
@@ -424,8 +436,7 @@ int client_path_configure(struct client_path *path, const struct config_path *se
     path->settings = copy;
     path->host = host;
     path->port = port;
-    if (client_path_leg(path) && path->state == PATH_UP)
-        tell_state(path, copy.backup ? CONTROL_STANDBY : CONTROL_UP);
+    client_path_tell(path);
     return 0;
 }
 

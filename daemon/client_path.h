@@ -6,8 +6,9 @@
 
 #include "client.h"
 
-#define CLIENT_REPLACED "another client took this user's place (replaced)" /**< reason of a path that waits for that   \
-                                                                            */
+#define CLIENT_REPLACED                                                                                                \
+    "another client took this user's place (replaced)" /**< reason of a path that waits for that                       \
+                                                        */
 
 /** Make a path, on no list yet. @param settings copied @return NULL: no memory */
 struct client_path *client_path_new(struct client *client, const struct config_path *settings, bool added);
@@ -29,6 +30,8 @@ void client_path_recover(struct client_path *path);
 int client_path_adopt(struct client_path *path, struct client_path *from);
 /** Free carrier and socket, outside of any call of the leg's. */
 void client_path_drop(struct client_path *path);
+/** Have this end's scheduler and the peer use the path as its settings and its state say. */
+void client_path_tell(struct client_path *path);
 /** Come to a state now. */
 void client_path_set_state(struct client_path *path, enum path_state state);
 

@@ -22,12 +22,14 @@ enum config_routes { CONFIG_ROUTES_DEFAULT, CONFIG_ROUTES_LIST, CONFIG_ROUTES_NO
 
 /** A [Path DEV] section. */
 struct config_path {
-    char device[IFNAMSIZ]; /**< interface */
-    struct ip_addr source; /**< Source; version 0: the device's own */
-    char *server;          /**< Server: HOST:PORT of the server for this path; NULL: [Client] Server */
-    char *congestion;      /**< CongestionControl: "auto", "bbr", "cubic", "own" */
-    bool backup;           /**< Role = backup: used while no primary path is */
-    uint32_t weight;       /**< Weight, 1–1000: share for the schedulers that know shares */
+    char device[IFNAMSIZ];   /**< interface */
+    struct ip_addr source;   /**< Source; version 0: the device's own */
+    char *server;            /**< Server: HOST:PORT of the server for this path; NULL: [Client] Server */
+    char *congestion;        /**< CongestionControl: "auto", "bbr", "cubic", "own" */
+    bool backup;             /**< Role = backup: used while no primary path is */
+    bool when_full;          /**< BackupWhen = full: a backup is used when primaries cannot carry the traffic, too */
+    uint64_t rate_limit_bps; /**< RateLimit, of each direction; 0: none */
+    uint32_t weight;         /**< Weight, 1–1000: share for the schedulers that know shares */
 };
 
 /** A whole configuration. Strings are its own. */

@@ -182,6 +182,27 @@ int config_parse_scheduler(const struct config_value *value) {
     return which < 0 ? which : set_string(value, words[which]);
 }
 
+int config_parse_backup_when(const struct config_value *value) {
+    static const char *const words[] = {"down", "full", NULL};
+    int which = one_of(value, words);
+
+    if (which < 0)
+        return which;
+    *(bool *)value->field = which == 1;
+    return 0;
+}
+
+int config_parse_rate(const struct config_value *value) {
+    uint64_t bps = 0;
+
+    if (strcmp(value->text, "none") != 0 && units_parse_rate(value->text, &bps) < 0)
+        return refuse(value, "is not a rate, such as 20 Mbit/s, or none");
+    if (bps != 0 && (bps < CONFIG_RATE_MIN || bps > CONFIG_RATE_MAX))
+        return refuse(value, "is not from 64 kbit/s to 1000 Gbit/s");
+    *(uint64_t *)value->field = bps;
+    return 0;
+}
+
 int config_parse_weight(const struct config_value *value) {
     if (parse_number(value->text, 1, CONFIG_WEIGHT_MAX, value->field) < 0)
         return refuse(value, "is not a number from 1 to %u", CONFIG_WEIGHT_MAX);

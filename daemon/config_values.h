@@ -8,7 +8,9 @@
 
 #include "common/clock.h"
 
-#define CONFIG_WEIGHT_MAX 1000u                      /**< largest Weight of a path */
+#define CONFIG_RATE_MIN 64000ull         /* bits per second: less would not carry what a connection itself has to say */
+#define CONFIG_RATE_MAX 1000000000000ull /* bits per second */
+#define CONFIG_WEIGHT_MAX 1000u          /**< largest Weight of a path */
 #define CONFIG_DURATION_MAX (7 * 86400 * NS_PER_SEC) /**< ns: a week, the longest time that a key takes */
 
 /** One value and where it belongs. */
@@ -51,6 +53,8 @@ config_parse_fn config_parse_token;        /* char *: a bearer token */
 config_parse_fn config_parse_token_hash;   /* struct auth_user: token_hash, has_token */
 config_parse_fn config_parse_uri_template; /* char * */
 config_parse_fn config_parse_user_address; /* struct auth_user: address */
+config_parse_fn config_parse_backup_when;  /* bool: down (false) or full (true) */
+config_parse_fn config_parse_rate;         /* uint64_t, bits per second, at least CONFIG_RATE_MIN; "none": 0 */
 config_parse_fn config_parse_weight;       /* uint32_t, 1 to CONFIG_WEIGHT_MAX */
 config_parse_fn config_parse_word;         /* char *: no spaces */
 

@@ -38,9 +38,11 @@ static int parse(const json_t *params, const char *name, config_parse_fn *parser
     return parser(&value) < 0 ? jsonrpc_fail(error, JSONRPC_BAD_VALUE, "%s %s", name, why) : 0;
 }
 
-static int parse_role_and_weight(const json_t *params, struct config_path *settings, struct jsonrpc_error *error) {
+static int parse_purpose(const json_t *params, struct config_path *settings, struct jsonrpc_error *error) {
     return parse(params, "role", config_parse_role, &settings->backup, error) < 0 ||
-                   parse(params, "weight", config_parse_weight, &settings->weight, error) < 0
+                   parse(params, "weight", config_parse_weight, &settings->weight, error) < 0 ||
+                   parse(params, "backup_when", config_parse_backup_when, &settings->when_full, error) < 0 ||
+                   parse(params, "rate_limit", config_parse_rate, &settings->rate_limit_bps, error) < 0
                ? -1
                : 0;
 }
@@ -82,7 +84,7 @@ int method_path_add(struct daemon *daemon, uint64_t now, const json_t *params, j
     int rc;
 
     if (parse(params, "device", config_parse_device, settings.device, error) < 0 ||
-        parse_role_and_weight(params, &settings, error) < 0 ||
+        parse_purpose(params, &settings, error) < 0 ||
         parse(params, "source", config_parse_address, &settings.source, error) < 0) {
         return -1;
     }
@@ -135,15 +137,14 @@ int method_path_set(struct daemon *daemon, uint64_t now, const json_t *params, j
     if (!path) {
         return -1;
     }
-    if (!json_object_get(params, "role") && !json_object_get(params, "weight")) {
-        return jsonrpc_fail(error, JSONRPC_PARAMS, "neither role nor weight is given");
+    if (json_object_size(params) < 2) {
+        return jsonrpc_fail(error, JSONRPC_PARAMS, "none of role, weight, backup_when and rate_limit is given");
     }
     settings = was = path->settings;
-    if (parse_role_and_weight(params, &settings, error) < 0) {
+    if (parse_purpose(params, &settings, error) < 0) {
         return -1;
     }
-    client_set_path(&daemon->client, json_string_value(json_object_get(params, "device")), settings.backup,
-                    settings.weight);
+    client_set_path(&daemon->client, json_string_value(json_object_get(params, "device")), &settings);
     *result = show_path(path, now);
     json_object_set_new(*result, "was_role", json_string(was.backup ? "backup" : "primary"));
     json_object_set_new(*result, "was_weight", show_number(was.weight));

@@ -159,7 +159,10 @@ json_t *show_path(const struct client_path *path, uint64_t now) {
     json_object_set_new(object, "state", json_string(path->removing ? "removed" : client_path_state(path)));
     json_object_set_new(object, "reason", show_text(path->state == PATH_UP ? "" : path->reason));
     json_object_set_new(object, "role", json_string(path->settings.backup ? "backup" : "primary"));
+    json_object_set_new(object, "backup_when", json_string(path->settings.when_full ? "full" : "down"));
     json_object_set_new(object, "weight", show_number(path->settings.weight));
+    json_object_set_new(object, "rate_limit_bps",
+                        path->settings.rate_limit_bps ? show_number(path->settings.rate_limit_bps) : json_null());
     json_object_set_new(object, "since_s", show_since(path->since, now));
     json_object_set_new(object, "source", show_address(&path->source));
     json_object_set_new(object, "gateway", show_address(&path->gateway));
@@ -187,13 +190,16 @@ json_t *show_paths(const struct client *client, uint64_t now) {
 static json_t *show_session_leg(const struct session *session, const struct session_leg *leg, uint64_t now) {
     const struct carrier *carrier = leg->owner;
     struct show_traffic traffic;
+    struct conn_statistics s;
     json_t *object = json_object();
 
+    conn_statistics(leg_conn(leg->leg), &s);
     leg_roll(leg->leg, now);
     traffic = (struct show_traffic){leg_counters(leg->leg)->sent, leg_counters(leg->leg)->received};
     json_object_set_new(object, "state", json_string(leg->suspect ? "suspect" : control_leg_state_name(leg->state)));
     json_object_set_new(object, "role", json_string(leg->state == CONTROL_STANDBY ? "backup" : "primary"));
     json_object_set_new(object, "weight", show_number(leg->weight));
+    json_object_set_new(object, "rate_limit_bps", s.rate_limit_bps ? show_number(s.rate_limit_bps) : json_null());
     json_object_set_new(object, "since_s", carrier ? show_since(carrier->since, now) : json_null());
     json_object_set_new(object, "share_percent", share_percent(session, leg));
     show_bonded_leg(object, session, leg, now);

@@ -17,8 +17,9 @@
 
 #include "masque/capsule.h"
 
-#define KINDS 4u      /**< kinds of capsules */
-#define VALUE_MAX 64u /**< bytes: longest value that is written */
+#define KINDS 4u          /**< kinds of capsules */
+#define ROLE_WHEN_FULL 1u /**< flag of a role */
+#define VALUE_MAX 64u     /**< bytes: longest value that is written */
 
 /* Types 0x29 * N + 0x17 are reserved for greasing (RFC 9297 section 5.4). */
 _Static_assert((CONTROL_LEG_ROLE - 0x17) % 0x29 != 0, "capsule type is reserved");
@@ -85,6 +86,11 @@ static bool read_role(struct reader *reader, struct control_leg_role *out) {
     out->state = (enum control_leg_state)state;
     out->priority = (uint8_t)read_number(reader, 1);
     out->weight = (uint16_t)read_number(reader, 2);
+    /* Both came later than the rest, and may be missing. */
+    if (reader->left > 0)
+        out->when_full = read_number(reader, 1) & ROLE_WHEN_FULL;
+    if (reader->left > 0)
+        out->rate_kbps = read_number(reader, 4);
     return state < CONTROL_STATES;
 }
 
@@ -146,7 +152,9 @@ static size_t write_role(const struct control_leg_role *role, uint8_t *out) {
     if ((unsigned)role->state >= CONTROL_STATES)
         return 0;
     at += write_number(out + at, role->priority, 1);
-    return at + write_number(out + at, role->weight, 2);
+    at += write_number(out + at, role->weight, 2);
+    at += write_number(out + at, role->when_full ? ROLE_WHEN_FULL : 0, 1);
+    return at + write_number(out + at, role->rate_kbps, 4);
 }
 
 static size_t write_report(const struct control_leg_report *report, uint8_t *out, size_t size) {

@@ -48,6 +48,8 @@ struct control_leg_role {
     enum control_leg_state state; /**< may it be used */
     uint8_t priority;             /**< smaller is preferred */
     uint16_t weight;              /**< share */
+    bool when_full;               /**< standby: used when the legs that are up cannot carry the traffic, too */
+    uint32_t rate_kbps;           /**< most that is to be sent on it, kbit/s; 0: no limit */
 };
 
 /** Contents of LEG_REPORT: receive-side counters of a leg since it was opened. */

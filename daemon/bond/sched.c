@@ -15,6 +15,9 @@
 
 #include "common/clock.h"
 
+#define FULL (10 * NS_PER_MS)      /**< ns: packets that waited longer for primary legs tell that these are full */
+#define FULL_HOLD (NS_PER_SEC / 4) /**< ns: and it is believed in for so long after */
+
 static const struct sched_kind kinds[SCHED_COUNT] = {
 #define SCHEDULER(symbol, name, help) {#name, help, &sched_##name},
 #include "bond/sched.def"
@@ -65,9 +68,28 @@ static uint16_t candidates_of(const struct sched_leg *legs, size_t count, size_t
     return fitting(legs, set ? set : usable_of(legs, count, SCHED_ROLE_BACKUP), length);
 }
 
+/** Backups that help while the primary legs are full and packets have waited for them lately. */
+static uint16_t helpers_of(struct sched *sched, const struct sched_leg *legs, size_t count, uint16_t candidates,
+                           const struct sched_packet *packet, uint64_t now) {
+    uint16_t helpers = 0;
+
+    if (packet->waited > FULL)
+        sched->full_until = now + FULL_HOLD;
+    for (uint16_t left = candidates; left; left &= (uint16_t)(left - 1))
+        if (legs[__builtin_ctz(left)].can_send)
+            return 0;
+    for (size_t i = 0; now < sched->full_until && i < count; i++)
+        if (legs[i].usable && legs[i].role == SCHED_ROLE_BACKUP && legs[i].when_full)
+            helpers |= (uint16_t)(1u << i);
+    return fitting(legs, helpers, packet->length);
+}
+
 int sched_pick(struct sched *sched, const struct sched_leg *legs, size_t count, const struct sched_packet *packet,
                uint64_t now, uint16_t *copies) {
     uint16_t candidates = candidates_of(legs, count, packet->length);
+
+    if (candidates)
+        candidates |= helpers_of(sched, legs, count, candidates, packet, now);
 
     *copies = 0;
     if (!candidates)

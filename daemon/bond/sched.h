@@ -3,8 +3,9 @@
  * know nothing of connections and may be changed at any packet.
  *
  * What holds for all of them: a leg that is not usable gets nothing. Legs of role backup are used only while no primary
- * leg is usable. A leg never gets a packet longer than it takes. Choosing and sending are apart: sched_pick() may be
- * asked any number of times, sched_on_sent() is told what a leg accepted. */
+ * leg is usable, or, where the leg is marked so, while packets wait for the primary ones. A leg never gets a packet
+ * longer than it takes. Choosing and sending are apart: sched_pick() may be asked any number of times, sched_on_sent()
+ * is told what a leg accepted. */
 #ifndef MPVPN_BOND_SCHED_H
 #define MPVPN_BOND_SCHED_H
 
@@ -38,6 +39,7 @@ struct sched_leg {
     bool usable;          /**< in the set, open, not suspect; false also for an empty slot */
     bool can_send;        /**< window and pacer allow a packet of this length now */
     enum sched_role role; /**< primary or backup */
+    bool when_full;       /**< backup: used under overload of the primary ones, too */
     uint8_t priority;     /**< smaller is preferred */
     uint16_t weight;      /**< share; 0 counts as 1 */
     uint8_t number;       /**< its number on the wire: its identity over time */
@@ -63,6 +65,7 @@ struct sched {
     enum sched_id id;           /**< which */
     uint64_t spent[SCHED_LEGS]; /**< wrr: what each slot has got, bytes by weight, fixed point */
     uint64_t round;             /**< wrr: the same for the leg served last */
+    uint64_t full_until;        /**< ns: until then backups may help, as packets waited for primary legs lately */
     uint64_t overloaded_until;  /**< ecf: ns: until then packets waited for the legs not long ago */
     uint8_t preferred;          /**< ecf: 1 + slot of the leg that is used when it makes no difference; 0: none yet */
 };

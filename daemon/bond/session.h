@@ -41,6 +41,7 @@ struct session_leg {
     bool gone;                    /**< a mark said that nothing comes on it any more: it stays out of use */
     enum control_leg_state state; /**< whether it may be used: up, standby, draining, down */
     uint8_t priority;             /**< smaller is preferred */
+    bool when_full;               /**< standby: used when the others cannot carry the traffic, too */
     uint16_t weight;              /**< share, wrr and flow */
     uint64_t last_sent;           /**< ns, when a packet was sent on it last */
     uint64_t unheard_since;    /**< ns, when the first packet was sent on it that nothing was heard of since; 0: all was
@@ -208,8 +209,7 @@ void session_mark_sent(struct session *session, const struct frame_mark *mark, u
 /** Send a capsule on every leg. */
 void session_tell(struct session *session, struct control_capsule *capsule);
 /** Set a leg's part in what this end sends, and tell the peer what it should send. */
-void session_set_role(struct session *session, struct session_leg *leg, enum control_leg_state state, uint8_t priority,
-                      uint16_t weight);
+void session_set_role(struct session *session, struct session_leg *leg, const struct control_leg_role *role);
 /** Set the scheduler for what this end sends, and ask the peer for the same. */
 void session_set_scheduler(struct session *session, enum sched_id id);
 

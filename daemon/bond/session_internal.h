@@ -23,6 +23,9 @@ void session_probe(struct session *session, uint64_t now);
 size_t session_view(const struct session *session, size_t length, struct sched_leg legs[SESSION_LEGS_MAX],
                     uint64_t now);
 
+/** Use a leg as a role says. */
+void session_apply_role(struct session_leg *leg, const struct control_leg_role *role);
+
 /** When a report of what came is due, ns; TIME_NEVER: nothing came since the last. */
 uint64_t session_report_at(const struct session *session);
 /** Tell the peer what came on the legs whose report is due. */

@@ -13,9 +13,10 @@
 
 #include "bond/session_internal.h"
 
-#define SUSPECT_FIRST (100 * NS_PER_MS) /* between PINGs on a suspect leg, and on one that was trusted again lately … \
-                                         */
-#define SUSPECT_LONG (10 * NS_PER_SEC)  /* … until it was suspect for so long; then: */
+#define SUSPECT_FIRST                                                                                                  \
+    (100 * NS_PER_MS)                  /* between PINGs on a suspect leg, and on one that was trusted again lately … \
+                                        */
+#define SUSPECT_LONG (10 * NS_PER_SEC) /* … until it was suspect for so long; then: */
 #define SUSPECT_LATER (500 * NS_PER_MS)
 #define TRUSTED_LATELY (NS_PER_SEC)    /* what is measured on it first may be a packet that waited for the link */
 #define IDLE_PRIMARY (200 * NS_PER_MS) /* between PINGs on a leg that gets nothing while others do */

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "bond/session_internal.h"
+
 void session_on_packet(struct session *session, const struct leg *leg, const struct frame_packet *frame,
                        const uint8_t *packet, size_t length, uint64_t now) {
     const struct reorder_statistics *order = reorder_statistics(session->reorder);
@@ -48,9 +50,7 @@ bool session_on_capsule(struct session *session, uint64_t type, const uint8_t *v
         leg = by_number(session, capsule.leg);
         if (!leg || leg->ours || leg->gone)
             return true;
-        leg->state = capsule.role.state;
-        leg->priority = capsule.role.priority;
-        leg->weight = capsule.role.weight;
+        session_apply_role(leg, &capsule.role);
         return true;
     case CONTROL_LEG_REPORT:
         leg = by_number(session, capsule.leg);

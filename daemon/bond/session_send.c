@@ -32,7 +32,8 @@ static bool is_shut(const struct session_leg *leg) {
  * controllers leave to it is about twice what fits, and to believe in too little would be to never find out. */
 static uint64_t rate_of(const struct conn_statistics *s) {
     uint64_t half = s->rtt_smoothed ? s->cwnd_bytes * 4 * 1000 / (s->rtt_smoothed / (NS_PER_SEC / 1000) + 1) : 0;
-    return half > s->capacity_bps ? half : s->capacity_bps;
+    uint64_t rate = half > s->capacity_bps ? half : s->capacity_bps;
+    return s->rate_limit_bps && s->rate_limit_bps < rate ? s->rate_limit_bps : rate;
 }
 
 static void view(const struct session_leg *leg, size_t length, struct sched_leg *out, uint64_t now) {
@@ -44,6 +45,7 @@ static void view(const struct session_leg *leg, size_t length, struct sched_leg 
     out->usable = !leg->suspect && !is_shut(leg);
     out->can_send = out->usable && !leg->blocked && leg_can_send(leg->leg, length, now);
     out->role = leg->state == CONTROL_STANDBY ? SCHED_ROLE_BACKUP : SCHED_ROLE_PRIMARY;
+    out->when_full = leg->when_full;
     out->priority = leg->priority;
     out->weight = leg->weight;
     out->number = leg->number;

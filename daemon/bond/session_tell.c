@@ -61,14 +61,18 @@ void session_report(struct session *session, uint64_t now) {
     }
 }
 
-void session_set_role(struct session *session, struct session_leg *leg, enum control_leg_state state, uint8_t priority,
-                      uint16_t weight) {
-    struct control_capsule capsule = {
-        .type = CONTROL_LEG_ROLE, .leg = leg->number, .role = {.state = state, .priority = priority, .weight = weight}};
+void session_apply_role(struct session_leg *leg, const struct control_leg_role *role) {
+    leg->state = role->state;
+    leg->priority = role->priority;
+    leg->weight = role->weight;
+    leg->when_full = role->when_full;
+    conn_set_rate_limit(leg_conn(leg->leg), (uint64_t)role->rate_kbps * 1000);
+}
+
+void session_set_role(struct session *session, struct session_leg *leg, const struct control_leg_role *role) {
+    struct control_capsule capsule = {.type = CONTROL_LEG_ROLE, .leg = leg->number, .role = *role};
     leg->ours = true;
-    leg->state = state;
-    leg->priority = priority;
-    leg->weight = weight;
+    session_apply_role(leg, role);
     if (session->bonded)
         session_tell(session, &capsule);
 }

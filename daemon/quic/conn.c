@@ -299,6 +299,7 @@ void conn_statistics(const struct conn *conn, struct conn_statistics *out) {
         .in_flight_bytes = info.bytes_in_flight,
         .delivery_rate_bps = conn->rate.bps,
         .capacity_bps = conn->rate.capacity_bps,
+        .rate_limit_bps = conn->rate_limit_bps,
         .paced_until = conn->pacer.blocked_until,
         .bytes_sent = conn->bytes_sent,
         .bytes_received = conn->bytes_received,

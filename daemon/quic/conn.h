@@ -206,6 +206,9 @@ void conn_consumed(struct conn *conn, int64_t stream_id, uint64_t length);
 void conn_reset_stream(struct conn *conn, int64_t stream_id, uint64_t error_code);
 /** Stop reading a stream (STOP_SENDING) only. */
 void conn_stop_sending(struct conn *conn, int64_t stream_id, uint64_t error_code);
+/** Send no faster than this, whatever the path would take; UDP payload counts. @param bps bits per second; 0: no limit
+ */
+void conn_set_rate_limit(struct conn *conn, uint64_t bps);
 /** Send a PING with the next packet (keep alive, measure). */
 void conn_ping(struct conn *conn);
 /** Close with an application error: conn_write() then yields the CONNECTION_CLOSE packet. @param reason copied; may be
@@ -247,6 +250,7 @@ struct conn_statistics {
                                     which packets were on the way */
     uint64_t capacity_bps;       /**< bits per second that the path is known to carry: the delivery rate of times when
                                     more waited to be sent than could go, smoothed; 0: not known */
+    uint64_t rate_limit_bps;     /**< conn_set_rate_limit()'s; 0: none */
     uint64_t paced_until;        /**< ns: the pacer lets nothing go before; may be past */
     uint64_t bytes_sent;         /**< UDP payload */
     uint64_t bytes_received;     /**< UDP payload */

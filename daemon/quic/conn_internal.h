@@ -104,6 +104,7 @@ struct conn {
     unsigned datagrams_unacked; /**< DATAGRAM frames and stream frames received since the last packet was written */
     struct ccseam cc;           /**< our congestion controller, where it is in charge */
     struct pacer pacer;         /**< pacing */
+    uint64_t rate_limit_bps;    /**< nothing is paced faster than this; 0: no limit */
     size_t mtu;                 /**< UDP payload the path carries, as last told */
     struct conn_mtu_watch mtu_watch; /**< whether it still does */
     struct conn_shared shared;       /**< the packet that datagrams are written to */

@@ -101,16 +101,28 @@ static void count_delivered(struct conn *conn, const ngtcp2_conn_info *info, uin
         close_rate_window(rate, conn->now);
 }
 
-/** Set the pacing rate after a packet was read: our own controller's, or in proportion to the window of another. */
-static void set_pace(struct conn *conn, const ngtcp2_conn_info *before, const ngtcp2_conn_info *after) {
-    uint64_t bytes = after->cwnd * PACE_PERCENT / 100, ns = after->smoothed_rtt;
+/** Set the pacing rate: our own controller's, or in proportion to the window of another; the limit at most. */
+static void set_pace(struct conn *conn, const ngtcp2_conn_info *info) {
+    uint64_t bytes = info->cwnd * PACE_PERCENT / 100, ns = info->smoothed_rtt, limit = conn->rate_limit_bps;
 
     if (conn->cc.active)
         knee_pace(&conn->cc.knee, &bytes, &ns);
-    else if (after->cwnd == before->cwnd && after->smoothed_rtt == before->smoothed_rtt)
-        return;
+    if (limit != 0 && (ns == 0 || (double)bytes * 8e9 / (double)ns > (double)limit)) {
+        bytes = limit / 8;
+        ns = NS_PER_SEC;
+    }
     if (ns != 0)
         pacer_set_rate(&conn->pacer, bytes, ns, conn->mtu);
+}
+
+void conn_set_rate_limit(struct conn *conn, uint64_t bps) {
+    ngtcp2_conn_info info;
+
+    if (bps == conn->rate_limit_bps)
+        return;
+    conn->rate_limit_bps = bps;
+    ngtcp2_conn_get_conn_info(conn->ng, &info);
+    set_pace(conn, &info);
 }
 
 int conn_read(struct conn *conn, const struct conn_path *path, uint8_t ecn, uint8_t *data, size_t length,
@@ -146,7 +158,8 @@ int conn_read(struct conn *conn, const struct conn_path *path, uint8_t ecn, uint
         conn->write_wanted = true;
     ngtcp2_conn_get_conn_info(conn->ng, &after);
     count_delivered(conn, &after, before.bytes_in_flight, lost);
-    set_pace(conn, &before, &after);
+    if (conn->cc.active || after.cwnd != before.cwnd || after.smoothed_rtt != before.smoothed_rtt)
+        set_pace(conn, &after);
     conn_mtu_watch(conn, after.smoothed_rtt != before.smoothed_rtt);
     return 0;
 }

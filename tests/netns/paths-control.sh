@@ -35,6 +35,11 @@ check 'the server uses it too' until_true 5 eval 'ctl server session list | grep
 check 'copies are dropped' until_true 5 has_dropped client duplicate 5
 is 'a role is changed' "$(ctl client path set wan role=backup)" 'wan: backup, weight 3 (was primary, weight 3)'
 check 'the path stands by' until_true 5 eval 'ctl client path list | grep -qE "^wan +standby +backup"'
+is 'its rate is limited, and it may help' "$(ctl client path set wan rate_limit=20Mbit/s backup_when=full)" \
+    'wan: backup, weight 3, used when the others are full, at most 20 Mbit/s (was backup, weight 3)'
+check 'the server keeps to it' until_true 5 eval '[ "$(value server "[l[\"rate_limit_bps\"] for l in j[\"sessions\"][0][\"legs\"] if l[\"rate_limit_bps\"]]" session list)" = "[20000000]" ]'
+is 'it is limited no more' "$(ctl client path set wan rate_limit=none backup_when=down)" 'wan: backup, weight 3 (was backup, weight 3)'
+refuses 'a rate that is none is refused' ctl client path set wan rate_limit=fast
 is 'explain says so' "$(value client '[p["why"] for p in j["paths"] if p["path"] == "wan"][0]' explain)" backup
 like 'status counts it so' "$(ctl client status)" '1 path up, 1 standby'
 refuses 'a scheduler that is none is refused' ctl client scheduler set fastest

@@ -18,6 +18,18 @@ static const struct session_leg *at_other_end(size_t slot) {
     return NULL;
 }
 
+/* The server's leg of the client's path on a device. */
+static const struct session_leg *leg_of_server(const char *device) {
+    const struct session_leg *leg = client_path_leg(client_find_path(&client.client, device));
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++) {
+        const struct session_leg *there = &server.crew.server->sessions->legs[i];
+        if (there->leg && there->number == leg->number)
+            return there;
+    }
+    ck_abort_msg("the server has no leg for %s", device);
+    return NULL;
+}
+
 /* The slot of the client's leg on a device. */
 static int slot_of(const char *device) {
     const struct client_path *path = client_find_path(&client.client, device);
@@ -351,10 +363,60 @@ START_TEST(a_flow_on_a_busy_path_does_not_hold_up_another_paths) {
 }
 END_TEST
 
+START_TEST(a_backup_path_helps_a_full_primary_when_it_is_told_to) {
+    struct config_path settings = {.backup = true, .weight = 1};
+    begin(81, &fast, &fast, "");
+    ck_assert(comes_up(2, NS_PER_SEC));
+    ck_assert(!client_set_path(&client.client, "simb", &settings));
+    settle();
+    up(0, 3000, MS / 3); /* 24 of 20 Mbit/s, which one path cannot carry */
+    settle();
+    ck_assert_uint_eq(sent_on(&client, slot_of("simb")), 0);
+    settings.when_full = true;
+    ck_assert(!client_set_path(&client.client, "simb", &settings));
+    up(3000, 3000, MS); /* 8 Mbit/s */
+    ck_assert_uint_eq(sent_on(&client, slot_of("simb")), 0);
+    up(6000, 3000, MS / 3);
+    ck_assert_uint_ge(sent_on(&client, slot_of("simb")), 200);
+    ck_assert(leg_of_server("simb")->when_full);
+    finish();
+}
+END_TEST
+
+START_TEST(a_rate_limit_holds_in_both_directions_and_is_changed_live) {
+    struct config_path settings = {.weight = 1, .rate_limit_bps = 4000000};
+    const struct leg_counters *ours, *theirs;
+    uint64_t sent, got;
+    begin(82, &fast, &fast, "[Tunnel]\nScheduler = minrtt\n");
+    ck_assert(comes_up(2, NS_PER_SEC));
+    ck_assert(!client_remove_path(&client.client, "simb"));
+    ck_assert(!client_set_path(&client.client, "sima", &settings));
+    settle();
+    ours = leg_counters(client_path_leg(client_find_path(&client.client, "sima"))->leg);
+    theirs = leg_counters(leg_of_server("sima")->leg);
+    up(0, 2000, MS); /* 8 Mbit/s for two seconds */
+    sent = ours->sent.bytes;
+    ck_assert_uint_ge(sent, 800000);
+    ck_assert_uint_le(sent, 1050000);
+    settle();
+    got = theirs->sent.bytes;
+    down(0, 2000, MS);
+    ck_assert_uint_ge(theirs->sent.bytes - got, 800000);
+    ck_assert_uint_le(theirs->sent.bytes - got, 1050000);
+    settings.rate_limit_bps = 0;
+    ck_assert(!client_set_path(&client.client, "sima", &settings));
+    settle();
+    sent = ours->sent.bytes;
+    up(2000, 2000, MS);
+    ck_assert_uint_ge(ours->sent.bytes - sent, 1900000);
+    finish();
+}
+END_TEST
+
 START_TEST(a_backup_path_is_used_only_while_no_primary_is) {
     begin(80, &fast, &slow, "");
     ck_assert(comes_up(2, NS_PER_SEC));
-    ck_assert(!client_set_path(&client.client, "simb", true, 1));
+    ck_assert(!client_set_path(&client.client, "simb", &(struct config_path){.backup = true, .weight = 1}));
     client_set_scheduler(&client.client, SCHED_WRR);
     settle();
     up(0, 300, MS);
@@ -416,6 +478,8 @@ int main(void) {
     tcase_add_test(tcase, what_a_client_wishes_is_there_half_a_round_trip_later);
     tcase_add_test(tcase, a_flow_on_a_busy_path_does_not_hold_up_another_paths);
     tcase_add_test(tcase, a_backup_path_is_used_only_while_no_primary_is);
+    tcase_add_test(tcase, a_backup_path_helps_a_full_primary_when_it_is_told_to);
+    tcase_add_test(tcase, a_rate_limit_holds_in_both_directions_and_is_changed_live);
     tcase_add_test(tcase, ecf_leaves_the_slow_path_alone_until_the_fast_one_is_full);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -49,7 +49,7 @@ START_TEST(packets_the_connection_never_speaks_of_again_are_lost_after_two_pto) 
     /* Capsules share their packets with datagrams; their loss is found by PTO, which says nothing of the datagrams. */
     world_device_quality(client_host, "sima", &dead);
     for (uint32_t i = 0; i < 100; i++) {
-        client_set_path(&client.client, "sima", false, (uint16_t)(i + 1));
+        client_set_path(&client.client, "sima", &(struct config_path){.weight = (uint32_t)i + 1});
         up(300 + i, 1, MS);
     }
     world_device_quality(client_host, "sima", &fast);
@@ -68,7 +68,7 @@ START_TEST(a_leg_deleted_with_a_thousand_packets_outstanding_loses_none) {
 
     begin(120, &wide, &long_way, "");
     ck_assert(comes_up(2, NS_PER_SEC));
-    ck_assert(!client_set_path(&client.client, "sima", true, 1));
+    ck_assert(!client_set_path(&client.client, "sima", &(struct config_path){.backup = true, .weight = 1}));
     while (sent < FLOW_PACKETS_MAX - 600 && leg.in_flight < 1000) {
         const struct session *session = client.client.session;
         const struct leg *doomed = client_find_path(&client.client, "simb")->carrier->leg;

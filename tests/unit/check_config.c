@@ -123,7 +123,7 @@ END_TEST
 
 START_TEST(a_full_client_is_read) {
     struct config *c = good("[Path wwan0]\nSource = 192.0.2.17\nServer = [2001:db8::2]:444\nCongestionControl = bbr\n"
-                            "Role = backup\nWeight = 1000\n[Path enp5s0]\n"
+                            "Role = backup\nWeight = 1000\nBackupWhen = full\nRateLimit = 20 Mbit/s\n[Path enp5s0]\n"
                             "[Client]\nServer = [2001:db8::1]:8443\nToken = 4TkG-_=\nServerPin = sha256:" A_HASH
                             "\nCertificateAuthority = " A_FILE "\nServerName = vpn.example.net\n"
                             "[Tunnel]\nRoutes = 10.0.0.0/8, fd00::/8\nRoutes = 192.0.2.0/24\nManageRoutes = no\n");
@@ -132,6 +132,9 @@ START_TEST(a_full_client_is_read) {
     ck_assert_str_eq(c->path[0].device, "wwan0");
     ck_assert(c->path[0].backup && !c->path[1].backup);
     ck_assert_uint_eq(c->path[0].weight, 1000);
+    ck_assert(c->path[0].when_full && !c->path[1].when_full);
+    ck_assert_uint_eq(c->path[0].rate_limit_bps, 20000000);
+    ck_assert_uint_eq(c->path[1].rate_limit_bps, 0);
     ck_assert_str_eq(c->path[1].device, "enp5s0");
     ck_assert_uint_eq(c->path[0].source.version, 4);
     ck_assert_str_eq(c->path[0].server, "[2001:db8::2]:444");
@@ -178,6 +181,12 @@ START_TEST(faults_are_told_with_file_line_section_and_key) {
         {"[Client]\nServer = a\n[Path x]\n[Path x]\n", "t.conf:4: [Path x]: is there twice"},
         {"[Client]\nServer = a\n[Path wwan0]\nRole = bakup\n",
          "t.conf:4: [Path wwan0] Role: \"bakup\" is not one of primary, backup"},
+        {"[Client]\nServer = a\n[Path wwan0]\nBackupWhen = up\n",
+         "t.conf:4: [Path wwan0] BackupWhen: \"up\" is not one of down, full"},
+        {"[Client]\nServer = a\n[Path wwan0]\nRateLimit = fast\n",
+         "t.conf:4: [Path wwan0] RateLimit: \"fast\" is not a rate, such as 20 Mbit/s, or none"},
+        {"[Client]\nServer = a\n[Path wwan0]\nRateLimit = 1 kbit/s\n",
+         "t.conf:4: [Path wwan0] RateLimit: \"1 kbit/s\" is not from 64 kbit/s to 1000 Gbit/s"},
         {"[Client]\nServer = a\n[Path wwan0]\nWeight = 0\n",
          "t.conf:4: [Path wwan0] Weight: \"0\" is not a number from 1 to 1000"},
         {"[Client]\nServer = a\n[Path wwan0]\nWeight = 1001\n",

@@ -9,11 +9,14 @@
 
 #include "masque/capsule.h"
 
+enum { ROLE_WITHOUT_FLAGS = 9, ROLE_WITHOUT_RATE = 10 }; /* bytes of a role's value */
+
 static struct control_capsule role(uint8_t leg, uint32_t serial) {
-    return (struct control_capsule){.type = CONTROL_LEG_ROLE,
-                                    .leg = leg,
-                                    .serial = serial,
-                                    .role = {.state = CONTROL_STANDBY, .priority = 3, .weight = 500}};
+    return (struct control_capsule){
+        .type = CONTROL_LEG_ROLE,
+        .leg = leg,
+        .serial = serial,
+        .role = {.state = CONTROL_STANDBY, .priority = 3, .weight = 500, .when_full = true, .rate_kbps = 20000}};
 }
 
 static struct control_capsule word(uint64_t type, const char *text) {
@@ -28,6 +31,19 @@ static struct control_capsule report(uint64_t packets) {
     return (struct control_capsule){
         .type = CONTROL_LEG_REPORT, .leg = 2, .serial = 8, .report = {packets, 1ull << 40, 63, 64, 0}};
 }
+
+START_TEST(a_role_may_end_before_what_came_later) {
+    static const uint8_t bytes[] = {2, 0, 0, 0, 7, CONTROL_STANDBY, 3, 1, 244, 1, 0, 0, 78, 32};
+    struct control_capsule out;
+
+    ck_assert_int_eq(control_decode(CONTROL_LEG_ROLE, bytes, ROLE_WITHOUT_FLAGS, &out), 0);
+    ck_assert(!out.role.when_full && out.role.rate_kbps == 0 && out.role.weight == 500);
+    ck_assert_int_eq(control_decode(CONTROL_LEG_ROLE, bytes, ROLE_WITHOUT_RATE, &out), 0);
+    ck_assert(out.role.when_full && out.role.rate_kbps == 0);
+    ck_assert_int_eq(control_decode(CONTROL_LEG_ROLE, bytes, sizeof bytes, &out), 0);
+    ck_assert(out.role.when_full && out.role.rate_kbps == 20000);
+}
+END_TEST
 
 /** Encode, and decode the value. */
 static void check_same(struct control_capsule capsule) {
@@ -48,6 +64,8 @@ static void check_same(struct control_capsule capsule) {
         ck_assert_uint_eq(out.role.state, capsule.role.state);
         ck_assert_uint_eq(out.role.priority, capsule.role.priority);
         ck_assert_uint_eq(out.role.weight, capsule.role.weight);
+        ck_assert_uint_eq(out.role.when_full, capsule.role.when_full);
+        ck_assert_uint_eq(out.role.rate_kbps, capsule.role.rate_kbps);
     } else if (type == CONTROL_LEG_REPORT) {
         ck_assert_mem_eq(&out.report, &capsule.report, sizeof out.report);
     } else {
@@ -55,7 +73,8 @@ static void check_same(struct control_capsule capsule) {
     }
     /* Any cut is refused; bytes after it are ignored; no room is told. */
     for (size_t cut = 0; cut < length; cut++)
-        ck_assert_int_eq(control_decode(type, bytes + at, cut, &out), -EBADMSG);
+        if (type != CONTROL_LEG_ROLE || (cut != ROLE_WITHOUT_FLAGS && cut != ROLE_WITHOUT_RATE))
+            ck_assert_int_eq(control_decode(type, bytes + at, cut, &out), -EBADMSG);
     for (size_t room = 0; room < total; room++)
         ck_assert_uint_eq(control_encode(&capsule, bytes, room), 0);
     bytes[total] = 0xff;
@@ -84,7 +103,8 @@ START_TEST(longest_capsule_fits_its_bound) {
 END_TEST
 
 START_TEST(layout_is_as_specified) {
-    static const uint8_t expected[] = {0xad, 0x6d, 0x76, 0x70, 9, 7, 0x01, 0x02, 0x03, 0x04, 1, 3, 0x01, 0xf4};
+    static const uint8_t expected[] = {0xad, 0x6d, 0x76, 0x70, 14,   7, 0x01, 0x02, 0x03, 0x04,
+                                       1,    3,    0x01, 0xf4, 0x01, 0, 0,    0x4e, 0x20};
     struct control_capsule capsule = role(7, 0x01020304);
     uint8_t bytes[CONTROL_MAX];
 
@@ -181,6 +201,7 @@ int main(void) {
     TCase *tests = tcase_create("control");
 
     tcase_add_test(tests, capsules_come_back_as_they_were);
+    tcase_add_test(tests, a_role_may_end_before_what_came_later);
     tcase_add_test(tests, longest_capsule_fits_its_bound);
     tcase_add_test(tests, layout_is_as_specified);
     tcase_add_test(tests, faulty_contents_are_refused_both_ways);

@@ -145,6 +145,27 @@ START_TEST(backup_legs_serve_only_while_no_primary_is_usable) {
 }
 END_TEST
 
+START_TEST(backup_legs_help_full_primaries_when_they_are_told_to) {
+    struct sched_packet packet = {.length = 1000, .flow_hash = 1, .flow_bytes = 50000, .waited = 5 * NS_PER_MS};
+    uint16_t copies;
+
+    sched_init(&sched, SCHED_MINRTT);
+    legs[2].role = legs[3].role = SCHED_ROLE_BACKUP;
+    legs[3].when_full = true;
+    legs[0].can_send = legs[1].can_send = false;
+    ck_assert_int_eq(sched_pick(&sched, legs, SCHED_LEGS, &packet, NS_PER_SEC, &copies), SCHED_WAIT);
+    packet.waited = 15 * NS_PER_MS;
+    ck_assert_int_eq(sched_pick(&sched, legs, SCHED_LEGS, &packet, NS_PER_SEC, &copies), 3);
+    /* It is remembered for a while; a primary leg that can send comes first. */
+    packet.waited = 0;
+    ck_assert_int_eq(sched_pick(&sched, legs, SCHED_LEGS, &packet, NS_PER_SEC + 200 * NS_PER_MS, &copies), 3);
+    legs[0].can_send = true;
+    ck_assert_int_eq(sched_pick(&sched, legs, SCHED_LEGS, &packet, NS_PER_SEC + 200 * NS_PER_MS, &copies), 0);
+    legs[0].can_send = false;
+    ck_assert_int_eq(sched_pick(&sched, legs, SCHED_LEGS, &packet, NS_PER_SEC + 300 * NS_PER_MS, &copies), SCHED_WAIT);
+}
+END_TEST
+
 START_TEST(minrtt_takes_the_shortest_that_can_send) {
     ck_assert_int_eq(pick(), 3);
     legs[3].can_send = false;
@@ -435,6 +456,7 @@ int main(void) {
     tcase_add_test(tests, wrr_spreads_the_turns_and_lets_no_leg_catch_up_much);
     tcase_add_test(tests, flow_stays_on_its_leg);
     tcase_add_test(tests, flows_are_shared_by_weight_within_one_percent);
+    tcase_add_test(tests, backup_legs_help_full_primaries_when_they_are_told_to);
     tcase_add_test(tests, ecf_takes_the_leg_on_which_the_packet_arrives_first);
     tcase_add_test(tests, ecf_stays_on_a_leg_while_another_is_about_as_good);
     tcase_add_test(tests, ecf_waits_for_the_fast_leg_when_that_is_sooner);
