@@ -49,6 +49,7 @@ struct sched_leg {
     uint64_t delay;       /**< estimated one-way delay, queues left out, ns; 0: unknown */
     uint64_t in_flight;   /**< bytes sent without answer */
     uint64_t wait;        /**< when it cannot send: ns until it will, as far as can be told */
+    uint64_t carried;     /**< bytes of packets sent on it since it came */
     uint64_t rate_bps;    /**< what it carries, bits per second, as estimated; 0: unknown */
 };
 

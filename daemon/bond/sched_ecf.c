@@ -14,7 +14,8 @@
  *   its window has grown to the longer round trip it loses nothing by waiting. The queue before us never becomes long
  *   enough for the first rule to see that, as CoDel keeps it short. Overload is when packets have waited lately for
  *   longer than bursts make them. Small is one and a half round trips of the best leg (a leg of the fourfold round
- *   trip), or BOUND where the leg adds a good part to the rate.
+ *   trip), or BOUND where the leg adds a good part to the rate. For a leg that adds little it is reckoned from the best
+ *   leg's delay without its queue, once the leg has had its trial.
  * Otherwise the packet waits. A flow with no more than this packet never goes to a slower leg: it asks for no rate.
  *
  * It leaves out loss, which repair hides, and one-way delays, which a sender does not know: both ways count as equal.
@@ -33,6 +34,8 @@
 #define OVERLOAD_HOLD (NS_PER_SEC / 4) /**< ns: and it is believed in for so long after */
 #define BOUND (50 * NS_PER_MS)         /**< ns: a leg may be later than the best by this … */
 #define BOUND_SHARE 4u                 /**< … if it adds this part to the rate; in proportion if it adds less */
+
+#define TRIAL (2u << 20) /**< bytes that a leg has carried before its rate is held against it */
 
 /** When a packet arrives on a leg, its waiting for the leg included. @return ns from now */
 static uint64_t total(const struct sched_leg *leg, size_t length) {
@@ -113,6 +116,10 @@ static bool is_worth_it(const struct sched *sched, const struct sched_leg *legs,
     if (rate_bps &&
         (double)packet->flow_bytes * 8e9 / (double)rate_bps > (double)(extra + margin(extra) + 2 * legs[leg].rttvar))
         return true;
+    /* For little it is not worth it to have all wait, however much the best leg is delayed by its own queue. A leg that
+     * has carried little so far is on trial: only in use can it show its rate. */
+    if (legs[leg].carried >= TRIAL && legs[leg].rate_bps * BOUND_SHARE < rate_bps && sooner > legs[best].delay)
+        extra = later - legs[best].delay;
     return now < sched->overloaded_until && extra <= bound_of(&legs[best], &legs[leg], rate_bps);
 }
 

@@ -390,7 +390,12 @@ START_TEST(ecf_adds_a_slower_leg_under_overload_unless_it_is_much_slower) {
     two_legs(16 * NS_PER_MS, 80 * NS_PER_MS);
     fill_first();
     ck_assert_int_eq(pick_waiting(20 * 1000, 6 * NS_PER_MS, NS_PER_SEC), 1);
+    /* However long the queue on the fast one is. */
+    legs[0].in_flight *= 2;
+    ck_assert_int_eq(pick_waiting(20 * 1000, 6 * NS_PER_MS, NS_PER_SEC), 1);
     legs[1].rate_bps = 5000000;
+    ck_assert_int_eq(pick_waiting(20 * 1000, 6 * NS_PER_MS, NS_PER_SEC), 1);
+    legs[1].carried = 3u << 20;
     ck_assert_int_eq(pick_waiting(20 * 1000, 6 * NS_PER_MS, NS_PER_SEC), SCHED_SKIP);
 }
 END_TEST
