@@ -128,11 +128,6 @@ static int open_socket(struct client_path *path, char *why, size_t why_size) {
     return udp_open(path->client->worker->loop, &settings, &hooks, &path->socket, why, why_size);
 }
 
-static const char *congestion_of(const struct client_path *path) {
-    const char *congestion = path->settings.congestion;
-    return congestion && strcmp(congestion, "auto") ? congestion : "bbr";
-}
-
 static int open_leg(struct client_path *path) {
     struct client *client = path->client;
     const struct config *config = client->config;
@@ -150,7 +145,7 @@ static int open_leg(struct client_path *path) {
     settings.context = path->carrier;
     settings.conn = (struct conn_settings){.tls = client->tls,
                                            .path = path->carrier->path,
-                                           .congestion = congestion_of(path),
+                                           .congestion = path->settings.congestion,
                                            .keepalive = client->path_count > 1 ? KEEPALIVE_BONDED : KEEPALIVE};
     tls_random(settings.conn.reset_key, sizeof settings.conn.reset_key);
     client->token_length = 0; /* a token is used once: RFC 9000 section 8.1.3 */

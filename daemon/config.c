@@ -527,6 +527,7 @@ void config_free(struct config *config) {
     free(config->file);
     free(config->name);
     free(config->scheduler);
+    free(config->congestion);
     free(config->route);
     free(config->listen);
     free(config->certificate);

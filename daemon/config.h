@@ -64,6 +64,7 @@ struct config {
     uint32_t max_sessions_per_user; /**< MaxSessionsPerUser, default 8 */
     uint32_t max_sessions;          /**< MaxSessions, default 1024 */
     uint32_t workers;               /**< Workers; 0: auto */
+    char *congestion;               /**< CongestionControl, as in [Path], for what the server sends */
     char *authority;                /**< Authority: accept only this :authority; NULL: any */
     bool require_token;             /**< RequireToken, default yes */
     char *path_template;            /**< Path (URI template's path), both roles */

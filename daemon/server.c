@@ -315,8 +315,10 @@ static void accept_first(struct listener *listener, const struct udp_received *r
         return worker_drop(server->worker, DROP_NO_BUFFER);
     carrier->path = (struct conn_path){.local = received->local, .remote = received->remote};
     settings.context = carrier;
-    settings.conn = (struct conn_settings){
-        .tls = server->policy.tls, .path = carrier->path, .worker = server->worker->number, .congestion = "auto"};
+    settings.conn = (struct conn_settings){.tls = server->policy.tls,
+                                           .path = carrier->path,
+                                           .worker = server->worker->number,
+                                           .congestion = server->policy.config->congestion};
     memcpy(settings.conn.reset_key, server->policy.reset_key, sizeof server->policy.reset_key);
     error = leg_server_new(&settings, &peer, loop_now(server->worker->loop), &carrier->leg);
     if (error) {

@@ -33,7 +33,8 @@
  * is our share of a full path. The window is lowered for one round now and then, at random, and moved to where that
  * share is CROWDED_GOAL. Losses shrink it. When the queue is gone, or the share stays hopelessly small (several of a
  * kind took each other for a stranger), it drains and cruises again.
- * - Application-limited: a round that met neither window nor pace changes nothing. CE marks begin a drain.
+ * - Application-limited: a round that met neither window nor pace changes nothing. A CE mark begins a drain, if there
+ * is a queue and the pace has climbed a span since the last: a path that marks at random is not abandoned.
  *
  * What it leaves out: pacing itself (pacer.c); fairness to a loss-based flow where the queue is shorter than about 10
  * ms: losses there look to us like a policer's, and we take most of the link.
@@ -307,7 +308,8 @@ static void start_up(struct knee *knee, uint64_t now) {
         return;
     got = r->flight * (1 - loss_of(r)) / rtt;
     knee->best = fmax(knee->best, got);
-    if (loss_of(r) > START_LOSS || (r->packets >= 8 && rtt > 3.5 * knee->least + SLOW)) {
+    if ((loss_of(r) > START_LOSS && r->lost > 10 * knee->packet) ||
+        (r->packets >= 8 && rtt > 3.5 * knee->least + SLOW)) {
         leave_start(knee, got, now);
         return;
     }
@@ -506,10 +508,13 @@ static void next_round(struct knee *knee, uint64_t now) {
     else if (knee->mode == KNEE_CROWDED)
         low = share_path(knee, settled, now);
     else {
-        note_losses(knee, settled);
+        bool used = is_used(knee, done, duration);
+
+        if (used)
+            note_losses(knee, settled);
         if (knee->mode == KNEE_DRAIN)
             watch_drain(knee, now);
-        else if (is_used(knee, done, duration))
+        else if (used)
             climb(knee, duration, now);
     }
     begin_round(knee, now, low);
@@ -561,12 +566,14 @@ void knee_on_marked(struct knee *knee, uint64_t sent_at, uint64_t now) {
     if (sent_at < knee->marked_at)
         return;
     knee->marked_at = now;
-    knee->window *= 0.8;
-    limit(knee);
-    if (knee->mode == KNEE_START && knee->rtt > 0)
-        leave_start(knee, knee->best > 0 ? knee->best : knee->window / knee->rtt, now);
-    else if (knee->mode == KNEE_CRUISE)
+    if (knee->mode == KNEE_START && knee->best * knee->rtt > knee->window / 2 &&
+        knee->recent_rtt > knee->base + margin(knee) / 4)
+        leave_start(knee, knee->best, now);
+    else if (knee->mode == KNEE_CRUISE && knee->climbed >= CLIMB && knee->smooth_rtt > knee->base + margin(knee) / 4)
         begin_drain(knee, RESERVE, now);
+    else if (knee->mode == KNEE_CROWDED)
+        knee->window *= 0.8;
+    limit(knee);
 }
 
 /** Compare this quarter of a round with the last. */
