@@ -21,7 +21,7 @@ check 'one path carries the tunnel, the other stands by' until_true 5 paths_are 
 check 'a ping comes back' pings "$client" 10.99.0.1
 start "$server" iperf3 iperf3 -s -1 -B 10.99.0.1
 sleep 0.3
-start "$client" flow iperf3 -c 10.99.0.1 -t 25 -b 1M
+start "$client" flow timeout 90 iperf3 -c 10.99.0.1 -t 25 -b 1M
 flow=$last_pid
 ping_once() { in_ns "$client" ping -c 1 -W 1 10.99.0.1; }
 requests() { [ "$(grep -c '^request' "$dir/plain.log")" = 1 ]; }

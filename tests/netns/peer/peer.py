@@ -286,8 +286,8 @@ class Loop:
         def send(data):
             try:
                 self.socket.sendto(data, remote)
-            except (BlockingIOError, ConnectionRefusedError):
-                pass
+            except (BlockingIOError, ConnectionRefusedError, PermissionError):
+                pass  # the last one: a firewall of this host dropped it, as any other might
         return send
 
     def connect(self, remote):
