@@ -6,12 +6,8 @@ tests_bench_bench_datapath_LDADD = $(daemon_libs)
 CLEANFILES += tests/bench/bench_datapath
 # What a packet costs in our own code: instructions, both ends together (tests/bench/bench_cost.sh).
 EXTRA_PROGRAMS += tests/bench/bench_cost
-tests_bench_bench_cost_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
-tests_bench_bench_cost_SOURCES = \
-	tests/bench/bench_cost.c \
-	tests/sim/ends.c \
-	tests/sim/ends.h \
-	$(world_sources)
+tests_bench_bench_cost_CPPFLAGS = $(libworld_a_CPPFLAGS)
+tests_bench_bench_cost_LDADD = $(world_libs)
 CLEANFILES += tests/bench/bench_cost
 # UDP packets a second with less than 1 % loss, for bench.sh.
 EXTRA_PROGRAMS += tests/bench/bench_udp

@@ -9,93 +9,61 @@ libsim_a_SOURCES = \
 	tests/sim/pair.c \
 	tests/sim/pair.h
 testing_libs += libsim.a
-# The virtual network with whole ends on it.
-world_sources = \
+# The virtual network with whole ends on it. It stands before libmpvpn.a, whose os/ it takes the place of.
+check_LIBRARIES += libworld.a
+libworld_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
+libworld_a_SOURCES = \
+	tests/sim/bonded.c \
+	tests/sim/bonded.h \
+	tests/sim/ends.c \
+	tests/sim/ends.h \
 	tests/sim/world.c \
 	tests/sim/world.h \
 	tests/sim/world_internal.h \
 	tests/sim/world_os.c
-unit_tests += tests/sim/check_tunnel
-tests_sim_check_tunnel_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
-tests_sim_check_tunnel_SOURCES = \
-	tests/sim/check_tunnel.c \
-	tests/sim/ends.c \
-	tests/sim/ends.h \
-	$(world_sources)
-unit_tests += tests/sim/check_failover
-tests_sim_check_failover_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
-tests_sim_check_failover_SOURCES = \
-	tests/sim/bonded.c \
-	tests/sim/bonded.h \
-	tests/sim/check_failover.c \
-	tests/sim/ends.c \
-	tests/sim/ends.h \
-	$(world_sources)
+world_libs = libworld.a $(LDADD)
 unit_tests += tests/sim/check_bond
-tests_sim_check_bond_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
-tests_sim_check_bond_SOURCES = \
-	tests/sim/bonded.c \
-	tests/sim/bonded.h \
-	tests/sim/check_bond.c \
-	tests/sim/ends.c \
-	tests/sim/ends.h \
-	$(world_sources)
-unit_tests += tests/sim/check_return
-tests_sim_check_return_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
-tests_sim_check_return_SOURCES = \
-	tests/sim/bonded.c \
-	tests/sim/bonded.h \
-	tests/sim/check_return.c \
-	tests/sim/ends.c \
-	tests/sim/ends.h \
-	$(world_sources)
-unit_tests += tests/sim/check_repair
-tests_sim_check_repair_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
-tests_sim_check_repair_SOURCES = \
-	tests/sim/bonded.c \
-	tests/sim/bonded.h \
-	tests/sim/check_repair.c \
-	tests/sim/ends.c \
-	tests/sim/ends.h \
-	$(world_sources)
+tests_sim_check_bond_CPPFLAGS = $(libworld_a_CPPFLAGS)
+tests_sim_check_bond_LDADD = $(world_libs)
 unit_tests += tests/sim/check_clients
-tests_sim_check_clients_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
-tests_sim_check_clients_SOURCES = \
-	tests/sim/bonded.c \
-	tests/sim/bonded.h \
-	tests/sim/check_clients.c \
-	tests/sim/ends.c \
-	tests/sim/ends.h \
-	$(world_sources)
+tests_sim_check_clients_CPPFLAGS = $(libworld_a_CPPFLAGS)
+tests_sim_check_clients_LDADD = $(world_libs)
+unit_tests += tests/sim/check_failover
+tests_sim_check_failover_CPPFLAGS = $(libworld_a_CPPFLAGS)
+tests_sim_check_failover_LDADD = $(world_libs)
 unit_tests += tests/sim/check_plain
-tests_sim_check_plain_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
+tests_sim_check_plain_CPPFLAGS = $(libworld_a_CPPFLAGS)
+tests_sim_check_plain_LDADD = $(world_libs)
 tests_sim_check_plain_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=join_parse
-tests_sim_check_plain_SOURCES = \
-	tests/sim/check_plain.c \
-	tests/sim/ends.c \
-	tests/sim/ends.h \
-	$(world_sources)
+unit_tests += tests/sim/check_repair
+tests_sim_check_repair_CPPFLAGS = $(libworld_a_CPPFLAGS)
+tests_sim_check_repair_LDADD = $(world_libs)
+unit_tests += tests/sim/check_return
+tests_sim_check_return_CPPFLAGS = $(libworld_a_CPPFLAGS)
+tests_sim_check_return_LDADD = $(world_libs)
+unit_tests += tests/sim/check_tunnel
+tests_sim_check_tunnel_CPPFLAGS = $(libworld_a_CPPFLAGS)
+tests_sim_check_tunnel_LDADD = $(world_libs)
 # What makes runs repeat exactly (chance.c).
 sim_wraps = -Wl,--wrap=wc_RNG_GenerateBlock -Wl,--wrap=time
 pairs_sources = \
 	tests/sim/chance.c \
 	tests/sim/chance.h \
-	tests/sim/ends.c \
-	tests/sim/ends.h \
 	tests/sim/inner_tcp.c \
 	tests/sim/inner_tcp.h \
 	tests/sim/inner_tcp_cc.c \
 	tests/sim/inner_tcp_internal.h \
 	tests/sim/inner_tcp_send.c \
 	tests/sim/pairs.c \
-	tests/sim/pairs.h \
-	$(world_sources)
+	tests/sim/pairs.h
 unit_tests += tests/sim/check_pairs
-tests_sim_check_pairs_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
+tests_sim_check_pairs_CPPFLAGS = $(libworld_a_CPPFLAGS)
+tests_sim_check_pairs_LDADD = $(world_libs)
 tests_sim_check_pairs_SOURCES = tests/sim/check_pairs.c $(pairs_sources)
 tests_sim_check_pairs_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 check_PROGRAMS += tests/sim/bench_pairs
-tests_sim_bench_pairs_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
+tests_sim_bench_pairs_CPPFLAGS = $(libworld_a_CPPFLAGS)
+tests_sim_bench_pairs_LDADD = $(world_libs)
 tests_sim_bench_pairs_SOURCES = tests/sim/bench_pairs.c $(pairs_sources)
 tests_sim_bench_pairs_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 if CCSEAM
