@@ -132,6 +132,8 @@ static bool is_fresh(const struct stat_1_11 *stat, const struct pkt_1_11 *pkt) {
 
 static void on_sent(struct cc_1_11 *cc, struct stat_1_11 *stat, const struct pkt_1_11 *pkt) {
     cc->seam->stat = stat;
+    if (cc->seam->active)
+        knee_on_sent(&cc->seam->knee, pkt->sent_ts);
     if (cc->seam->active || cc->seam->refused)
         return;
     if (!is_fresh(stat, pkt)) {

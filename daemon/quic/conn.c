@@ -39,11 +39,11 @@ size_t conn_path_udp_max(const struct conn_path *path) {
 /** Fill in ngtcp2's settings. @return 0; -EINVAL: no such controller */
 static int fill_settings(const struct conn_settings *from, uint64_t now, ngtcp2_settings *out) {
     ngtcp2_settings_default(out);
-    if (from->congestion == NULL || strcmp(from->congestion, "bbr") == 0 || strcmp(from->congestion, "auto") == 0)
+    if (from->congestion == NULL || strcmp(from->congestion, "bbr") == 0)
         out->cc_algo = NGTCP2_CC_ALGO_BBR;
     else if (strcmp(from->congestion, "cubic") == 0)
         out->cc_algo = NGTCP2_CC_ALGO_CUBIC;
-    else if (strcmp(from->congestion, "own") == 0)
+    else if (strcmp(from->congestion, "own") == 0 || strcmp(from->congestion, "auto") == 0)
         out->cc_algo = ccseam_available() ? NGTCP2_CC_ALGO_RENO : NGTCP2_CC_ALGO_BBR; /* ours takes Reno's place */
     else
         return -EINVAL;

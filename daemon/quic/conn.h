@@ -107,9 +107,9 @@ struct conn_settings {
     uint8_t reset_key[32];          /**< key from which stateless-reset tokens of our connection IDs are derived */
     uint64_t idle_timeout;          /**< ns; 0: 30 s */
     uint64_t keepalive;             /**< ns between PINGs when idle; 0: none */
-    const char *congestion;         /**< "bbr", "cubic", "own" (where ngtcp2 takes it), "auto" or NULL: "bbr" */
-    uint64_t congestion_seed;       /**< of our own controller's probing; 0: random */
-    uint64_t key_update_packets;    /**< start a key update after this many packets; 0: 2^22 (tests use less) */
+    const char *congestion;      /**< "bbr", "cubic", "own" (where ngtcp2 takes it, else bbr), "auto": own; NULL: bbr */
+    uint64_t congestion_seed;    /**< of our own controller's probing; 0: random */
+    uint64_t key_update_packets; /**< start a key update after this many packets; 0: 2^22 (tests use less) */
 };
 
 /** More for a client. */

@@ -35,6 +35,8 @@
  * kind took each other for a stranger), it drains and cruises again.
  * - Application-limited: a round that met neither window nor pace changes nothing. A CE mark begins a drain, if there
  * is a queue and the pace has climbed a span since the last: a path that marks at random is not abandoned.
+ * - A path without any answer for long was dead: it begins anew, for what arrives first then tells the length of the
+ * silence instead of an RTT, and it may be another path.
  *
  * What it leaves out: pacing itself (pacer.c); fairness to a loss-based flow where the queue is shorter than about 10
  * ms: losses there look to us like a policer's, and we take most of the link.
@@ -51,10 +53,11 @@
 #include <string.h>
 
 #define INITIAL_PACKETS 10.0     /* packets: first window */
+#define DEAD_LEAST 2e8           /* ns: a path without an answer for so long, and for 4 RTT, was dead */
 #define MIN_PACKETS 4.0          /* packets: least window */
 #define WINDOW_MAX 4e9           /* bytes */
 #define ROUND_MIN 2000000ull     /* ns: a round lasts this long at least */
-#define START_FAST 32.0          /* packets: start-up doubles up to this window … */
+#define START_FAST 64.0          /* packets: start-up doubles up to this window … */
 #define START_GROWTH 0.27        /* … and grows by this share of it a round after */
 #define START_ROUNDS 4u          /* rounds before start-up can end by delay */
 #define START_LOSS 0.15          /* share of losses that ends start-up */
@@ -532,10 +535,28 @@ static void grow(struct knee *knee, double bytes, double in_flight, uint64_t now
         leave_start(knee, in_flight / knee->recent_rtt, now);
 }
 
-void knee_on_acked(struct knee *knee, size_t bytes, uint64_t sent_at, uint64_t in_flight, uint64_t now) {
-    struct knee_round *r = find(knee, sent_at);
-    double rtt = (double)(now - sent_at);
+/** Whether what was sent has had no answer for so long that the path was dead. */
+static bool was_dead(const struct knee *knee, uint64_t now) {
+    double silence = 4 * fmax(knee->rtt, knee->recent_rtt);
 
+    return knee->asked > knee->heard && (double)(now - knee->asked) > fmax(silence, DEAD_LEAST);
+}
+
+void knee_on_sent(struct knee *knee, uint64_t now) {
+    if (knee->heard != 0 && knee->asked <= knee->heard)
+        knee->asked = now;
+}
+
+void knee_on_acked(struct knee *knee, size_t bytes, uint64_t sent_at, uint64_t in_flight, uint64_t now) {
+    double rtt = (double)(now - sent_at);
+    struct knee_round *r;
+
+    /* What was known of it may not hold any more, and packets from before tell the length of the silence, not an RTT.
+     */
+    if (was_dead(knee, now))
+        knee_reset(knee, now);
+    knee->heard = now;
+    r = find(knee, sent_at);
     round_at(knee, knee->round)->arrived += (double)bytes;
     if (knee->mode == KNEE_START && (knee->least == 0 || rtt < knee->least))
         knee->least = rtt;

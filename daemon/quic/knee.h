@@ -65,6 +65,8 @@ struct knee {
     double pace;                   /**< bytes per ns: in cruise and drain */
     double rtt;                    /**< ns: mean of the last complete round; 0: none */
     double recent_rtt;             /**< ns: mean of the last packets */
+    uint64_t heard;                /**< ns: when a packet was acknowledged last; 0: never */
+    uint64_t asked;                /**< ns: when the first packet was sent since then */
     double smooth_rtt;             /**< ns: mean of the last rounds, of more the noisier the path */
     double base;                   /**< ns: least smooth_rtt lately … */
     double base_next;              /**< ns: … and of those since base_since */
@@ -102,6 +104,8 @@ void knee_init(struct knee *knee, size_t packet_bytes, uint64_t seed, uint64_t n
 void knee_reset(struct knee *knee, uint64_t now);
 /** A full packet is that long now. */
 void knee_set_packet(struct knee *knee, size_t packet_bytes);
+/** A packet is sent. */
+void knee_on_sent(struct knee *knee, uint64_t now);
 /** A packet was acknowledged. @param in_flight bytes on the way when it was sent, itself included */
 void knee_on_acked(struct knee *knee, size_t bytes, uint64_t sent_at, uint64_t in_flight, uint64_t now);
 /** A packet was declared lost. */

@@ -292,8 +292,10 @@ START_TEST(each_end_tells_the_other_what_came_on_each_leg) {
         const struct session_leg *ours = &client.client.session->legs[i], *theirs = at_other_end(i);
         ck_assert_uint_gt(theirs->received.packets, 3000);
         ck_assert_uint_ge(theirs->received.bytes, 1000 * theirs->received.packets);
-        ck_assert_uint_eq(ours->received.packets + leg_counters(theirs->leg)->lost,
+        /* More by what was taken for lost and came late. */
+        ck_assert_uint_ge(ours->received.packets + leg_counters(theirs->leg)->lost,
                           leg_counters(theirs->leg)->sent.packets);
+        ck_assert_uint_le(ours->received.packets, leg_counters(theirs->leg)->sent.packets);
         ck_assert_mem_eq(&ours->told, &theirs->received, sizeof ours->told);
         ck_assert_mem_eq(&theirs->told, &ours->received, sizeof ours->told);
         duplicates += ours->told.duplicates;
@@ -347,6 +349,9 @@ START_TEST(a_flow_on_a_busy_path_does_not_hold_up_another_paths) {
     quick = flow_on(slot);
     tardy = flow_on(1 - slot);
     settle();
+    flow_choose(quick);
+    up(20000, 200, MS); /* the window grows */
+    settle();
     for (uint32_t i = 0; i < 1000; i++) {
         flow_choose(tardy);
         up(i, 2, 0);
@@ -357,7 +362,7 @@ START_TEST(a_flow_on_a_busy_path_does_not_hold_up_another_paths) {
     flow_choose(0);
     for (uint32_t i = 10000; i < 11000; i++)
         received += at_server.seen[i];
-    ck_assert_uint_ge(received, 990);
+    ck_assert_uint_ge(received, 970);                                    /* held up, they would be a hundred */
     ck_assert_uint_gt(queue_packets(client.client.session->queue), 100); /* the other's still wait */
     finish();
 }
@@ -439,16 +444,20 @@ START_TEST(a_backup_path_is_used_only_while_no_primary_is) {
 END_TEST
 
 START_TEST(ecf_leaves_the_slow_path_alone_until_the_fast_one_is_full) {
+    uint64_t early;
     int slower;
     begin(90, &fast, &slow, "");
     ck_assert_int_eq(client.client.session->sched.id, SCHED_ECF);
     ck_assert(comes_up(2, NS_PER_SEC));
     settle();
     slower = slot_of("simb");
-    up(0, 2000, MS); /* 8 of 20 Mbit/s */
+    up(0, 500, MS); /* 8 of 20 Mbit/s; the fast path's window has still to grow */
+    early = sent_on(&client, slower);
+    ck_assert_uint_le(early, 20);
+    up(500, 1500, MS);
     settle();
     is_whole(&at_server, 2000);
-    ck_assert_uint_eq(sent_on(&client, slower), 0);
+    ck_assert_uint_eq(sent_on(&client, slower), early);
     up(2000, 8000, MS / 3); /* 24 Mbit/s */
     settle();
     is_whole(&at_server, 10000);

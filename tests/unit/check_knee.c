@@ -95,6 +95,27 @@ START_TEST(a_window_never_falls_below_two_packets_whatever_is_lost) {
 }
 END_TEST
 
+START_TEST(a_path_that_was_dead_begins_anew) {
+    struct knee knee;
+    uint64_t now, window;
+
+    knee_init(&knee, PACKET, 1, NS_PER_SEC);
+    now = rounds(&knee, 10, 40 * NS_PER_MS, 1, NS_PER_SEC);
+    window = knee_window(&knee);
+    /* Idle for long, then a packet and its answer: nothing has happened. */
+    now += 60 * NS_PER_SEC;
+    knee_on_sent(&knee, now);
+    knee_on_acked(&knee, PACKET, now, PACKET, now + 40 * NS_PER_MS);
+    ck_assert_uint_ge(knee_window(&knee), window);
+    /* Packets without an answer for a second, and then one: the first one's, whose own was lost. */
+    now += NS_PER_SEC;
+    knee_on_sent(&knee, now);
+    knee_on_acked(&knee, PACKET, now, PACKET, now + NS_PER_SEC);
+    ck_assert_uint_eq(knee_window(&knee), 10 * PACKET);
+    ck_assert_uint_eq((uint64_t)knee.rtt, 0);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("knee");
     TCase *tc = tcase_create("knee");
@@ -106,6 +127,7 @@ int main(void) {
     tcase_add_test(tc, a_window_that_is_not_used_does_not_grow);
     tcase_add_test(tc, a_mark_ends_start_up_when_there_is_a_queue_and_only_then);
     tcase_add_test(tc, another_path_begins_anew);
+    tcase_add_test(tc, a_path_that_was_dead_begins_anew);
     tcase_add_test(tc, a_window_never_falls_below_two_packets_whatever_is_lost);
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_ENV);
