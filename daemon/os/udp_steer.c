@@ -14,6 +14,7 @@
  * Standards: RFC 8999 section 5 (where a DCID is, in any version), RFC 9000 section 5.1. */
 #include <errno.h>
 #include <linux/filter.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -64,7 +65,10 @@ int udp_steer(int fd, unsigned count) {
         BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, count),
         BPF_STMT(BPF_RET | BPF_A, 0),
     };
-    const struct sock_fprog filter = {.len = sizeof program / sizeof *program, .filter = program};
+    struct sock_fprog filter;
 
+    memset(&filter, 0, sizeof filter); /* its padding goes to the kernel, too */
+    filter.len = sizeof program / sizeof *program;
+    filter.filter = program;
     return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &filter, sizeof filter) == 0 ? 0 : -errno;
 }

@@ -171,6 +171,7 @@ static uint64_t handshake_bytes(struct pair_settings *settings, bool resumed) {
 }
 
 START_TEST(the_next_connection_is_resumed_with_fewer_bytes) {
+    fixture_forget_tickets();
     struct pair_settings settings = fixture_links(100, 5, 0);
     uint64_t full = handshake_bytes(&settings, false);
 
@@ -182,6 +183,7 @@ START_TEST(the_next_connection_is_resumed_with_fewer_bytes) {
 END_TEST
 
 START_TEST(a_ticket_outlasts_attempts_without_an_answer) {
+    fixture_forget_tickets();
     struct pair_settings settings = fixture_links(100, 5, 0), mute = fixture_links(100, 5, 0);
     struct pair pair;
 
@@ -200,6 +202,7 @@ END_TEST
 /* This server would use the ticket without a key exchange, which the client does not offer: it closes the connection
  * without a word of TLS. */
 START_TEST(an_attempt_that_was_answered_and_failed_takes_all_tickets_with_it) {
+    fixture_forget_tickets();
     struct pair_settings settings = fixture_links(100, 5, 0), odd = settings;
     struct pair pair;
     char why[200];
