@@ -17,6 +17,7 @@ libmpvpn_a_SOURCES += \
 	daemon/quic/keygen.c \
 	daemon/quic/knee.c \
 	daemon/quic/knee.h \
+	daemon/quic/knee_constants.h \
 	daemon/quic/pacer.c \
 	daemon/quic/pacer.h \
 	daemon/quic/ticket.c \
