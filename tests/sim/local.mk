@@ -28,7 +28,7 @@ tests_sim_check_bond_LDADD = $(world_libs)
 unit_tests += tests/sim/check_clients
 tests_sim_check_clients_CPPFLAGS = $(libworld_a_CPPFLAGS)
 tests_sim_check_clients_LDADD = $(world_libs)
-unit_tests += tests/sim/check_failover
+long_tests += tests/sim/check_failover
 tests_sim_check_failover_CPPFLAGS = $(libworld_a_CPPFLAGS)
 tests_sim_check_failover_LDADD = $(world_libs)
 unit_tests += tests/sim/check_plain
@@ -56,7 +56,7 @@ pairs_sources = \
 	tests/sim/inner_tcp_send.c \
 	tests/sim/pairs.c \
 	tests/sim/pairs.h
-unit_tests += tests/sim/check_pairs
+long_tests += tests/sim/check_pairs
 tests_sim_check_pairs_CPPFLAGS = $(libworld_a_CPPFLAGS)
 tests_sim_check_pairs_LDADD = $(world_libs)
 tests_sim_check_pairs_SOURCES = tests/sim/check_pairs.c $(pairs_sources)
@@ -67,7 +67,7 @@ tests_sim_bench_pairs_LDADD = $(world_libs)
 tests_sim_bench_pairs_SOURCES = tests/sim/bench_pairs.c $(pairs_sources)
 tests_sim_bench_pairs_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 if CCSEAM
-unit_tests += tests/sim/cc/check_cc
+long_tests += tests/sim/cc/check_cc
 check_PROGRAMS += tests/sim/cc/bench_cc
 endif
 EXTRA_DIST += tests/sim/cc/rows.h tests/sim/cc/dice.h
