@@ -155,11 +155,13 @@ static int take(struct shared *shared, struct seat *seat, uint8_t version, const
         return -ENOSPC;
     if (holder == seat)
         return -EALREADY;
-    if (holder)
-        unseat(shared, holder, CONTROL_REPLACED, evictions);
     prefix.addr = fixed ? *fixed : (struct ip_addr){0};
     error = fixed ? pool_take_fixed(shared->pool, fixed, seat->user)
                   : pool_take(shared->pool, version, seat->user, NULL, &prefix.addr);
+    if (error == -EBUSY && holder) { /* it is this user's, and only somebody sits on it */
+        unseat(shared, holder, CONTROL_REPLACED, evictions);
+        error = pool_take_fixed(shared->pool, fixed, seat->user);
+    }
     if (error)
         return error;
     prefix.length = (uint8_t)ip_addr_bits(&prefix.addr);

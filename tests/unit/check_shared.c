@@ -148,6 +148,8 @@ START_TEST(a_fixed_address_goes_to_the_newest_session) {
     shared_leave(&shared, old);
     ck_assert_int_eq(shared_owner(&shared, &addr), 2);
     ck_assert_int_eq(shared_take(&shared, eve, 4, &bob.address[0], &addr, &evictions), -EPERM);
+    ck_assert_uint_eq(evictions.count, 0);
+    ck_assert_int_eq(shared_owner(&shared, &addr), 2);
     auth_free(auth);
 }
 END_TEST
