@@ -26,7 +26,7 @@ static void teardown(void) {
 
 /** Settings on top of the present ones. */
 static void set(uint64_t now, const char *text) {
-    struct link_settings settings = model.settings;
+    struct linkmodel_settings settings = model.settings;
     char problem[200], words[200], *word, *rest = words;
 
     snprintf(words, sizeof words, "%s", text);
@@ -290,7 +290,7 @@ START_TEST(settings_are_refused_with_a_reason) {
     static const char *const bad[] = {"rate",      "rate=",           "rate=fast", "color=red",   "=5",
                                       "loss=101%", "loss=-1",         "loss=0.5x", "packets=-1",  "packets=30001",
                                       "loss=nan",  "reorder=perhaps", "packets=",  "bytes=2000G", "delay=soon"};
-    struct link_settings settings, before;
+    struct linkmodel_settings settings, before;
     char problem[300];
 
     settings_init(&settings);

@@ -42,7 +42,7 @@ static struct path *find(struct emulator *emulator, const char *name) {
 }
 
 /** Apply the words from the fourth on. */
-static int parse(const struct line *line, struct link_settings *settings) {
+static int parse(const struct line *line, struct linkmodel_settings *settings) {
     char problem[300];
 
     for (unsigned i = 3; i < line->count; i++)
@@ -55,7 +55,7 @@ static int run_set(struct emulator *emulator, struct line *line) {
     struct path *path = find(emulator, line->word[1]);
     bool both = strcmp(line->word[2], "both") == 0;
     bool up = both || strcmp(line->word[2], "up") == 0, down = both || strcmp(line->word[2], "down") == 0;
-    struct link_settings up_settings, down_settings;
+    struct linkmodel_settings up_settings, down_settings;
 
     if (path == NULL)
         return refuse(line, "there is no path ", line->word[1]);

@@ -197,7 +197,7 @@ static bool leave_queue(struct linkmodel *model, struct linkmodel_out *out) {
  * ----------------------------------------------------------------------------------------------------- */
 
 static bool is_policed(struct linkmodel *model, uint64_t bytes, uint64_t now) {
-    const struct link_settings *s = &model->settings;
+    const struct linkmodel_settings *s = &model->settings;
     uint64_t full = s->police_bytes * TOKEN, rest, gained = now - model->tokens_at;
 
     if (s->police_bps == 0)
@@ -212,7 +212,7 @@ static bool is_policed(struct linkmodel *model, uint64_t bytes, uint64_t now) {
 }
 
 static bool is_lost(struct linkmodel *model) {
-    const struct link_settings *s = &model->settings;
+    const struct linkmodel_settings *s = &model->settings;
     double turn = chance(model, RANDOM_BURST);
     bool lost = chance(model, RANDOM_LOSS) < s->loss;
 
@@ -279,7 +279,7 @@ void linkmodel_fini(struct linkmodel *model) {
     memset(model, 0, sizeof *model);
 }
 
-void linkmodel_set(struct linkmodel *model, const struct link_settings *settings, uint64_t now) {
+void linkmodel_set(struct linkmodel *model, const struct linkmodel_settings *settings, uint64_t now) {
     uint64_t old = model->settings.overhead;
 
     if (settings->police_bps != model->settings.police_bps || settings->police_bytes != model->settings.police_bytes) {

@@ -42,7 +42,7 @@ struct linkmodel_ring {
 
 /** A link. statistics may be read and zeroed, the rest is linkmodel.c's. */
 struct linkmodel {
-    struct link_settings settings;          /**< as set last */
+    struct linkmodel_settings settings;     /**< as set last */
     struct linkmodel_statistics statistics; /**< what became of packets */
     struct linkmodel_ring line;             /**< on the delay line before the transmitter */
     struct linkmodel_ring queue;            /**< at the transmitter; its head is being sent */
@@ -72,7 +72,7 @@ void linkmodel_fini(struct linkmodel *model);
 /** Change the settings. What is being sent keeps its time, everything after it obeys the new ones; delays already drawn
  * stay.
  * @param now ns */
-void linkmodel_set(struct linkmodel *model, const struct link_settings *settings, uint64_t now);
+void linkmodel_set(struct linkmodel *model, const struct linkmodel_settings *settings, uint64_t now);
 /**
  * A packet goes in. First take everything that is due.
  * @param length bytes of IP @param handle given back by linkmodel_take @param now ns, never less than before

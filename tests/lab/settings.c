@@ -82,17 +82,17 @@ struct setting {
 
 static const struct setting settings_table[] = {
 #define SETTING(key, type, field, argument, help)                                                                      \
-    {key, argument, help, offsetof(struct link_settings, field), parse_##type},
+    {key, argument, help, offsetof(struct linkmodel_settings, field), parse_##type},
 #include "tests/lab/settings.def"
 };
 
 #define SETTINGS_COUNT (sizeof settings_table / sizeof *settings_table)
 
-void settings_init(struct link_settings *settings) {
-    *settings = (struct link_settings){.packets = 1000, .overhead = 38, .police_bytes = 64 * 1024};
+void settings_init(struct linkmodel_settings *settings) {
+    *settings = (struct linkmodel_settings){.packets = 1000, .overhead = 38, .police_bytes = 64 * 1024};
 }
 
-int settings_parse(struct link_settings *settings, const char *text, char *problem, size_t size) {
+int settings_parse(struct linkmodel_settings *settings, const char *text, char *problem, size_t size) {
     const char *equals = strchr(text, '=');
     size_t length = equals != NULL ? (size_t)(equals - text) : 0;
 

@@ -11,7 +11,7 @@
 #define SETTINGS_PACKETS_MAX 30000u /**< packets that a link holds at most */
 
 /** One direction. settings.def says what each is. */
-struct link_settings {
+struct linkmodel_settings {
     uint64_t rate_bps;     /**< bit/s; 0: no limit */
     uint64_t delay;        /**< ns */
     uint64_t jitter;       /**< ns */
@@ -29,14 +29,14 @@ struct link_settings {
 };
 
 /** A wire without limits, 38 bytes of overhead, 1,000 packets. */
-void settings_init(struct link_settings *settings);
+void settings_init(struct linkmodel_settings *settings);
 /**
  * Take one "key=value".
  * @param settings changed on success only
  * @param problem out on failure: what is wrong, in words @param size bytes there
  * @return 0; -EINVAL: no such key, or not a value for it
  */
-int settings_parse(struct link_settings *settings, const char *text, char *problem, size_t size);
+int settings_parse(struct linkmodel_settings *settings, const char *text, char *problem, size_t size);
 /** Print a line for each key. */
 void settings_help(FILE *file);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* link: one direction of a network path in virtual time: a rate, a queue, a delay with jitter, random loss, a largest
- * payload. Several links may share one transmitter and its queue. Seeded: the same calls give the same result. */
+ * payload. Or a way into a bottleneck (bottleneck.h), which several links may share. Seeded: the same calls give the
+ * same result. */
 #ifndef MPVPN_SIM_LINK_H
 #define MPVPN_SIM_LINK_H
 
@@ -12,25 +13,20 @@
 
 #define LINK_PACKET_MAX 1500u /**< bytes: longest payload a link takes at all */
 
+struct bottleneck;
+
 /** What a link does to packets. May be changed between calls. */
 struct link_settings {
-    uint64_t rate_bps;          /**< bits of UDP payload a second; 0: no limit */
-    uint64_t delay;             /**< ns, one way */
-    uint64_t jitter;            /**< ns: delay varies evenly between delay and delay + jitter; order is kept */
-    double loss;                /**< probability 0–1 that a packet is lost */
-    size_t queue_packets;       /**< packets that may wait or travel; more are dropped; 0: 1000 */
-    size_t payload_max;         /**< bytes: larger packets vanish; 0: no limit */
-    uint64_t jitter_normal;     /**< ns: another jitter, normally distributed, before the transmitter: packets leave at
-                                   max(previous, sent + delay + jitter) + time on the wire */
-    struct link_shared *shared; /**< the transmitter and queue shared with other links, whose limit replaces
-                                   queue_packets; NULL: its own */
-    uint64_t seed;              /**< of jitter and loss */
-};
-
-/** A transmitter that several links share. Zeroed but for limit at first. */
-struct link_shared {
-    uint64_t free_at;    /**< ns: when it is idle again */
-    size_t count, limit; /**< packets that wait or travel, and that may */
+    uint64_t rate_bps;    /**< bits of UDP payload a second; 0: no limit */
+    uint64_t delay;       /**< ns, one way */
+    uint64_t jitter;      /**< ns: delay varies evenly between delay and delay + jitter; order is kept */
+    double loss;          /**< probability 0–1 that a packet is lost */
+    size_t queue_packets; /**< packets that may wait or travel; more are dropped; 0: 1000 */
+    size_t payload_max;   /**< bytes: larger packets vanish; 0: no limit */
+    struct bottleneck
+        *bottleneck; /**< takes the place of all that is above but payload_max, and of the seed; NULL: none
+                      */
+    uint64_t seed;   /**< of jitter and loss */
 };
 
 /** A packet that arrives. */
@@ -60,7 +56,10 @@ void link_fini(struct link *link);
 /** A packet goes in. @param path as its receiver will see it */
 void link_send(struct link *link, const struct conn_path *path, uint8_t ecn, const uint8_t *data, size_t length,
                uint64_t now);
-/** @return when the next packet arrives, ns; TIME_NEVER: none */
+/** A packet comes out of the link's bottleneck, which calls this; it is dropped when the ring is full. */
+void link_arrive(struct link *link, const struct link_packet *packet);
+/** @return when the next packet arrives, ns, of those that are through the bottleneck if there is one; TIME_NEVER: none
+ */
 uint64_t link_next(const struct link *link);
 /** Take the next packet that has arrived by now. @return it, valid until the next call; NULL: none */
 struct link_packet *link_receive(struct link *link, uint64_t now);

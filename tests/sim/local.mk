@@ -2,13 +2,15 @@
 # Two whole ends in virtual time. Programs are added to unit_tests: "make check" runs them.
 check_LIBRARIES += libsim.a
 libsim_a_SOURCES = \
+	tests/sim/bottleneck.c \
+	tests/sim/bottleneck.h \
 	tests/sim/cc/flows.c \
 	tests/sim/cc/flows.h \
 	tests/sim/link.c \
 	tests/sim/link.h \
 	tests/sim/pair.c \
 	tests/sim/pair.h
-testing_libs += libsim.a
+testing_libs += libsim.a liblab.a
 # The virtual network with whole ends on it. It stands before libmpvpn.a, whose os/ it takes the place of.
 check_LIBRARIES += libworld.a
 libworld_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim

@@ -25,10 +25,8 @@ static void print_cell(const struct row *row, const char *controller, size_t see
     double share[SEEDS_MAX], delay[SEEDS_MAX], drops[SEEDS_MAX];
 
     for (size_t i = 0; i < seeds; i++) {
-        struct flows_settings s = {.rate = row->rate,
-                                   .delay = row->delay,
+        struct flows_settings s = {.path = {row->rate, row->delay, row->loss},
                                    .jitter = row->jitter,
-                                   .loss = row->loss,
                                    .skip = row->skip,
                                    .seconds = row->skip + 25,
                                    .seed = i + 1,
@@ -53,8 +51,7 @@ static void print_beside(const char *other, size_t queue, size_t seeds) {
     double share[SEEDS_MAX];
 
     for (size_t i = 0; i < seeds; i++) {
-        struct flows_settings s = {.rate = 50,
-                                   .delay = 20,
+        struct flows_settings s = {.path = {50, 20, 0},
                                    .queue = queue,
                                    .skip = 10,
                                    .seconds = 40,

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* flows: several connections over one bottleneck, in virtual time.
  *
- * How it works: each flow is a pair (pair.h); their links to the server share one transmitter and queue. All pairs are
- * run in step: time jumps to the next moment at which one of them has something to do. Acknowledgements come back with
- * the same delay and jitter, without loss, each flow's by itself. What it leaves out: packets of other sizes than a
- * full one. */
+ * How it works: each flow is a pair (pair.h); their links to the server lead through one bottleneck, which does what
+ * the lab's model does to packets (rate, delay, jitter, reordering, losses, bursts of losses, queue, policer), marks
+ * CE, and changes while the run lasts. Acknowledgements come back with the same delay and jitter, without loss, each
+ * flow's by itself; if they are to be gathered, all of 2 ms, say, come together. Time jumps to the next moment at which
+ * something is to be done.
+ * What it leaves out: packets of other sizes than a full one; losses of acknowledgements.
+ *
+ * Standards: Jain's index is R. Jain's and others', "A quantitative measure of fairness" (1984). */
 #include "tests/sim/cc/flows.h"
 
 #include <assert.h>
@@ -12,167 +16,281 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TICK (100 * NS_PER_MS) /**< ns: the rate is looked at over such times */
+#include "tests/sim/bottleneck.h"
+
+#define TICK ((uint64_t)(FLOWS_TICK * 1e9)) /**< ns */
+#define APP_BYTES 1300u                     /**< a datagram of a flow that is limited … */
+#define APP_UDP_BYTES 1330u                 /**< … which costs so much */
+
+/** What was counted so far, all flows together. */
+struct sums {
+    uint64_t bytes, packets, travelled; /**< that arrived; ns on the way */
+    uint64_t dropped, sent;             /**< packets */
+};
 
 /** A run. */
 struct run {
-    const struct flows_settings *settings;                        /**< as given */
-    struct flows_result *out;                                     /**< where results go */
-    struct link_shared shared;                                    /**< the bottleneck */
-    struct pair *pair[FLOWS_MAX];                                 /**< one a flow; NULL: not begun */
-    size_t count;                                                 /**< flows */
-    uint64_t start, now;                                          /**< ns */
-    double rate;                                                  /**< Mbit/s now */
-    uint64_t bytes[FLOWS_MAX], packets, travelled, dropped, sent; /**< sums when the results began */
-    uint64_t tick_bytes, second_bytes[FLOWS_MAX];                 /**< sums at the last tick, second */
-    struct tls_context *client, *server;                          /**< for the pairs */
+    const struct flows_settings *settings; /**< as given */
+    struct flows_result *out;              /**< where results go */
+    struct bottleneck bottleneck;          /**< to the server */
+    struct bottleneck back[FLOWS_MAX];     /**< each flow's way back */
+    struct pair *pair[FLOWS_MAX];          /**< one a flow; NULL: not begun */
+    size_t count, changes;                 /**< flows; changes made */
+    uint64_t start, now;                   /**< ns */
+    uint64_t fed_at;                       /**< ns: a limited flow got something to send up to then */
+    struct flows_path path;                /**< as it is now */
+    struct sums marked, ticked;            /**< when the results began; at the last tick */
+    uint64_t bytes[FLOWS_MAX];             /**< of each flow, when the results began */
+    uint64_t tick_bytes[FLOWS_MAX];        /**< at the last tick */
+    struct tls_context *client, *server;   /**< for the pairs */
 };
 
-static uint64_t seconds(double s) {
-    return (uint64_t)(s * 1e9);
+static uint64_t ns(double seconds) {
+    return (uint64_t)(seconds * 1e9);
+}
+
+static uint64_t ns_of_ms(double ms) {
+    return (uint64_t)(ms * 1e6);
+}
+
+/** @return s since the start */
+static double elapsed(const struct run *run) {
+    return (double)(run->now - run->start) * 1e-9;
+}
+
+/** @return Mbit/s that can arrive now */
+static double bound(const struct run *run) {
+    double police = run->settings->police;
+
+    return police > 0 && police < run->path.rate ? police : run->path.rate;
+}
+
+struct linkmodel_settings flows_link(const struct flows_settings *s, const struct flows_path *path) {
+    return (struct linkmodel_settings){.rate_bps = (uint64_t)(path->rate * 1e6),
+                                       .delay = ns_of_ms(path->delay),
+                                       .jitter = ns_of_ms(s->jitter),
+                                       .reorder = s->reorder,
+                                       .loss = path->loss,
+                                       .burst_enter = s->burst_enter,
+                                       .burst_leave = s->burst_leave,
+                                       .burst_loss = s->burst_loss,
+                                       .packets = s->queue != 0 ? s->queue : 1000,
+                                       .police_bps = (uint64_t)(s->police * 1e6),
+                                       .police_bytes = (uint64_t)(s->police * 1e6 / 8 * s->police_ms * 1e-3)};
+}
+
+static struct linkmodel_settings way_back(const struct run *run) {
+    return (struct linkmodel_settings){.delay = ns_of_ms(run->path.delay),
+                                       .jitter = ns_of_ms(run->settings->jitter),
+                                       .reorder = run->settings->reorder};
 }
 
 static void begin(struct run *run, size_t i) {
     const struct flows_settings *s = run->settings;
+    struct linkmodel_settings back = way_back(run);
     struct pair_settings p = {.client_tls = run->client,
                               .server_tls = run->server,
+                              .up = {.bottleneck = &run->bottleneck},
+                              .down = {.bottleneck = &run->back[i]},
                               .congestion = s->flow[i],
                               .congestion_seed = s->seed * 16 + i + 1,
                               .start = run->now};
 
-    p.up = (struct link_settings){.rate_bps = (uint64_t)(run->rate * 1e6),
-                                  .delay = (uint64_t)(s->delay * 1e6),
-                                  .jitter_normal = (uint64_t)(s->jitter * 1e6),
-                                  .loss = s->loss,
-                                  .queue_packets = run->shared.limit,
-                                  .shared = &run->shared,
-                                  .seed = s->seed * 16 + 2 * i};
-    p.down = (struct link_settings){.delay = p.up.delay,
-                                    .jitter_normal = p.up.jitter_normal,
-                                    .queue_packets = 20000,
-                                    .seed = s->seed * 16 + 2 * i + 1};
+    bottleneck_init(&run->back[i], s->seed * 16 + i + 1);
+    linkmodel_set(&run->back[i].model, &back, run->now);
+    run->back[i].burst = ns_of_ms(s->gather);
     run->pair[i] = calloc(1, sizeof **run->pair);
     assert(run->pair[i] != NULL);
     pair_init(run->pair[i], &p);
-    run->pair[i]->client.bulk = true;
+    pair_turn(run->pair[i]);
 }
 
-static void sum(const struct run *run, uint64_t *bytes, uint64_t *packets, uint64_t *travelled, uint64_t *dropped,
-                uint64_t *sent) {
-    *bytes = *packets = *travelled = *dropped = *sent = 0;
+static struct sums sum(const struct run *run) {
+    struct sums s = {0};
+
     for (size_t i = 0; i < run->count; i++) {
         if (run->pair[i] == NULL)
             continue;
-        *bytes += run->pair[i]->server.bytes_in;
-        *packets += run->pair[i]->server.packets_in;
-        *travelled += run->pair[i]->server.travelled;
-        *dropped += run->pair[i]->up.dropped;
-        *sent += run->pair[i]->up.sent;
+        s.bytes += run->pair[i]->server.bytes_in;
+        s.packets += run->pair[i]->server.packets_in;
+        s.travelled += run->pair[i]->server.travelled;
+        s.dropped += run->pair[i]->up.dropped;
+        s.sent += run->pair[i]->up.sent;
     }
+    return s;
+}
+
+static double ratio(uint64_t a, uint64_t b) {
+    return b > 0 ? (double)a / (double)b : 0;
+}
+
+/** @return ms above the one-way delay, mean of the packets that arrived since then */
+static double delay_since(const struct run *run, const struct sums *then, const struct sums *s) {
+    if (s->packets == then->packets)
+        return 0;
+    return ratio(s->travelled - then->travelled, s->packets - then->packets) * 1e-6 - run->path.delay;
 }
 
 /** The results begin here. */
 static void mark(struct run *run) {
-    uint64_t bytes;
-
-    sum(run, &bytes, &run->packets, &run->travelled, &run->dropped, &run->sent);
-    run->out->drops_start = run->sent > 0 ? (double)run->dropped / (double)run->sent : 0;
+    run->marked = sum(run);
+    run->out->drops_start = ratio(run->marked.dropped, run->marked.sent);
     for (size_t i = 0; i < run->count; i++)
         run->bytes[i] = run->pair[i] != NULL ? run->pair[i]->server.bytes_in : 0;
 }
 
 static void finish(struct run *run) {
     const struct flows_settings *s = run->settings;
-    double span = s->seconds - s->skip, all = 0;
-    uint64_t bytes, packets, travelled, dropped, sent;
+    struct flows_result *out = run->out;
+    struct sums end = sum(run);
+    double all = 0, squares = 0;
 
-    sum(run, &bytes, &packets, &travelled, &dropped, &sent);
     for (size_t i = 0; i < run->count; i++) {
-        run->out->rate[i] = (double)(run->pair[i]->server.bytes_in - run->bytes[i]) * 8e-6 / span;
-        all += run->out->rate[i];
+        out->rate[i] = (double)(run->pair[i]->server.bytes_in - run->bytes[i]) * 8e-6 / (s->seconds - s->skip);
+        all += out->rate[i];
+        squares += out->rate[i] * out->rate[i];
     }
-    run->out->share = all / run->rate;
-    run->out->delay = (double)(travelled - run->travelled) / (double)(packets - run->packets) * 1e-6 - s->delay;
-    run->out->drops = (double)(dropped - run->dropped) / (double)(sent - run->sent);
+    out->share = all / bound(run);
+    out->jain = squares > 0 ? all * all / (squares * (double)run->count) : 0;
+    out->delay = delay_since(run, &run->marked, &end);
+    out->drops = ratio(end.dropped - run->marked.dropped, end.sent - run->marked.sent);
 }
 
-static void print_second(struct run *run) {
-    printf("%5.1f s", (double)(run->now - run->start) * 1e-9);
-    for (size_t i = 0; i < run->count; i++) {
-        struct conn_statistics st;
-
-        if (run->pair[i] == NULL)
-            continue;
-        conn_statistics(run->pair[i]->client.conn, &st);
-        printf("   %s %6.2f Mbit/s cwnd %5lu k rtt %6.1f lost %lu dropped %lu", run->settings->flow[i],
-               (double)(run->pair[i]->server.bytes_in - run->second_bytes[i]) * 8e-6 * 2,
-               (unsigned long)st.cwnd_bytes / 1000, (double)st.rtt_smoothed * 1e-6, (unsigned long)st.packets_lost,
-               (unsigned long)run->pair[i]->up.dropped);
-        run->second_bytes[i] = run->pair[i]->server.bytes_in;
-    }
+static void print_tick(const struct run *run, const struct flows_tick *tick) {
+    printf("%5.1f s  %5.1f ms %4.0f dropped", elapsed(run), tick->delay, tick->drops);
+    for (size_t i = 0; i < run->count; i++)
+        printf("   %s %7.2f Mbit/s window %6.0f k", run->settings->flow[i], tick->rate[i], tick->window[i] * 1e-3);
     printf("\n");
 }
 
-static void tick(struct run *run, unsigned number) {
-    uint64_t bytes, packets, travelled, dropped, sent;
-    double rate;
+static void end_tick(struct run *run) {
+    struct flows_tick *tick = &run->out->tick[run->out->ticks++];
+    struct sums s = sum(run);
 
-    sum(run, &bytes, &packets, &travelled, &dropped, &sent);
-    rate = (double)(bytes - run->tick_bytes) * 8e-6 / ((double)TICK * 1e-9);
-    run->tick_bytes = bytes;
-    if (run->out->reached == 0 && rate > 0.8 * run->rate)
-        run->out->reached = (double)(run->now - run->start) * 1e-9;
-    if ((run->now - run->start) > seconds(run->settings->seconds - 1.0))
-        run->out->tail += rate / run->rate / 10;
-    if (run->settings->verbose && number % 5 == 0)
-        print_second(run);
+    assert(run->out->ticks <= FLOWS_TICKS_MAX);
+    tick->delay = delay_since(run, &run->ticked, &s);
+    tick->drops = (double)(s.dropped - run->ticked.dropped);
+    for (size_t i = 0; i < run->count; i++) {
+        struct conn_statistics statistics;
+
+        if (run->pair[i] == NULL)
+            continue;
+        conn_statistics(run->pair[i]->client.conn, &statistics);
+        tick->window[i] = (double)statistics.cwnd_bytes;
+        tick->rate[i] = (double)(run->pair[i]->server.bytes_in - run->tick_bytes[i]) * 8e-6 / FLOWS_TICK;
+        run->tick_bytes[i] = run->pair[i]->server.bytes_in;
+    }
+    if (run->out->reached == 0 && (double)(s.bytes - run->ticked.bytes) * 8e-6 / FLOWS_TICK > 0.8 * bound(run))
+        run->out->reached = elapsed(run);
+    run->ticked = s;
+    if (run->settings->verbose)
+        print_tick(run, tick);
 }
 
 static void watch_start(struct run *run) {
-    const struct flows_settings *s = run->settings;
-    double bdp = run->rate * 1e6 / 8 * 2 * s->delay * 1e-3;
-    struct conn_statistics st;
+    double rtt = 2e-3 * run->settings->path.delay, bdp = bound(run) * 1e6 / 8 * rtt;
+    struct conn_statistics statistics;
 
-    if (run->now - run->start > seconds(20 * 2 * s->delay * 1e-3 + 0.5))
+    if (run->pair[0] == NULL || run->now - run->start > ns(20 * rtt + 0.5))
         return;
-    conn_statistics(run->pair[0]->client.conn, &st);
-    if ((double)st.in_flight_bytes / bdp > run->out->overshoot)
-        run->out->overshoot = (double)st.in_flight_bytes / bdp;
+    conn_statistics(run->pair[0]->client.conn, &statistics);
+    if ((double)statistics.in_flight_bytes / bdp > run->out->overshoot)
+        run->out->overshoot = (double)statistics.in_flight_bytes / bdp;
 }
 
+/** The link changes when its time has come. */
 static void change(struct run *run) {
-    const struct flows_settings *s = run->settings;
-    double t = (double)(run->now - run->start) * 1e-9;
+    const struct flows_change *next = &run->settings->change[run->changes];
+    struct linkmodel_settings there, back;
 
-    for (size_t i = 0; i < 4; i++)
-        if (s->change_at[i] > 0 && t >= s->change_at[i])
-            run->rate = s->change_to[i];
+    if (run->changes == FLOWS_CHANGES_MAX || next->at == 0 || elapsed(run) < next->at)
+        return;
+    run->changes++;
+    run->path = next->to;
+    there = flows_link(run->settings, &run->path);
+    back = way_back(run);
+    linkmodel_set(&run->bottleneck.model, &there, run->now);
     for (size_t i = 0; i < run->count; i++)
         if (run->pair[i] != NULL)
-            run->pair[i]->up.settings.rate_bps = (uint64_t)(run->rate * 1e6);
+            linkmodel_set(&run->back[i].model, &back, run->now);
 }
 
-/** One moment. @return when the next is */
+/** What the first flow has to send, if it is not always more. @return when that changes, ns */
+static uint64_t feed(struct run *run) {
+    const struct flows_settings *s = run->settings;
+    struct pair_end *client = &run->pair[0]->client;
+    bool idle = elapsed(run) >= s->idle_from && elapsed(run) < s->idle_until;
+    uint64_t gap = s->limit > 0 ? (uint64_t)(APP_UDP_BYTES * 8e3 / s->limit) : 0;
+    bool limited = elapsed(run) < s->limit_until;
+
+    client->bulk = !idle && !limited;
+    if (!limited)
+        return elapsed(run) < s->idle_from ? run->start + ns(s->idle_from) + 1
+               : idle                      ? run->start + ns(s->idle_until) + 1
+                                           : TIME_NEVER;
+    client->payload = APP_BYTES;
+    if (run->fed_at == 0)
+        run->fed_at = run->now;
+    for (; run->fed_at <= run->now; run->fed_at += gap)
+        if (client->datagrams_to_send < 50)
+            client->datagrams_to_send++;
+    return run->fed_at;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+/** One flow's part of a moment. @return when the next is due, ns */
+static uint64_t turn(struct run *run, size_t i) {
+    uint64_t at = run->start + ns(run->settings->start[i]), next = TIME_NEVER;
+
+    if (run->pair[i] == NULL && run->now < at)
+        return at;
+    if (run->pair[i] == NULL)
+        begin(run, i);
+    bottleneck_run(&run->back[i], run->now);
+    run->pair[i]->now = run->now;
+    if (i == 0)
+        next = feed(run);
+    else
+        run->pair[i]->client.bulk = true;
+    if (pair_next(run->pair[i]) <= run->now)
+        pair_turn(run->pair[i]);
+    return earlier(next, earlier(pair_next(run->pair[i]), bottleneck_next(&run->back[i])));
+}
+
+/** One moment. @return when the next is due, ns */
 static uint64_t step(struct run *run) {
     uint64_t next = TIME_NEVER;
 
-    for (size_t i = 0; i < run->count; i++) {
-        uint64_t at = run->start + seconds(run->settings->start[i]);
-
-        if (run->pair[i] == NULL && run->now >= at)
-            begin(run, i);
-        if (run->pair[i] == NULL) {
-            if (at < next)
-                next = at;
-            continue;
-        }
-        run->pair[i]->now = run->now;
-        pair_turn(run->pair[i]);
-        at = pair_next(run->pair[i]);
-        if (at < next)
-            next = at;
-    }
+    change(run);
+    bottleneck_run(&run->bottleneck, run->now);
+    for (size_t i = 0; i < run->count; i++)
+        next = earlier(next, turn(run, i));
+    watch_start(run);
+    next = earlier(next, bottleneck_next(&run->bottleneck));
     return next > run->now ? next : run->now + 1000;
+}
+
+static void make(struct run *run) {
+    struct linkmodel_settings there = flows_link(run->settings, &run->path);
+
+    bottleneck_init(&run->bottleneck, run->settings->seed * 16);
+    linkmodel_set(&run->bottleneck.model, &there, run->now);
+    run->bottleneck.mark = ns_of_ms(run->settings->mark);
+    while (run->settings->flow[run->count] != NULL)
+        run->count++;
+}
+
+static void unmake(struct run *run) {
+    for (size_t i = 0; i < run->count; i++) {
+        if (run->pair[i] != NULL)
+            pair_fini(run->pair[i]);
+        free(run->pair[i]);
+        bottleneck_fini(&run->back[i]);
+    }
+    bottleneck_fini(&run->bottleneck);
 }
 
 void flows_run(const struct flows_settings *settings, struct tls_context *client, struct tls_context *server,
@@ -181,38 +299,50 @@ void flows_run(const struct flows_settings *settings, struct tls_context *client
                       .out = out,
                       .start = NS_PER_SEC,
                       .now = NS_PER_SEC,
-                      .rate = settings->rate,
+                      .path = settings->path,
                       .client = client,
                       .server = server};
-    uint64_t end = run.start + seconds(settings->seconds), next_tick = run.start + TICK;
-    unsigned ticks = 0;
+    uint64_t end = run.start + ns(settings->seconds), next_tick = run.start + TICK;
     bool marked = false;
 
     memset(out, 0, sizeof *out);
-    run.shared.limit = settings->queue != 0 ? settings->queue : 1000;
-    while (settings->flow[run.count] != NULL)
-        run.count++;
+    make(&run);
     while (run.now < end) {
-        uint64_t next = step(&run);
-
-        watch_start(&run);
-        if (next > next_tick)
-            next = next_tick;
-        run.now = next;
-        change(&run);
-        if (!marked && run.now >= run.start + seconds(settings->skip)) {
+        run.now = earlier(step(&run), next_tick);
+        if (!marked && run.now >= run.start + ns(settings->skip)) {
             mark(&run);
             marked = true;
         }
         if (run.now < next_tick)
             continue;
-        tick(&run, ++ticks);
+        end_tick(&run);
         next_tick += TICK;
     }
     finish(&run);
-    for (size_t i = 0; i < run.count; i++) {
-        if (run.pair[i] != NULL)
-            pair_fini(run.pair[i]);
-        free(run.pair[i]);
-    }
+    unmake(&run);
+}
+
+/** @return the number of the tick that begins at a time, s */
+static size_t tick_at(const struct flows_result *result, double at) {
+    size_t n = (size_t)(at / FLOWS_TICK + 0.5);
+
+    return n < result->ticks ? n : result->ticks;
+}
+
+double flows_rate(const struct flows_result *result, size_t flow, double from, double until) {
+    size_t begins = tick_at(result, from), ends = tick_at(result, until);
+    double all = 0;
+
+    for (size_t i = begins; i < ends; i++)
+        all += result->tick[i].rate[flow];
+    return ends > begins ? all / (double)(ends - begins) : 0;
+}
+
+double flows_delay(const struct flows_result *result, double from, double until) {
+    size_t begins = tick_at(result, from), ends = tick_at(result, until);
+    double all = 0;
+
+    for (size_t i = begins; i < ends; i++)
+        all += result->tick[i].delay;
+    return ends > begins ? all / (double)(ends - begins) : 0;
 }
