@@ -14,6 +14,7 @@ libcommon_a_SOURCES += \
 	common/log.h \
 	common/methods.def \
 	common/reason.def \
+	common/secret.h \
 	common/statistics.def \
 	common/suggest.c \
 	common/suggest.h \

@@ -24,10 +24,6 @@ static double ms(uint64_t ns) {
     return (double)ns / 1e6;
 }
 
-static const char *name_of(const struct client_path *path) {
-    return *path->device ? path->device : *path->settings.device ? path->settings.device : "auto";
-}
-
 /* The path of the leg in a slot. */
 static const struct client_path *path_in(const struct client *client, int slot) {
     const struct client_path *path;
@@ -52,7 +48,7 @@ static void add_figures(const struct client *client, const struct session_leg *l
     case REASON_LATER:
         if (other && why->arrival + why->wait >= why->than_arrival && why->arrival != TIME_NEVER) {
             snprintf(out, size, ": %.1f ms later than on %s", ms(why->arrival + why->wait - why->than_arrival),
-                     name_of(other));
+                     show_path_name(other));
         }
         break;
     case REASON_NEXT:
@@ -61,7 +57,7 @@ static void add_figures(const struct client *client, const struct session_leg *l
     case REASON_PASSED:
     case REASON_BACKUP:
         if (other) {
-            snprintf(out, size, ": %s", name_of(other));
+            snprintf(out, size, ": %s", show_path_name(other));
         }
         break;
     case REASON_PACED:

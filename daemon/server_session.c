@@ -16,6 +16,8 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "common/secret.h"
+
 #define LINGERING_PER_USER 2u /* sessions of one user that may wait for a leg */
 
 /* making room */
@@ -180,7 +182,7 @@ int server_session_join(struct server *server, struct carrier *carrier, const st
                     sizeof exporter))
         return -EKEYREJECTED;
     join_proof(secret, exporter, (uint64_t)stream_id, proof);
-    if (!join_proof_equal(proof, join->proof))
+    if (!secret_equal(proof, join->proof, sizeof proof))
         return -EKEYREJECTED;
     if (worker != server->worker->number) {
         join->worker = (int16_t)worker;

@@ -147,15 +147,18 @@ static void show_bonded_leg(json_t *object, const struct session *session, const
     json_object_set_new(object, "peer_late_packets", told ? show_number(leg->told.late) : json_null());
 }
 
+const char *show_path_name(const struct client_path *path) {
+    return *path->device ? path->device : *path->settings.device ? path->settings.device : "auto";
+}
+
 json_t *show_path(const struct client_path *path, uint64_t now) {
     const struct session_leg *slot = client_path_leg(path);
     const struct carrier *carrier = path->carrier;
     struct leg *leg = carrier ? carrier->leg : NULL;
     struct show_traffic traffic = {0};
-    const char *device = *path->device ? path->device : *path->settings.device ? path->settings.device : "auto";
     json_t *object = json_object();
 
-    json_object_set_new(object, "path", json_string(device));
+    json_object_set_new(object, "path", json_string(show_path_name(path)));
     json_object_set_new(object, "state", json_string(path->removing ? "removed" : client_path_state(path)));
     json_object_set_new(object, "reason", show_text(path->state == PATH_UP ? "" : path->reason));
     json_object_set_new(object, "role", json_string(path->settings.backup ? "backup" : "primary"));

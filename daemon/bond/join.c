@@ -421,11 +421,3 @@ void join_proof(const uint8_t secret[JOIN_SECRET_BYTES], const uint8_t exporter[
         message[JOIN_SECRET_BYTES + i] = (uint8_t)(stream_id >> (56 - 8 * i));
     tls_hmac_sha256(secret, JOIN_SECRET_BYTES, message, sizeof message, out);
 }
-
-bool join_proof_equal(const uint8_t a[JOIN_SECRET_BYTES], const uint8_t b[JOIN_SECRET_BYTES]) {
-    uint8_t difference = 0;
-
-    for (unsigned i = 0; i < JOIN_SECRET_BYTES; i++)
-        difference |= a[i] ^ b[i];
-    return difference == 0;
-}

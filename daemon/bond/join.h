@@ -48,7 +48,5 @@ size_t join_print(const struct join_field *field, char *out, size_t size);
  */
 void join_proof(const uint8_t secret[JOIN_SECRET_BYTES], const uint8_t exporter[JOIN_SECRET_BYTES], uint64_t stream_id,
                 uint8_t out[JOIN_SECRET_BYTES]);
-/** Whether two proofs are the same, in time that does not depend on them. */
-bool join_proof_equal(const uint8_t a[JOIN_SECRET_BYTES], const uint8_t b[JOIN_SECRET_BYTES]);
 
 #endif

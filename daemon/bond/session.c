@@ -16,9 +16,7 @@
 
 #include "bond/session_internal.h"
 
-#define MAX_ACK_DELAY (5 * NS_PER_MS) /* between our ends */
-#define IN_USE (NS_PER_SEC / 5)       /* a leg counts as used for so long after a packet was sent on it */
-#define MTU_PRIMARY 1280u             /* bytes: a leg that carries less does not shrink the tunnel: capsules serve it */
+#define MTU_PRIMARY 1280u /* bytes: a leg that carries less does not shrink the tunnel: capsules serve it */
 
 struct session *session_new(const struct session_settings *settings, uint64_t now) {
     struct session *session = calloc(1, sizeof *session);
@@ -85,7 +83,7 @@ bool session_reaches(const struct session *session, const struct ip_addr *addr, 
 }
 
 bool session_in_use(const struct session_leg *leg, uint64_t now) {
-    return leg->entered || now - leg->last_sent < IN_USE;
+    return leg->entered || now - leg->last_sent < IDLE_AFTER;
 }
 
 static void deliver(void *context, const uint8_t *packet, size_t length) {

@@ -88,7 +88,7 @@ struct session {
     struct outstanding *outstanding;          /**< what we sent and not heard of; owned */
     struct reorder *reorder;                  /**< what we received out of order; owned */
     struct control_serials serials;           /**< of the peer's capsules */
-    char closed[CONTROL_WORD_MAX + 1];        /**< reason of the peer\'s CLOSE; "": none came */
+    char closed[CONTROL_WORD_MAX + 1];        /**< reason of the peer's CLOSE; "": none came */
     uint32_t control_serial;                  /**< of our next capsule */
     uint64_t slowest;                         /**< ns, largest smoothed RTT of its legs in the last second … */
     uint64_t slowest_at;                      /**< … ns, and when it was that last */

@@ -20,7 +20,7 @@ static enum reason reason_of(const struct session *session, unsigned slot, const
     const struct session_leg *leg = &session->legs[slot];
     if (!leg->leg || !leg_is_open(leg->leg))
         return REASON_OFF;
-    if (leg->state == CONTROL_DRAINING || leg->state == CONTROL_DOWN || leg->gone)
+    if (session_is_shut(leg))
         return REASON_LEAVING;
     if (leg->suspect)
         return REASON_SUSPECT;

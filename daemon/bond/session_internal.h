@@ -5,6 +5,14 @@
 
 #include "bond/session.h"
 
+#define MAX_ACK_DELAY (5 * NS_PER_MS) /**< ns: between our ends */
+#define IDLE_AFTER (NS_PER_SEC / 5)   /**< ns: a leg without packets for this long is not in use, and leaves the set */
+
+/** Whether nothing new is to be sent on a leg, whatever it looks like. */
+static inline bool session_is_shut(const struct session_leg *leg) {
+    return leg->gone || leg->state == CONTROL_DRAINING || leg->state == CONTROL_DOWN;
+}
+
 /** The open leg, fit for use, with the shortest round trip. @param except this slot is not it; -1: any @return its
  * slot; -1: none */
 int session_fastest(const struct session *session, int except);

@@ -34,6 +34,8 @@ static bool is_busy(const struct session *session, uint64_t now) {
 
 /* How far apart the PINGs on a leg are. @return 0: none */
 static uint64_t interval(const struct session_leg *leg, bool busy, uint64_t now) {
+    if (!leg->leg || !leg_is_open(leg->leg))
+        return 0;
     if (leg->suspect)
         return now - leg->suspect_since < SUSPECT_LONG ? SUSPECT_FIRST : SUSPECT_LATER;
     if (!busy || session_in_use(leg, now))
@@ -48,7 +50,7 @@ uint64_t session_probe_at(const struct session *session, uint64_t now) {
     bool busy = is_busy(session, now);
     for (size_t i = 0; session->leg_count > 1 && i < SESSION_LEGS_MAX; i++) {
         const struct session_leg *leg = &session->legs[i];
-        uint64_t wait = leg->leg && leg_is_open(leg->leg) ? interval(leg, busy, now) : 0;
+        uint64_t wait = interval(leg, busy, now);
         if (wait && leg->probed + wait < nearest)
             nearest = leg->probed + wait;
     }
@@ -69,7 +71,7 @@ void session_probe(struct session *session, uint64_t now) {
     bool busy = is_busy(session, now);
     for (unsigned i = 0; session->leg_count > 1 && i < SESSION_LEGS_MAX; i++) {
         struct session_leg *leg = &session->legs[i];
-        uint64_t wait = leg->leg && leg_is_open(leg->leg) ? interval(leg, busy, now) : 0;
+        uint64_t wait = interval(leg, busy, now);
         struct conn_statistics s;
         if (!wait || now < leg->probed + wait)
             continue;

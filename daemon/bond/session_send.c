@@ -15,18 +15,11 @@
 
 #include "bond/session_internal.h"
 
-#define MAX_ACK_DELAY (5 * NS_PER_MS) /* between our ends */
 #define SUSPECT_SLACK (5 * NS_PER_MS) /* for scheduling of the two hosts */
 #define PATIENCE 6u                   /* mean variations of the round trip by which silence may be longer than it */
-#define IDLE_AFTER (NS_PER_SEC / 5)   /* a leg without packets for this long leaves the set */
 #define CHECK_EVERY (5 * NS_PER_MS)   /* suspicion is looked at this often while something is outstanding */
 
 /* choosing */
-
-/* Whether nothing new is to be sent on a leg, whatever it looks like. */
-static bool is_shut(const struct session_leg *leg) {
-    return leg->gone || leg->state == CONTROL_DRAINING || leg->state == CONTROL_DOWN;
-}
 
 /* What a leg carries. A leg that was never full is believed to carry half its window in a round trip: a window that
  * controllers leave to it is about twice what fits, and to believe in too little would be to never find out. */
@@ -42,7 +35,7 @@ static void view(const struct session_leg *leg, size_t length, struct sched_leg 
     if (!leg->leg || !leg_is_open(leg->leg))
         return;
     conn_statistics(leg_conn(leg->leg), &s);
-    out->usable = !leg->suspect && !is_shut(leg);
+    out->usable = !leg->suspect && !session_is_shut(leg);
     out->can_send = out->usable && !leg->blocked && leg_can_send(leg->leg, length, now);
     out->role = leg->state == CONTROL_STANDBY ? SCHED_ROLE_BACKUP : SCHED_ROLE_PRIMARY;
     out->when_full = leg->when_full;
@@ -88,7 +81,7 @@ size_t session_view(const struct session *session, size_t length, struct sched_l
     /* All silent at once: better any of them than none. */
     for (size_t i = 0; i < count; i++) {
         const struct session_leg *leg = &session->legs[i];
-        if (!leg->suspect || is_shut(leg))
+        if (!leg->suspect || session_is_shut(leg))
             continue;
         legs[i].usable = true;
         legs[i].can_send = !leg->blocked && leg_can_send(leg->leg, length, now);
@@ -104,7 +97,7 @@ static int pick_only(const struct session *session, size_t length, uint64_t now)
     while (!session->legs[slot].leg)
         slot++;
     leg = &session->legs[slot];
-    if (!leg_is_open(leg->leg) || is_shut(leg) || length > leg_packet_max(leg->leg))
+    if (!leg_is_open(leg->leg) || session_is_shut(leg) || length > leg_packet_max(leg->leg))
         return SCHED_NONE;
     return !leg->blocked && leg_can_send(leg->leg, length, now) ? slot : SCHED_WAIT;
 }
@@ -307,7 +300,7 @@ int session_fastest(const struct session *session, int except) {
     for (int i = 0; i < (int)SESSION_LEGS_MAX; i++) {
         const struct session_leg *leg = &session->legs[i];
         struct conn_statistics s;
-        if (i == except || !leg->leg || !leg_is_open(leg->leg) || leg->suspect || is_shut(leg))
+        if (i == except || !leg->leg || !leg_is_open(leg->leg) || leg->suspect || session_is_shut(leg))
             continue;
         conn_statistics(leg_conn(leg->leg), &s);
         if (s.rtt_smoothed >= best_rtt)
@@ -331,7 +324,7 @@ static int parting(const struct session *session) {
 
 /* Whether a mark is due about the leg in a slot. @param flags out: what it says */
 static bool has_news(const struct session_leg *leg, uint8_t *flags, uint64_t now) {
-    bool busy = now - leg->last_sent < IDLE_AFTER && !leg->suspect && !is_shut(leg);
+    bool busy = now - leg->last_sent < IDLE_AFTER && !leg->suspect && !session_is_shut(leg);
     if (!leg->leg || !leg_is_open(leg->leg) || leg->gone)
         return false;
     *flags = (uint8_t)(leg->state == CONTROL_DRAINING ? FRAME_MARK_GONE : busy ? 0u : FRAME_MARK_IDLE);

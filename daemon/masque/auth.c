@@ -14,6 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/secret.h"
 #include "quic/tls.h"
 
 #define TOKEN_BYTES 32u      /* randomness of a token */
@@ -69,20 +70,12 @@ static bool name_is_at(const struct auth *auth, size_t place, const char *name) 
     return place < auth->count && strcmp(auth->users[place]->name, name) == 0;
 }
 
-/** Whether two hashes are equal, in a time that does not depend on where they differ. */
-static bool hash_equal(const uint8_t a[32], const uint8_t b[32]) {
-    uint8_t difference = 0;
-    for (size_t i = 0; i < 32; i++)
-        difference |= (uint8_t)(a[i] ^ b[i]);
-    return difference == 0;
-}
-
 /** The user with this token hash. Every user is looked at, whoever it is. */
 static const struct auth_user *hash_find(const struct auth *auth, const uint8_t hash[32]) {
     const struct auth_user *found = NULL;
     for (size_t i = 0; i < auth->count; i++) {
         const struct auth_user *user = auth->users[i];
-        if (user->has_token && hash_equal(user->token_hash, hash))
+        if (user->has_token && secret_equal(user->token_hash, hash, sizeof user->token_hash))
             found = user;
     }
     return found;

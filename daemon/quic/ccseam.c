@@ -95,9 +95,10 @@ static void on_acked(struct cc_1_11 *cc, struct stat_1_11 *stat, const struct pk
 }
 
 static void on_lost(struct cc_1_11 *cc, struct stat_1_11 *stat, const struct pkt_1_11 *pkt, uint64_t now) {
+    (void)now;
     if (!cc->seam->active)
         return;
-    knee_on_lost(&cc->seam->knee, pkt->pktlen, pkt->sent_ts, now);
+    knee_on_lost(&cc->seam->knee, pkt->pktlen, pkt->sent_ts);
     apply(cc, stat);
 }
 

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/secret.h"
+
 #define KEY_ALIGNMENT 64u
 
 struct gcm_key {
@@ -73,10 +75,8 @@ void gcm_seal(const struct gcm_key *key, const uint8_t nonce[GCM_NONCE_BYTES], c
 bool gcm_open(const struct gcm_key *key, const uint8_t nonce[GCM_NONCE_BYTES], const uint8_t *aad, size_t aad_length,
               const uint8_t *in, size_t length, uint8_t *out) {
     struct gcm_context_data context;
-    uint8_t tag[GCM_TAG_BYTES], difference = 0;
+    uint8_t tag[GCM_TAG_BYTES];
 
     key->open(&key->expanded, &context, out, in, length, nonce, aad, aad_length, tag, sizeof tag);
-    for (size_t i = 0; i < sizeof tag; i++)
-        difference |= (uint8_t)(tag[i] ^ in[length + i]);
-    return difference == 0;
+    return secret_equal(tag, in + length, sizeof tag);
 }

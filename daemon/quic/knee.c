@@ -530,10 +530,9 @@ void knee_on_acked(struct knee *knee, size_t bytes, uint64_t sent_at, uint64_t i
     r->flight = fmax(r->flight, (double)in_flight);
 }
 
-void knee_on_lost(struct knee *knee, size_t bytes, uint64_t sent_at, uint64_t now) {
+void knee_on_lost(struct knee *knee, size_t bytes, uint64_t sent_at) {
     struct knee_round *r = find(knee, sent_at);
 
-    (void)now;
     if (r != NULL)
         r->lost += (double)bytes;
 }

@@ -109,7 +109,7 @@ void knee_on_sent(struct knee *knee, uint64_t now);
 /** A packet was acknowledged. @param in_flight bytes on the way when it was sent, itself included */
 void knee_on_acked(struct knee *knee, size_t bytes, uint64_t sent_at, uint64_t in_flight, uint64_t now);
 /** A packet was declared lost. */
-void knee_on_lost(struct knee *knee, size_t bytes, uint64_t sent_at, uint64_t now);
+void knee_on_lost(struct knee *knee, size_t bytes, uint64_t sent_at);
 /** The path marked packets with ECN CE; @param sent_at of the newest acknowledged */
 void knee_on_marked(struct knee *knee, uint64_t sent_at, uint64_t now);
 /** All of an acknowledgement was told. @param newest_sent_at when the newest packet acknowledged was sent */

@@ -4,6 +4,7 @@ import argparse
 import random
 import select
 import socket
+import sys
 import time
 
 import http3
@@ -122,3 +123,20 @@ def connect_fields(token=None, path=PATH, protocol="connect-ip"):
 
 def blob(size):
     return rng.randbytes(size)
+
+
+def run(attacks, parser):
+    """Run the attacks that the command line names. parser: knows the arguments that they need besides."""
+    parser.add_argument("--server", required=True, metavar="HOST:PORT")
+    parser.add_argument("--token", required=True)
+    parser.add_argument("attacks", nargs="+", choices=sorted(attacks), metavar="ATTACK")
+    parser.parse_args(namespace=options)
+    host, _, port = options.server.rpartition(":")
+    options.address = (host, int(port))
+    for name in options.attacks:
+        start = time.monotonic()
+        try:
+            attacks[name]()
+        except Failed as failure:
+            sys.exit("%s: %s" % (name, failure))
+        print("%s: done in %.1f s" % (name, time.monotonic() - start), flush=True)

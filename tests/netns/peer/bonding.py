@@ -16,11 +16,10 @@ import os
 import re
 import struct
 import sys
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import http3
-from attacker import Attacker, Failed, blob, connect_fields, expect, options, rng
+from attacker import Attacker, Failed, blob, connect_fields, expect, options, rng, run
 from quic import varint
 
 LEG_ROLE, SCHEDULER, LEG_REPORT, CLOSE = 0x2D6D7670, 0x2D6D7671, 0x2D6D7672, 0x2D6D7673
@@ -285,23 +284,7 @@ def misdirects():
 ATTACKS = {one.__name__: one for one in (joins, wrong_proofs, replays, other_users, fields, gaps, marks, jumps, malformed, closes, hoards, misdirects)}
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--server", required=True, metavar="HOST:PORT")
-    parser.add_argument("--token", required=True)
-    parser.add_argument("--other-token", required=True, help="of another user")
-    parser.add_argument("attacks", nargs="+", choices=sorted(ATTACKS), metavar="ATTACK")
-    parser.parse_args(namespace=options)
-    host, _, port = options.server.rpartition(":")
-    options.address = (host, int(port))
-    for name in options.attacks:
-        start = time.monotonic()
-        try:
-            ATTACKS[name]()
-        except Failed as failure:
-            sys.exit("%s: %s" % (name, failure))
-        print("%s: done in %.1f s" % (name, time.monotonic() - start), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--other-token", required=True, help="of another user")
+    run(ATTACKS, arguments)

@@ -21,7 +21,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import http3
 import quic
 import tls13
-from attacker import PATH, Attacker, Failed, blob, connect_fields, expect, options, rng
+from attacker import PATH, Attacker, blob, connect_fields, expect, options, rng, run
 from quic import varint
 
 LARGEST = (1 << 62) - 1
@@ -474,24 +474,8 @@ ATTACKS = {one.__name__: one for one in (junk, initial_flood, amplification, tam
                                          capsules, datagrams, inner, never_reads, idlers)}
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--server", required=True, metavar="HOST:PORT")
-    parser.add_argument("--token", required=True)
-    parser.add_argument("--spare-token", help="of another user, for sessions that nobody ends")
-    parser.add_argument("--disabled-token", default="disabled")
-    parser.add_argument("attacks", nargs="+", choices=sorted(ATTACKS), metavar="ATTACK")
-    parser.parse_args(namespace=options)
-    host, _, port = options.server.rpartition(":")
-    options.address = (host, int(port))
-    for name in options.attacks:
-        start = time.monotonic()
-        try:
-            ATTACKS[name]()
-        except Failed as failure:
-            sys.exit("%s: %s" % (name, failure))
-        print("%s: done in %.1f s" % (name, time.monotonic() - start), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--spare-token", help="of another user, for sessions that nobody ends")
+    arguments.add_argument("--disabled-token", default="disabled")
+    run(ATTACKS, arguments)
