@@ -68,11 +68,14 @@ static uint16_t candidates_of(const struct sched_leg *legs, size_t count, size_t
     return fitting(legs, set ? set : usable_of(legs, count, SCHED_ROLE_BACKUP), length);
 }
 
-/** Backups that help while the primary legs are full and packets have waited for them lately. */
+/** Backups that help while the primary legs in use are full and packets have waited for them lately. */
 static uint16_t helpers_of(struct sched *sched, const struct sched_leg *legs, size_t count, uint16_t candidates,
                            const struct sched_packet *packet, uint64_t now) {
+    const struct sched_ops *ops = kinds[sched->id].ops;
     uint16_t helpers = 0;
 
+    if (ops->in_use)
+        candidates = ops->in_use(legs, candidates);
     if (packet->waited > FULL)
         sched->full_until = now + FULL_HOLD;
     for (uint16_t left = candidates; left; left &= (uint16_t)(left - 1))

@@ -81,6 +81,8 @@ struct sched_ops {
      */
     int (*pick)(struct sched *sched, const struct sched_leg *legs, uint16_t candidates,
                 const struct sched_packet *packet, uint64_t now, uint16_t *copies);
+    /** Of the candidates, those that it would use at this moment; NULL: all. Backups help when these are full. */
+    uint16_t (*in_use)(const struct sched_leg *legs, uint16_t candidates);
     /** A leg accepted that many bytes; NULL: of no interest. */
     void (*on_sent)(struct sched *sched, const struct sched_leg *legs, unsigned leg, size_t length);
 };

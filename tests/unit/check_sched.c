@@ -145,24 +145,46 @@ START_TEST(backup_legs_serve_only_while_no_primary_is_usable) {
 }
 END_TEST
 
-START_TEST(backup_legs_help_full_primaries_when_they_are_told_to) {
-    struct sched_packet packet = {.length = 1000, .flow_hash = 1, .flow_bytes = 50000, .waited = 5 * NS_PER_MS};
+/** What becomes of a packet that waited for so long. @return a leg, or less */
+static int pick_waited(uint64_t waited, uint32_t flow_hash, uint64_t now) {
+    struct sched_packet packet = {.length = 1000, .flow_hash = flow_hash, .flow_bytes = 50000, .waited = waited};
     uint16_t copies;
 
-    sched_init(&sched, SCHED_MINRTT);
+    return sched_pick(&sched, legs, SCHED_LEGS, &packet, now, &copies);
+}
+
+START_TEST(backup_legs_help_full_primaries_when_they_are_told_to) {
+    uint32_t flow = 1;
+
+    sched_init(&sched, (enum sched_id)_i);
     legs[2].role = legs[3].role = SCHED_ROLE_BACKUP;
     legs[3].when_full = true;
+    legs[3].priority = 1;
     legs[0].can_send = legs[1].can_send = false;
-    ck_assert_int_eq(sched_pick(&sched, legs, SCHED_LEGS, &packet, NS_PER_SEC, &copies), SCHED_WAIT);
-    packet.waited = 15 * NS_PER_MS;
-    ck_assert_int_eq(sched_pick(&sched, legs, SCHED_LEGS, &packet, NS_PER_SEC, &copies), 3);
+    ck_assert_int_eq(pick_waited(5 * NS_PER_MS, flow, NS_PER_SEC), SCHED_WAIT);
+    /* By flow, some find the helper and some wait. */
+    while (pick_waited(15 * NS_PER_MS, flow, NS_PER_SEC) != 3)
+        ck_assert_uint_lt(flow++, _i == SCHED_FLOW ? 100 : 1);
     /* It is remembered for a while; a primary leg that can send comes first. */
-    packet.waited = 0;
-    ck_assert_int_eq(sched_pick(&sched, legs, SCHED_LEGS, &packet, NS_PER_SEC + 200 * NS_PER_MS, &copies), 3);
-    legs[0].can_send = true;
-    ck_assert_int_eq(sched_pick(&sched, legs, SCHED_LEGS, &packet, NS_PER_SEC + 200 * NS_PER_MS, &copies), 0);
+    ck_assert_int_eq(pick_waited(0, flow, NS_PER_SEC + 200 * NS_PER_MS), 3);
+    legs[0].can_send = legs[1].can_send = true;
+    ck_assert_int_lt(pick_waited(0, flow, NS_PER_SEC + 200 * NS_PER_MS), 2);
+    legs[0].can_send = legs[1].can_send = false;
+    ck_assert_int_eq(pick_waited(0, flow, NS_PER_SEC + 300 * NS_PER_MS), SCHED_WAIT);
+}
+END_TEST
+
+START_TEST(the_one_leg_of_backup_is_helped_while_other_primaries_idle) {
+    sched_init(&sched, SCHED_BACKUP);
+    legs[2].role = legs[3].role = SCHED_ROLE_BACKUP;
+    legs[3].when_full = true;
     legs[0].can_send = false;
-    ck_assert_int_eq(sched_pick(&sched, legs, SCHED_LEGS, &packet, NS_PER_SEC + 300 * NS_PER_MS, &copies), SCHED_WAIT);
+    ck_assert_int_eq(pick_waited(5 * NS_PER_MS, 1, NS_PER_SEC), SCHED_WAIT);
+    ck_assert_int_eq(pick_waited(15 * NS_PER_MS, 1, NS_PER_SEC), 3);
+    legs[3].can_send = false;
+    ck_assert_int_eq(pick_waited(15 * NS_PER_MS, 1, NS_PER_SEC), SCHED_WAIT);
+    legs[0].can_send = true;
+    ck_assert_int_eq(pick_waited(15 * NS_PER_MS, 1, NS_PER_SEC), 0);
 }
 END_TEST
 
@@ -461,7 +483,8 @@ int main(void) {
     tcase_add_test(tests, wrr_spreads_the_turns_and_lets_no_leg_catch_up_much);
     tcase_add_test(tests, flow_stays_on_its_leg);
     tcase_add_test(tests, flows_are_shared_by_weight_within_one_percent);
-    tcase_add_test(tests, backup_legs_help_full_primaries_when_they_are_told_to);
+    tcase_add_loop_test(tests, backup_legs_help_full_primaries_when_they_are_told_to, 0, SCHED_COUNT);
+    tcase_add_test(tests, the_one_leg_of_backup_is_helped_while_other_primaries_idle);
     tcase_add_test(tests, ecf_takes_the_leg_on_which_the_packet_arrives_first);
     tcase_add_test(tests, ecf_stays_on_a_leg_while_another_is_about_as_good);
     tcase_add_test(tests, ecf_waits_for_the_fast_leg_when_that_is_sooner);
