@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* bench_pairs: the table of all pairs: each path alone, then the bond, with a ping beside the flows.
- * bench_pairs [-f flows] [-c cubic|bbr] [-d] [-t seconds] [-k skip] [-s seed] [-o "Path = lines"] [-g "global lines"]
- * [-b] [-v seconds] [pair …]; -d: down; -b: the bond only; -v seconds: a line so often; -p 1 or 2: path A or B in the
- * place of the bond. */
+ * bench_pairs [-f flows] [-c cubic|bbr] [-q] [-d] [-t seconds] [-k skip] [-s seed] [-o "Path = lines"] [-g "global
+ * lines"] [-b] [-v seconds] [-p paths] [pair …]; -q: the flows are QUIC's; -d: down; -b: the bond only; -v seconds: a
+ * line so often; -p 1 or 2: path A or B in the place of the bond. The column vain%: sent again beyond what was lost. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -45,22 +45,21 @@ static void show(const struct pair *pair) {
     both = pair_run(&run);
     best = fmax(one[0].goodput, one[1].goodput);
     printf("%-12s %6.1f %6.1f %6.1f %6.1f %4.0f %4.0f %4.0f | %4.0f %4.0f %4.0f (%3.0f %3.0f; %3.0f %3.0f) | %5.1f "
-           "%5.0f %5.2f %5.2f %5.2f "
-           "%6.3f | %3.0f %5.2f %4.0f | %5llu %4llu %4llu %3llu %5.0f\n",
+           "%5.0f %5.2f %5.2f %5.2f %5.2f %6.3f | %3.0f %5.2f %4.0f | %5llu %4llu %4llu %4llu %3llu %5.0f\n",
            pair->name, one[0].goodput, one[1].goodput, both.goodput, both.bound, 100 * both.goodput / best,
            100 * both.goodput / (one[0].goodput + one[1].goodput), 100 * both.goodput / both.bound, both.ping_median,
            both.ping_95, both.ping_longest, median[0], p95[0], median[1], p95[1], both.held_percent, both.longest_hold,
-           both.resent_percent, both.lost_percent, both.dropped_percent, both.given_up_percent, 100 * both.share_b,
-           both.queue_drops, both.sojourn, (unsigned long long)both.tcp.retransmits,
+           both.resent_percent, both.lost_percent, both.vain_percent, both.dropped_percent, both.given_up_percent,
+           100 * both.share_b, both.queue_drops, both.sojourn, (unsigned long long)both.tcp.retransmits,
            (unsigned long long)both.tcp.recoveries, (unsigned long long)both.tcp.undone,
-           (unsigned long long)both.tcp.timeouts, both.tcp.cwnd);
+           (unsigned long long)both.tcp.spurious, (unsigned long long)both.tcp.timeouts, both.tcp.cwnd);
     fflush(stdout);
 }
 
 START_TEST(table) {
-    printf(
-        "pair          A       B      bond   bound  /best /sum /bound | ping med p95 max (raw A; raw B med p95) | "
-        "held%% hold resent%% lost%% drop%% given_up%% | B%% queue%% sojourn | inner: again recov undone rto cwnd\n");
+    printf("pair          A       B      bond   bound  /best /sum /bound | ping med p95 max (raw A; raw B med p95) | "
+           "held%% hold resent%% lost%% vain%% drop%% given_up%% | B%% queue%% sojourn | inner: again recov undone "
+           "late rto cwnd\n");
     for (size_t i = 0; i < pair_count; i++)
         if (is_wanted(&pairs[i]))
             show(&pairs[i]);
@@ -72,13 +71,16 @@ int main(int argc, char **argv) {
     TCase *tcase = tcase_create("table");
     SRunner *runner;
     int option, failed;
-    while ((option = getopt(argc, argv, "f:c:dt:k:s:o:g:bv:p:")) != -1) {
+    while ((option = getopt(argc, argv, "f:c:qdt:k:s:o:g:bv:p:")) != -1) {
         switch (option) {
         case 'f':
             settings.flows = (unsigned)atoi(optarg);
             break;
         case 'c':
             settings.cc = strcmp(optarg, "bbr") ? INNER_CUBIC : INNER_BBR;
+            break;
+        case 'q':
+            settings.quic = true;
             break;
         case 'd':
             settings.down = true;
@@ -112,6 +114,10 @@ int main(int argc, char **argv) {
         default:
             return EXIT_FAILURE;
         }
+    }
+    if (settings.flows < 1 || settings.flows > PAIR_FLOWS_MAX || (settings.quic && settings.cc != INNER_CUBIC)) {
+        fprintf(stderr, "bench_pairs: 1 to %u flows; QUIC's have CUBIC\n", PAIR_FLOWS_MAX);
+        return EXIT_FAILURE;
     }
     first_name = optind;
     arguments = argv;

@@ -20,7 +20,7 @@ enum { IP_BYTES = 20, TCP_BYTES = 20, STAMP_BYTES = 12 };
 
 static void wake(void *context);
 
-static void want_wake(struct inner_tcp *tcp, uint64_t at) {
+void inner_tcp_want_wake(struct inner_tcp *tcp, uint64_t at) {
     if (at >= tcp->wake_at)
         return;
     tcp->wake_at = at;
@@ -107,8 +107,7 @@ static void grow_window(struct inner_tcp *tcp) {
     r->measured_from_bytes = (double)tcp->count.read_bytes;
 }
 
-/* A range came out of order: keep it. */
-static void keep(struct inner_receiver *r, uint64_t from, uint64_t to) {
+void inner_receiver_keep(struct inner_receiver *r, uint64_t from, uint64_t to) {
     size_t i = 0, last;
     while (i < r->ranges && r->range[i].to < from)
         i++;
@@ -123,14 +122,14 @@ static void keep(struct inner_receiver *r, uint64_t from, uint64_t to) {
     r->range[i] = (struct inner_range){.from = from, .to = to, .stamp = ++r->stamps};
 }
 
-static bool is_kept(const struct inner_receiver *r, uint64_t segment) {
+bool inner_receiver_has(const struct inner_receiver *r, uint64_t segment) {
     for (size_t i = 0; i < r->ranges; i++)
         if (segment >= r->range[i].from && segment < r->range[i].to)
             return true;
     return false;
 }
 
-static void advance(struct inner_tcp *tcp, uint64_t to) {
+void inner_receiver_advance(struct inner_tcp *tcp, uint64_t to) {
     struct inner_receiver *r = &tcp->r;
     uint64_t before = r->next, now = world_now();
     size_t drop = 0;
@@ -157,26 +156,26 @@ static void on_data(struct inner_tcp *tcp, uint64_t from, uint64_t to, uint32_t 
     struct inner_receiver *r = &tcp->r;
     bool gap = r->ranges > 0;
     r->unacked += to - from;
-    if (to <= r->next || is_kept(r, from)) {
+    if (to <= r->next || inner_receiver_has(r, from)) {
         r->again_from = from;
         r->again_to = to;
         tcp->ack_now = true;
     } else if (from > r->next) {
         tcp->count.disordered += to - from;
-        keep(r, from, to);
+        inner_receiver_keep(r, from, to);
         if (r->dup_acks++ < 3 || ++r->waiting_acks >= COMPRESSED_MAX)
             tcp->ack_now = true;
         else
             ack_later(r, world_now() + (tcp->s.srtt / 20 < 1e6 ? (uint64_t)(tcp->s.srtt / 20) : NS_PER_MS));
     } else {
         r->echo = echo;
-        advance(tcp, to);
+        inner_receiver_advance(tcp, to);
         r->dup_acks = 0;
         tcp->ack_now |= gap || r->unacked >= 2 || r->next < QUICK_SEGMENTS;
         if (!tcp->ack_now)
             ack_later(r, world_now() + DELAYED_ACK);
     }
-    want_wake(tcp, tcp->ack_now ? world_now() : r->ack_at);
+    inner_tcp_want_wake(tcp, tcp->ack_now ? world_now() : r->ack_at);
 }
 
 /* SACK option: a DSACK if there is one, then the ranges touched last. @return bytes */
@@ -244,7 +243,7 @@ static void on_ack(struct inner_tcp *tcp, const uint8_t *l4, size_t header) {
                 (ack.from[0] < ack.ack || (ack.blocks > 1 && ack.from[0] >= ack.from[1] && ack.to[0] <= ack.to[1]));
     inner_send_on_ack(tcp, &ack);
     tcp->send_now = true;
-    want_wake(tcp, world_now());
+    inner_tcp_want_wake(tcp, world_now());
 }
 
 static void wake(void *context) {
@@ -253,14 +252,18 @@ static void wake(void *context) {
     if (now < tcp->wake_at)
         return; /* another call comes */
     tcp->wake_at = TIME_NEVER;
-    inner_send_on_timer(tcp);
-    if (tcp->ack_now || now >= tcp->r.ack_at)
-        send_ack(tcp);
-    inner_send_pump(tcp);
-    deadline = inner_send_deadline(tcp);
-    want_wake(tcp, deadline > now ? deadline : now + 1);
+    if (tcp->quic) {
+        inner_quic_turn(tcp);
+    } else {
+        inner_send_on_timer(tcp);
+        if (tcp->ack_now || now >= tcp->r.ack_at)
+            send_ack(tcp);
+        inner_send_pump(tcp);
+    }
+    deadline = tcp->quic ? inner_quic_deadline(tcp) : inner_send_deadline(tcp);
+    inner_tcp_want_wake(tcp, deadline > now ? deadline : now + 1);
     if (tcp->r.ack_at != TIME_NEVER)
-        want_wake(tcp, tcp->r.ack_at);
+        inner_tcp_want_wake(tcp, tcp->r.ack_at);
 }
 
 struct inner_tcp *inner_tcp_new(const struct inner_tcp_settings *settings) {
@@ -268,23 +271,29 @@ struct inner_tcp *inner_tcp_new(const struct inner_tcp_settings *settings) {
     if (!tcp)
         abort();
     tcp->settings = *settings;
-    tcp->mss = settings->mtu_bytes - INNER_TCP_HEADERS;
+    tcp->mss = settings->mtu_bytes - (settings->quic ? INNER_QUIC_HEADERS : INNER_TCP_HEADERS);
     tcp->wake_at = TIME_NEVER;
     tcp->r.window = 65536;
     tcp->r.ack_at = TIME_NEVER;
     tcp->r.measured_from = world_now();
     inner_send_init(tcp);
-    want_wake(tcp, world_now());
+    if (settings->quic)
+        inner_quic_init(tcp);
+    inner_tcp_want_wake(tcp, world_now());
     return tcp;
 }
 
 void inner_tcp_free(struct inner_tcp *tcp) {
+    if (tcp)
+        free(tcp->quic);
     free(tcp);
 }
 
 bool inner_tcp_take(struct inner_tcp *tcp, const struct host *host, const uint8_t *packet, size_t length) {
     const uint8_t *l4 = packet + IP_BYTES;
     size_t header;
+    if (tcp->quic)
+        return inner_quic_take(tcp, host, packet, length);
     if (length < IP_BYTES + TCP_BYTES || packet[0] != 0x45 || packet[9] != IPPROTO_TCP ||
         (unsigned)(l4[0] << 8 | l4[1]) != tcp->settings.port)
         return false;

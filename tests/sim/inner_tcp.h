@@ -2,14 +2,16 @@
 /* inner_tcp: one bulk TCP flow between the kernels of two hosts of a world, through their TUNs, modelled after Linux:
  * CUBIC with HyStart, or BBR; SACK, RACK with a growing reordering window, tail-loss probes, proportional rate
  * reduction, undo by timestamps and DSACK; delayed and compressed acknowledgements; a receive window that grows with
- * what is read. All segments are full; sender and receiver are one object, but talk by packets alone. */
+ * what is read. All segments are full; sender and receiver are one object, but talk by packets alone. Or a QUIC flow as
+ * RFC 9002 has it, with the same CUBIC, whose loss threshold of three packets is fixed (inner_quic.c). */
 #ifndef MPVPN_SIM_INNER_TCP_H
 #define MPVPN_SIM_INNER_TCP_H
 
 #include "common/addr.h"
 #include "world.h"
 
-#define INNER_TCP_HEADERS 52u /**< bytes of a data packet's IPv4 and TCP headers, with timestamps */
+#define INNER_TCP_HEADERS 52u  /**< bytes of a data packet's IPv4 and TCP headers, with timestamps */
+#define INNER_QUIC_HEADERS 68u /**< likewise IPv4, UDP and QUIC, with the tag */
 
 enum inner_cc { INNER_CUBIC, INNER_BBR };
 
@@ -17,9 +19,10 @@ enum inner_cc { INNER_CUBIC, INNER_BBR };
 struct inner_tcp_settings {
     struct host *from, *to;        /**< who sends data, who receives */
     struct ip_addr source, target; /**< IPv4 addresses of the data packets */
-    uint16_t port;                 /**< of the receiver, and of the sender too */
+    uint16_t port;                 /**< of the receiver, and of the sender too; QUIC: of the sender, to port 443 */
     uint32_t mtu_bytes;            /**< of data packets */
-    enum inner_cc cc;              /**< congestion control */
+    enum inner_cc cc;              /**< congestion control; QUIC: CUBIC */
+    bool quic;                     /**< QUIC, not TCP */
 };
 
 /** What became of a flow so far. */
@@ -30,6 +33,7 @@ struct inner_tcp_statistics {
     uint64_t undone;      /**< of these, taken back: nothing was lost */
     uint64_t timeouts;    /**< retransmission time-outs */
     uint64_t disordered;  /**< segments that came out of order */
+    uint64_t spurious;    /**< QUIC: packets that came after they were taken for lost */
     uint64_t longest_gap; /**< ns: the longest time without anything read */
     double cwnd;          /**< segments now */
     double srtt;          /**< ns now */

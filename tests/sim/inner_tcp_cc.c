@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* inner_tcp_cc: CUBIC with HyStart (RFC 9438, 9406 as Linux has them) and BBR version 1 (draft-cardwell-iccrg-bbr-00).
- */
+/* inner_tcp_cc: CUBIC with HyStart (RFC 9438, as Linux has them; QUIC's begins with HyStart++ of RFC 9406) and BBR
+ * version 1 (draft-cardwell-iccrg-bbr-00). */
 #include <math.h>
 #include <string.h>
 
@@ -9,6 +9,8 @@
 #define BETA 0.7
 #define CUBE 0.4
 #define HYSTART_LOW 16
+#define CSS_ROUNDS 5u
+#define CSS_DIVISOR 4
 
 void inner_cc_init(struct inner_tcp *tcp) {
     tcp->s.cubic = (struct inner_cubic){0};
@@ -45,6 +47,30 @@ static void hystart(struct inner_sender *s, double rtt) {
         s->ssthresh = s->cwnd;
 }
 
+/* Round trips that grow make slow start careful for some rounds, and it goes on if they were but jitter. */
+static void hystart_plus(struct inner_sender *s, double rtt) {
+    struct inner_cubic *c = &s->cubic;
+    double slack = c->last_round_rtt / 8;
+    if (s->una > c->round_end) {
+        if (c->css_baseline > 0 && ++c->css_rounds >= CSS_ROUNDS)
+            s->ssthresh = s->cwnd;
+        c->last_round_rtt = c->round_rtt;
+        c->round_end = s->next;
+        c->round_rtt = INFINITY;
+        c->samples = 0;
+    }
+    c->round_rtt = rtt < c->round_rtt ? rtt : c->round_rtt;
+    if (++c->samples < 8)
+        return;
+    slack = slack < 4e6 ? 4e6 : slack > 16e6 ? 16e6 : slack;
+    if (c->css_baseline > 0 && c->round_rtt < c->css_baseline) {
+        c->css_baseline = 0;
+    } else if (c->css_baseline <= 0 && c->last_round_rtt > 0 && c->round_rtt >= c->last_round_rtt + slack) {
+        c->css_baseline = c->round_rtt;
+        c->css_rounds = 0;
+    }
+}
+
 static void cubic_grow(struct inner_sender *s, double acked) {
     struct inner_cubic *c = &s->cubic;
     double t, target, count, friendly = s->cwnd * (1 + BETA) / (3 * (1 - BETA));
@@ -65,17 +91,19 @@ static void cubic_grow(struct inner_sender *s, double acked) {
     s->cwnd += acked / (count < 2 ? 2 : count);
 }
 
-static void cubic_on_ack(struct inner_sender *s, const struct inner_sample *sample) {
+static void cubic_on_ack(struct inner_sender *s, const struct inner_sample *sample, bool quic) {
     struct inner_cubic *c = &s->cubic;
     double acked = (double)sample->acked;
     if (sample->rtt > 0 && (c->delay_min == 0 || sample->rtt < c->delay_min))
         c->delay_min = sample->rtt;
     if (s->cwnd < s->ssthresh && sample->rtt > 0)
-        hystart(s, sample->rtt);
+        (quic ? hystart_plus : hystart)(s, sample->rtt);
     if (inner_send_in_flight(s) + acked < s->cwnd / (s->cwnd < s->ssthresh ? 2 : 1) - 2)
         return; /* not limited by the window */
     if (s->cwnd < s->ssthresh) {
         double step = s->cwnd + acked > s->ssthresh ? s->ssthresh - s->cwnd : acked;
+        if (c->css_baseline > 0)
+            acked = step /= CSS_DIVISOR;
         s->cwnd += step;
         acked -= step;
     }
@@ -229,7 +257,7 @@ void inner_cc_on_ack(struct inner_tcp *tcp, const struct inner_sample *sample) {
     if (tcp->settings.cc == INNER_BBR)
         bbr_on_ack(&tcp->s, sample);
     else
-        cubic_on_ack(&tcp->s, sample);
+        cubic_on_ack(&tcp->s, sample, tcp->quic != NULL);
 }
 
 double inner_cc_ssthresh(struct inner_tcp *tcp) {

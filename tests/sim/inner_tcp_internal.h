@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* inner_tcp_internal: what the files of inner_tcp share: inner_tcp.c (packets, timers, the receiver), inner_tcp_send.c
- * (the sender), inner_tcp_cc.c (congestion control). Segments are numbered from 0. */
+ * (the sender), inner_tcp_cc.c (congestion control), inner_quic.c (QUIC's packets, receiver and sender). Segments are
+ * numbered from 0; QUIC's are packets. */
 #ifndef MPVPN_SIM_INNER_TCP_INTERNAL_H
 #define MPVPN_SIM_INNER_TCP_INTERNAL_H
 
@@ -51,9 +52,9 @@ struct inner_sample {
 struct inner_cubic {
     double last_max, origin, k, w_est, delay_min; /* segments, s, ns */
     uint64_t epoch;
-    uint64_t round_start, last_ack, round_end; /* HyStart */
-    double round_rtt;
-    unsigned samples;
+    uint64_t round_start, last_ack, round_end;      /* HyStart */
+    double round_rtt, last_round_rtt, css_baseline; /* ns; 0: none, not careful */
+    unsigned samples, css_rounds;
     double undo_last_max;
 };
 
@@ -98,8 +99,11 @@ struct inner_sender {
     struct inner_bbr bbr;
 };
 
+struct inner_quic;
+
 struct inner_tcp {
     struct inner_tcp_settings settings;
+    struct inner_quic *quic; /* owned; NULL: TCP */
     uint32_t mss;
     uint16_t ip_id;
     struct inner_sender s;
@@ -121,6 +125,16 @@ struct inner_ack {
 
 /* inner_tcp.c */
 void inner_tcp_transmit(struct inner_tcp *tcp, uint64_t segment, unsigned count);
+void inner_tcp_want_wake(struct inner_tcp *tcp, uint64_t at);
+/* A range came out of order: keep it; whether a segment was kept; the segments before that are complete. */
+void inner_receiver_keep(struct inner_receiver *r, uint64_t from, uint64_t to);
+bool inner_receiver_has(const struct inner_receiver *r, uint64_t segment);
+void inner_receiver_advance(struct inner_tcp *tcp, uint64_t to);
+/* inner_quic.c */
+void inner_quic_init(struct inner_tcp *tcp);
+bool inner_quic_take(struct inner_tcp *tcp, const struct host *host, const uint8_t *packet, size_t length);
+void inner_quic_turn(struct inner_tcp *tcp);
+uint64_t inner_quic_deadline(const struct inner_tcp *tcp);
 /* inner_tcp_send.c */
 void inner_send_init(struct inner_tcp *tcp);
 void inner_send_on_ack(struct inner_tcp *tcp, const struct inner_ack *ack);
@@ -128,6 +142,10 @@ void inner_send_on_timer(struct inner_tcp *tcp);
 void inner_send_pump(struct inner_tcp *tcp);
 uint64_t inner_send_deadline(const struct inner_tcp *tcp);
 double inner_send_in_flight(const struct inner_sender *s);
+void inner_send_on_rtt(struct inner_sender *s, double rtt);
+/* A segment goes; one was delivered for the first time we hear of it. */
+void inner_send_stamp(struct inner_sender *s, uint64_t n);
+void inner_send_deliver(struct inner_sender *s, uint64_t n, struct inner_sample *sample);
 /* inner_tcp_cc.c */
 void inner_cc_init(struct inner_tcp *tcp);
 /* An acknowledgement in a state where the window may grow (CUBIC), or any (BBR). */

@@ -69,7 +69,7 @@ static void arm(struct inner_sender *s) {
 
 /* acknowledgement */
 
-static void on_rtt(struct inner_sender *s, double rtt) {
+void inner_send_on_rtt(struct inner_sender *s, double rtt) {
     if (s->min_rtt == 0 || rtt < s->min_rtt)
         s->min_rtt = rtt;
     if (s->srtt == 0) {
@@ -81,8 +81,7 @@ static void on_rtt(struct inner_sender *s, double rtt) {
     s->srtt += (rtt - s->srtt) / 8;
 }
 
-/* A segment was delivered for the first time we hear of it. */
-static void deliver(struct inner_sender *s, uint64_t n, struct inner_sample *sample) {
+void inner_send_deliver(struct inner_sender *s, uint64_t n, struct inner_sample *sample) {
     struct inner_segment *seg = at(s, n);
     uint64_t now = world_now();
     bool again = seg->flags & SEG_EVER_AGAIN;
@@ -128,7 +127,7 @@ static void take_blocks(struct inner_sender *s, const struct inner_ack *ack, str
             struct inner_segment *seg = at(s, n);
             if (seg->flags & SEG_SACKED)
                 continue;
-            deliver(s, n, sample);
+            inner_send_deliver(s, n, sample);
             settle(s, n);
             seg->flags |= SEG_SACKED;
             s->sacked_out++;
@@ -144,7 +143,7 @@ static void take_cumulative(struct inner_sender *s, const struct inner_ack *ack,
         if (seg->flags & SEG_SACKED)
             s->sacked_out--;
         else
-            deliver(s, s->una, sample);
+            inner_send_deliver(s, s->una, sample);
         settle(s, s->una);
         seg->flags = 0;
         s->una++;
@@ -306,7 +305,7 @@ void inner_send_on_ack(struct inner_tcp *tcp, const struct inner_ack *ack) {
     take_blocks(s, ack, &sample);
     take_cumulative(s, ack, &sample);
     if (sample.rtt > 0)
-        on_rtt(s, sample.rtt);
+        inner_send_on_rtt(s, sample.rtt);
     adapt_reorder_window(s);
     if (s->state != INNER_OPEN)
         try_undo(tcp, ack, sample.una_advanced);
@@ -388,7 +387,7 @@ uint64_t inner_send_deadline(const struct inner_tcp *tcp) {
 
 /* sending */
 
-static void stamp(struct inner_sender *s, uint64_t n) {
+void inner_send_stamp(struct inner_sender *s, uint64_t n) {
     struct inner_segment *seg = at(s, n);
     if (inner_send_in_flight(s) < 1)
         s->first_sent = s->delivered_at = world_now();
@@ -396,6 +395,10 @@ static void stamp(struct inner_sender *s, uint64_t n) {
     seg->first_sent = s->first_sent;
     seg->delivered_at = s->delivered_at;
     seg->delivered = s->delivered;
+}
+
+static void stamp(struct inner_sender *s, uint64_t n) {
+    inner_send_stamp(s, n);
     list(s, n);
 }
 

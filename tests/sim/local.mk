@@ -51,6 +51,7 @@ sim_wraps = -Wl,--wrap=wc_RNG_GenerateBlock -Wl,--wrap=time
 pairs_sources = \
 	tests/sim/chance.c \
 	tests/sim/chance.h \
+	tests/sim/inner_quic.c \
 	tests/sim/inner_tcp.c \
 	tests/sim/inner_tcp.h \
 	tests/sim/inner_tcp_cc.c \

@@ -180,7 +180,8 @@ static void begin_flows(const struct pair_run *run, uint32_t mtu_bytes) {
                                                     .target = run->down ? lab.client4 : lab.server4,
                                                     .port = (uint16_t)(PORT + i),
                                                     .mtu_bytes = mtu_bytes,
-                                                    .cc = run->cc};
+                                                    .cc = run->cc,
+                                                    .quic = run->quic};
         lab.tcp[i] = inner_tcp_new(&settings);
         lab.flows++;
     }
@@ -269,6 +270,7 @@ static void judge(const struct pair_run *run, const struct tally *before, struct
     result->longest_hold = (double)reorder_statistics(to->reorder)->longest_hold / 1e6;
     result->resent_percent = (double)(after.resent - before->resent + after.copies - before->copies) / added;
     result->lost_percent = (double)(after.lost - before->lost) / added;
+    result->vain_percent = result->resent_percent - result->lost_percent;
     result->dropped_percent = (double)(after.dropped - before->dropped) / added;
     result->given_up_percent = (double)(after.given_up - before->given_up) / added;
     result->queue_drops = (double)(after.codel - before->codel) / added;
@@ -289,7 +291,7 @@ struct pair_result pair_run(const struct pair_run *run) {
     world_run(world_now() + 2 * NS_PER_SEC, NULL, NULL);
     lab.client4 = end_address(&lab.client, 4);
     result.mtu_bytes = (uint32_t)session_mtu(lab.client.client.session);
-    result.bound = rate * (result.mtu_bytes - INNER_TCP_HEADERS) / 1538;
+    result.bound = rate * (result.mtu_bytes - (run->quic ? INNER_QUIC_HEADERS : INNER_TCP_HEADERS)) / 1538;
     before = tally(run->down);
     begin_flows(run, result.mtu_bytes);
     since = world_now() + (uint64_t)(run->skip * 1e9);

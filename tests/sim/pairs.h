@@ -34,6 +34,7 @@ struct pair_run {
     unsigned paths;          /**< bit 0: A, bit 1: B */
     unsigned flows;          /**< inner TCP flows, at most PAIR_FLOWS_MAX */
     enum inner_cc cc;        /**< of these */
+    bool quic;               /**< these are QUIC's */
     bool down;               /**< from the server to the client */
     const char *path_config; /**< more lines for each [Path] */
     const char *config;      /**< more lines before them */
@@ -55,6 +56,7 @@ struct pair_result {
     double longest_hold;             /**< ms */
     double resent_percent;           /**< transmissions again, of the packets */
     double lost_percent;             /**< transmissions that the paths lost or dropped, of the packets */
+    double vain_percent;             /**< transmissions again beyond those lost, of the packets: redundancy spent */
     double dropped_percent;          /**< of these, dropped by a full queue */
     double given_up_percent;         /**< packets the receiver gave up waiting for */
     double share_b;                  /**< part of the transmissions that went over path B */
