@@ -225,6 +225,8 @@ void session_roll(struct session *session, uint64_t now) {
         leg_roll(leg->leg, now);
         conn_statistics(leg_conn(leg->leg), &s);
         rate_bps += s.delivery_rate_bps;
+        leg->srtt = s.rtt_smoothed;
+        session_age_gusts(leg, now);
         if (s.rtt_smoothed > slowest && (!session->bonded || session_in_use(leg, now)))
             slowest = s.rtt_smoothed;
         if (s.rtt_smoothed > slowest_of_all)

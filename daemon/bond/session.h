@@ -46,6 +46,10 @@ struct session_leg {
     uint64_t last_sent;           /**< ns, when a packet was sent on it last */
     uint64_t unheard_since;    /**< ns, when the first packet was sent on it that nothing was heard of since; 0: all was
                                   heard */
+    uint64_t srtt;             /**< ns, smoothed round trip when session_roll() was called last */
+    uint64_t gust;             /**< ns, longest that it was silent beyond srtt and then heard again, since gust_since */
+    uint64_t gust_before;      /**< ns, likewise in the time before */
+    uint64_t gust_since;       /**< ns */
     uint64_t suspect_since;    /**< ns, when it became suspect, or was trusted again */
     uint64_t probed;           /**< ns, when a PING was sent on it to see whether it lives or to measure it */
     uint64_t probed_received;  /**< QUIC packets received on it then */

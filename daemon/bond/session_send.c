@@ -17,6 +17,8 @@
 
 #define SUSPECT_SLACK (5 * NS_PER_MS) /* for scheduling of the two hosts */
 #define PATIENCE 6u                   /* mean variations of the round trip by which silence may be longer than it */
+#define GUST_MAX (150 * NS_PER_MS)    /* a silence that much longer than the round trip is an outage, not jitter */
+#define GUST_WINDOW (5 * NS_PER_SEC)  /* a gust is remembered for one to two of these */
 #define CHECK_EVERY (5 * NS_PER_MS)   /* suspicion is looked at this often while something is outstanding */
 
 /* choosing */
@@ -176,7 +178,24 @@ void session_resent(struct session *session, unsigned slot, const struct outstan
 
 /* fates */
 
+/* A leg is heard: remember how long it was silent, if that is what its jitter does to it. */
+static void note_gust(struct session_leg *leg, uint64_t now) {
+    uint64_t gust = leg->unheard_since ? now - leg->unheard_since : 0;
+    if (!leg->srtt || gust <= leg->srtt + leg->gust || gust > leg->srtt + GUST_MAX)
+        return;
+    leg->gust = gust - leg->srtt;
+}
+
+void session_age_gusts(struct session_leg *leg, uint64_t now) {
+    if (now - leg->gust_since < GUST_WINDOW)
+        return;
+    leg->gust_before = leg->gust;
+    leg->gust = 0;
+    leg->gust_since = now;
+}
+
 static void trust(struct session *session, struct session_leg *leg, uint64_t now) {
+    note_gust(leg, now);
     leg->suspect = false;
     leg->suspect_since = now;
     leg->unanswered = 0;
@@ -192,6 +211,7 @@ void session_on_acked(struct session *session, const struct leg *leg, uint64_t i
         return;
     if (of->suspect)
         trust(session, of, now);
+    note_gust(of, now);
     outstanding_leg_get(session->outstanding, (unsigned)(of - session->legs), &record);
     of->unheard_since = record.oldest_sent == TIME_NEVER ? 0 : record.oldest_sent;
 }
@@ -213,9 +233,12 @@ void session_on_lost(struct session *session, uint64_t id, uint64_t now) {
 }
 
 uint64_t session_patience(const struct session_leg *leg) {
+    uint64_t gust = leg->gust > leg->gust_before ? leg->gust : leg->gust_before, spread;
     struct conn_statistics s;
     conn_statistics(leg_conn(leg->leg), &s);
-    return s.rtt_smoothed + PATIENCE * s.rtt_variation + MAX_ACK_DELAY + SUSPECT_SLACK;
+    spread = PATIENCE * s.rtt_variation + MAX_ACK_DELAY + SUSPECT_SLACK;
+    gust = gust + gust / 4;
+    return s.rtt_smoothed + (spread > gust ? spread : gust);
 }
 
 /* When a leg's silence becomes suspicious: after its RTT with six deviations, the peer's acknowledgement delay, and a

@@ -100,7 +100,7 @@ static void send_behind_gaps(uint32_t number) {
 
 START_TEST(when_buffers_run_low_the_one_that_holds_most_gives_up_gaps_and_nobody_else) {
     const struct link_quality far = {.delay = 50 * MS, .rate_bps = 100000000}, lossy = {.delay = 10 * MS, .loss = 0.05};
-    struct buf *taken[1024];
+    struct buf *taken[3072];
     struct buf_pool *pool;
     size_t size, count = 0;
     uint64_t held = 0;
@@ -116,7 +116,7 @@ START_TEST(when_buffers_run_low_the_one_that_holds_most_gives_up_gaps_and_nobody
     pool = server.crew.server->worker->buffers;
     size = buf_pool_size(pool, BUF_2048);
     ck_assert_uint_le(size, sizeof taken / sizeof *taken);
-    while (buf_pool_used(pool, BUF_2048) * 10 < size * 6)
+    while (buf_pool_used(pool, BUF_2048) * 10 < size * 7)
         ck_assert_ptr_nonnull(taken[count++] = buf_get(pool, 2000));
     for (uint32_t i = 0; i < 1000; i++) {
         send_behind_gaps(i);
@@ -126,8 +126,8 @@ START_TEST(when_buffers_run_low_the_one_that_holds_most_gives_up_gaps_and_nobody
         ck_assert_uint_le(buf_pool_used(pool, BUF_2048) * 4, size * 3);
     }
     settle();
-    /* 3/4 - 6/10 of the buffers are left to hold packets in, and less than the share of one session. */
-    ck_assert_uint_gt(held, size * 2048 / 10);
+    /* 3/4 - 7/10 of the buffers are left to hold packets in, and less than the share of one session. */
+    ck_assert_uint_gt(held, size * 2048 / 30);
     ck_assert_uint_gt(reorder_statistics(session_of(&other)->reorder)->pressed, 0);
     ck_assert_uint_gt(reorder_statistics(session_of(&client)->reorder)->held, 0);
     ck_assert_uint_eq(reorder_statistics(session_of(&client)->reorder)->pressed, 0);
