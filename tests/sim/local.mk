@@ -11,6 +11,7 @@ libsim_a_SOURCES = \
 	tests/sim/pair.c \
 	tests/sim/pair.h
 testing_libs += libsim.a liblab.a
+unit_tests += tests/sim/check_bottleneck
 # The virtual network with whole ends on it. It stands before libmpvpn.a, whose os/ it takes the place of.
 check_LIBRARIES += libworld.a
 libworld_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
@@ -70,13 +71,15 @@ tests_sim_bench_pairs_LDADD = $(world_libs)
 tests_sim_bench_pairs_SOURCES = tests/sim/bench_pairs.c $(pairs_sources)
 tests_sim_bench_pairs_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 if CCSEAM
-long_tests += tests/sim/cc/check_cc
+long_tests += tests/sim/cc/check_cc tests/sim/cc/check_conditions
 check_PROGRAMS += tests/sim/cc/bench_cc
 endif
-EXTRA_DIST += tests/sim/cc/rows.h tests/sim/cc/dice.h
-tests_sim_cc_check_cc_SOURCES = tests/sim/cc/check_cc.c tests/sim/cc/dice.c tests/sim/cc/rows.h
+EXTRA_DIST += tests/sim/cc/conditions.h tests/sim/cc/dice.h tests/sim/cc/paced.h tests/sim/cc/rows.h
+tests_sim_cc_check_cc_SOURCES = tests/sim/cc/check_cc.c tests/sim/cc/dice.c
 tests_sim_cc_check_cc_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=wc_RNG_GenerateBlock,--wrap=time
-tests_sim_cc_bench_cc_SOURCES = tests/sim/cc/bench_cc.c tests/sim/cc/dice.c tests/sim/cc/rows.h
+tests_sim_cc_check_conditions_SOURCES = tests/sim/cc/check_conditions.c tests/sim/cc/dice.c
+tests_sim_cc_check_conditions_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=wc_RNG_GenerateBlock,--wrap=time
+tests_sim_cc_bench_cc_SOURCES = tests/sim/cc/bench_cc.c tests/sim/cc/dice.c tests/sim/cc/paced.c
 tests_sim_cc_bench_cc_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=wc_RNG_GenerateBlock,--wrap=time
 
 # Our congestion controller beside ngtcp2's, in virtual time: median and worst of SEEDS runs.

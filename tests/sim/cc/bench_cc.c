@@ -1,13 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* bench_cc: prints what our congestion controller and ngtcp2's make of links, alone and beside each other: median and
- * worst of as many seeds as the first argument says. */
+/* bench_cc: what our congestion controller and ngtcp2's make of links, alone and beside each other, as Markdown.
+ *
+ *      bench_cc SEEDS [links] [conditions] [beside] [kind]     these tables; without a name all
+ *      bench_cc trace                                          what happens on each link over time, for curves.py
+ *
+ * Median and worst of the seeds; on conditions and beside others, ngtcp2's controllers get a quarter of the seeds. */
+#include <math.h>
+
+#include "tests/sim/cc/conditions.h"
 #include "tests/sim/cc/dice.h"
 #include "tests/sim/cc/flows.h"
+#include "tests/sim/cc/paced.h"
 #include "tests/sim/cc/rows.h"
 #include "tests/unit/conn_fixture.h"
 
 #define SEEDS_MAX 100u /**< seeds at most */
 #define COUNT(a) (sizeof(a) / sizeof *(a))
+
+/* The goals. */
+#define GOAL_SHARE 0.95       /**< of the link … */
+#define GOAL_SHARE_CLEAN 0.97 /**< … without loss and jitter … */
+#define GOAL_SHARE_HARD 0.85  /**< … where a queue of 1,000 packets is short, or the round trip long */
+#define GOAL_DELAY 15.0       /**< ms beyond what the link's own jitter costs */
+#define GOAL_DROPS 0.005      /**< share of the packets */
+#define GOAL_WORST 0.9        /**< the worst seed's share, of the median */
+#define JITTER_PACE 0.9       /**< share of the rate at which it is measured what jitter costs */
+
+static const char *const controllers[] = {"cubic", "bbr", "own"};
+static struct flows_result result; /* of the last run */
+
+/** What came of the seeds, sorted. */
+struct cell {
+    size_t seeds;                                                /**< how many */
+    double share[SEEDS_MAX], delay[SEEDS_MAX], drops[SEEDS_MAX]; /**< of the link, ms, of the packets */
+};
 
 static int ascending(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
@@ -15,40 +41,134 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static double median(double *values, size_t count) {
-    qsort(values, count, sizeof *values, ascending);
-    return values[count / 2];
+static void sort(struct cell *cell) {
+    qsort(cell->share, cell->seeds, sizeof *cell->share, ascending);
+    qsort(cell->delay, cell->seeds, sizeof *cell->delay, ascending);
+    qsort(cell->drops, cell->seeds, sizeof *cell->drops, ascending);
 }
 
-/** One controller on one link. */
-static void print_cell(const struct row *row, const char *controller, size_t seeds) {
-    double share[SEEDS_MAX], delay[SEEDS_MAX], drops[SEEDS_MAX];
+static double median(const struct cell *cell, const double *values) {
+    return values[cell->seeds / 2];
+}
 
-    for (size_t i = 0; i < seeds; i++) {
-        struct flows_settings s = {.path = {row->rate, row->delay, row->loss},
-                                   .jitter = row->jitter,
-                                   .skip = row->skip,
-                                   .seconds = row->skip + 25,
-                                   .seed = i + 1,
-                                   .flow = {controller}};
-        struct flows_result r;
+static void run(const struct flows_settings *settings) {
+    dice_seed(settings->seed);
+    flows_run(settings, fixture.client, fixture.server, &result);
+}
 
-        if (row->rate > 100)
-            s.seconds = row->skip + 5;
-        dice_seed(s.seed);
-        flows_run(&s, fixture.client, fixture.server, &r);
-        share[i] = 100 * r.share;
-        delay[i] = r.delay;
-        drops[i] = 100 * r.drops;
-    }
-    printf(" %5.1f", median(share, seeds));
-    printf(" (%5.1f) %5.0f ms %5.2f %% |", share[0], median(delay, seeds), median(drops, seeds));
+static void print_cell(const struct cell *cell) {
+    printf(" %5.1f (%5.1f) %% %4.0f ms %5.2f %% |", 100 * median(cell, cell->share), 100 * cell->share[0],
+           median(cell, cell->delay), 100 * median(cell, cell->drops));
     fflush(stdout);
 }
 
+/** Ngtcp2's controllers need fewer seeds than ours. */
+static size_t seeds_of(const char *controller, size_t seeds) {
+    return strcmp(controller, "own") == 0 ? seeds : (seeds + 3) / 4;
+}
+
+/* --- links
+ * ------------------------------------------------------------------------------------------------------------ */
+
+static double row_seconds(const struct row *row) {
+    return row->skip + (row->rate > 100 ? 5 : 25);
+}
+
+static void run_row(const struct row *row, const char *controller, size_t seeds, struct cell *cell) {
+    cell->seeds = seeds;
+    for (size_t i = 0; i < seeds; i++) {
+        struct flows_settings s = row_run(row, controller, row_seconds(row), i + 1);
+
+        run(&s);
+        cell->share[i] = result.share;
+        cell->delay[i] = result.delay;
+        cell->drops[i] = result.drops;
+    }
+    sort(cell);
+}
+
+/** @return the share that a row is to reach */
+static double goal(const struct row *row) {
+    if ((row->jitter >= 25 && row->rate >= 100) || row->delay >= 300)
+        return GOAL_SHARE_HARD;
+    return row->jitter > 0 || row->loss > 0 ? GOAL_SHARE : GOAL_SHARE_CLEAN;
+}
+
+static void print_goals(const struct row *row, const struct cell *cell, double jitter) {
+    bool held = true;
+
+    if (median(cell, cell->share) < goal(row) && (held = false, true))
+        printf(" **share below %.0f %%**", 100 * goal(row));
+    if (cell->share[0] < GOAL_WORST * median(cell, cell->share) && (held = false, true))
+        printf(" **worst seed**");
+    if (median(cell, cell->delay) > jitter + GOAL_DELAY && (held = false, true))
+        printf(" **delay above %.0f ms**", jitter + GOAL_DELAY);
+    if (median(cell, cell->drops) > GOAL_DROPS && (held = false, true))
+        printf(" **drops above %.1f %%**", 100 * GOAL_DROPS);
+    printf("%s |\n", held ? " hold" : "");
+    fflush(stdout);
+}
+
+static void print_links(size_t seeds) {
+    printf(
+        "| link | CUBIC | BBR | own | jitter alone | best pace: delay and drops as the goals | the same, any delay | "
+        "goals |\n|---|---|---|---|---|---|---|---|\n");
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct flows_settings s = row_run(&rows[i], "own", row_seconds(&rows[i]), 1);
+        struct paced_result alone = paced_run(&s, JITTER_PACE), best, any;
+        struct cell cell;
+
+        printf("| %s |", rows[i].name);
+        for (size_t k = 0; k < COUNT(controllers); k++) {
+            run_row(&rows[i], controllers[k], seeds, &cell);
+            print_cell(&cell);
+        }
+        best = paced_best(&s, alone.delay + GOAL_DELAY, GOAL_DROPS);
+        any = paced_best(&s, INFINITY, GOAL_DROPS);
+        printf(" %.0f ms | %.1f %% %.0f ms | %.1f %% %.0f ms |", alone.delay, 100 * best.share, best.delay,
+               100 * any.share, any.delay);
+        print_goals(&rows[i], &cell, alone.delay);
+    }
+}
+
+/* --- conditions
+ * ------------------------------------------------------------------------------------------------------- */
+
+static void run_condition(const struct condition *condition, const char *controller, size_t seeds, struct cell *cell) {
+    cell->seeds = seeds;
+    for (size_t i = 0; i < seeds; i++) {
+        struct flows_settings s = condition->run;
+
+        s.flow[0] = controller;
+        s.seed = i + 1;
+        run(&s);
+        cell->share[i] = flows_rate(&result, 0, condition->from, condition->until) / flows_bound(&s);
+        cell->delay[i] = flows_delay(&result, condition->from, condition->until);
+        cell->drops[i] = result.drops;
+    }
+    sort(cell);
+}
+
+static void print_conditions(size_t seeds) {
+    printf("| condition | CUBIC | BBR | own | judged |\n|---|---|---|---|---|\n");
+    for (size_t i = 0; i < COUNT(conditions); i++) {
+        printf("| %s |", conditions[i].name);
+        for (size_t k = 0; k < COUNT(controllers); k++) {
+            struct cell cell;
+
+            run_condition(&conditions[i], controllers[k], seeds_of(controllers[k], seeds), &cell);
+            print_cell(&cell);
+        }
+        printf(" %g to %g s |\n", conditions[i].from, conditions[i].until);
+    }
+}
+
+/* --- several flows
+ * ---------------------------------------------------------------------------------------------------- */
+
 /** Two flows over 50 Mbit/s, 20 ms each way. */
-static void print_beside(const char *other, size_t queue, size_t seeds) {
-    double share[SEEDS_MAX];
+static void print_beside(const char *first, const char *other, size_t queue, size_t seeds) {
+    struct cell cell = {.seeds = seeds};
 
     for (size_t i = 0; i < seeds; i++) {
         struct flows_settings s = {.path = {50, 20, 0},
@@ -56,39 +176,113 @@ static void print_beside(const char *other, size_t queue, size_t seeds) {
                                    .skip = 10,
                                    .seconds = 40,
                                    .seed = i + 1,
-                                   .flow = {"own", other},
+                                   .flow = {first, other},
                                    .start = {0, 3}};
-        struct flows_result r;
 
-        dice_seed(s.seed);
-        flows_run(&s, fixture.client, fixture.server, &r);
-        share[i] = 100 * r.rate[0] / (r.rate[0] + r.rate[1]);
+        run(&s);
+        cell.share[i] = result.rate[0] / (result.rate[0] + result.rate[1]);
     }
-    printf("| beside %-5s, %4zu packets | %5.1f %%", other, queue, median(share, seeds));
-    printf(" (%5.1f to %5.1f) |\n", share[0], share[seeds - 1]);
+    sort(&cell);
+    printf(" %.0f (%.0f to %.0f) %% |", 100 * median(&cell, cell.share), 100 * cell.share[0],
+           100 * cell.share[seeds - 1]);
     fflush(stdout);
 }
 
-int main(int argc, char **argv) {
-    static const char *const controllers[] = {"cubic", "bbr", "own"}, *const others[] = {"cubic", "bbr", "own"};
+static void print_besides(size_t seeds) {
     static const size_t queues[] = {140, 200, 400, 950};
-    size_t seeds = argc > 1 ? (size_t)atoi(argv[1]) : 3;
 
-    if (seeds < 1 || seeds > SEEDS_MAX)
-        return EXIT_FAILURE;
-    fixture_init();
-    printf("share of the link: median (worst) of %zu seeds, %%; mean delay above the base; drops\n", seeds);
-    printf("| %-18s | cubic | bbr | own |\n|---|---|---|---|\n", "link");
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        printf("| %-18s |", rows[i].name);
-        for (size_t k = 0; k < COUNT(controllers); k++)
-            print_cell(&rows[i], controllers[k], seeds);
+    printf("| flows | 11 ms of queue | 25 ms | 70 ms | 190 ms |\n|---|---|---|---|---|\n");
+    for (size_t i = 0; i < COUNT(controllers); i++) {
+        printf("| own beside %s |", controllers[i]);
+        for (size_t k = 0; k < COUNT(queues); k++)
+            print_beside("own", controllers[i], queues[k], seeds);
         printf("\n");
     }
-    printf("\n| own, 50M 20ms | its share: median (least to most) |\n|---|---|\n");
-    for (size_t i = 0; i < COUNT(others); i++)
-        for (size_t k = 0; k < COUNT(queues); k++)
-            print_beside(others[i], queues[k], seeds);
+    printf("| bbr beside cubic |");
+    for (size_t k = 0; k < COUNT(queues); k++)
+        print_beside("bbr", "cubic", queues[k], seeds_of("bbr", seeds));
+    printf("\n");
+}
+
+static void print_kind(size_t seeds) {
+    static const size_t counts[] = {2, 4, 8};
+
+    printf("| flows of ours, begun 2 s after each other | Jain's index (worst) | share of the link | delay |\n"
+           "|---|---|---|---|\n");
+    for (size_t k = 0; k < COUNT(counts); k++) {
+        struct cell cell = {.seeds = seeds};
+        double jain[SEEDS_MAX];
+
+        for (size_t i = 0; i < seeds; i++) {
+            struct flows_settings s = {.path = {50, 20, 0}, .skip = 20, .seconds = 40, .seed = i + 1};
+
+            for (size_t n = 0; n < counts[k]; n++) {
+                s.flow[n] = "own";
+                s.start[n] = 2.0 * (double)n;
+            }
+            run(&s);
+            cell.share[i] = result.share;
+            cell.delay[i] = result.delay;
+            jain[i] = result.jain;
+        }
+        sort(&cell);
+        qsort(jain, seeds, sizeof *jain, ascending);
+        printf("| %zu | %.3f (%.3f) | %.1f %% | %.0f ms |\n", counts[k], jain[seeds / 2], jain[0],
+               100 * median(&cell, cell.share), median(&cell, cell.delay));
+        fflush(stdout);
+    }
+}
+
+/* --- traces
+ * ----------------------------------------------------------------------------------------------------------- */
+
+static void trace(const char *name, const struct flows_settings *settings) {
+    for (size_t k = 0; k < COUNT(controllers); k++) {
+        struct flows_settings s = *settings;
+
+        s.flow[0] = controllers[k];
+        run(&s);
+        printf("%s|%s|%g|%g\n", name, controllers[k], s.path.rate, FLOWS_TICK);
+        for (size_t i = 0; i < result.ticks; i++)
+            printf("%.3g %.3g %.4g\n", result.tick[i].rate[0], result.tick[i].delay, result.tick[i].window[0] / 1000);
+        printf("\n");
+    }
+}
+
+static void print_traces(void) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct flows_settings s = row_run(&rows[i], "own", row_seconds(&rows[i]), 1);
+
+        trace(rows[i].name, &s);
+    }
+    for (size_t i = 0; i < COUNT(conditions); i++)
+        if (conditions[i].run.change[0].at > 0)
+            trace(conditions[i].name, &conditions[i].run);
+}
+
+static bool wants(int argc, char **argv, const char *part) {
+    for (int i = 2; i < argc; i++)
+        if (strcmp(argv[i], part) == 0)
+            return true;
+    return argc <= 2;
+}
+
+int main(int argc, char **argv) {
+    size_t seeds = argc > 1 ? (size_t)atoi(argv[1]) : 3;
+
+    fixture_init();
+    if (argc > 1 && strcmp(argv[1], "trace") == 0) {
+        print_traces();
+    } else if (seeds >= 1 && seeds <= SEEDS_MAX) {
+        if (wants(argc, argv, "links"))
+            print_links(seeds);
+        if (wants(argc, argv, "conditions"))
+            print_conditions(seeds);
+        if (wants(argc, argv, "beside"))
+            print_besides(seeds);
+        if (wants(argc, argv, "kind"))
+            print_kind(seeds);
+    }
     fixture_fini();
     return EXIT_SUCCESS;
 }

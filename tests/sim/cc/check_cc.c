@@ -16,12 +16,7 @@ static struct flows_result run(const struct flows_settings *settings) {
 
 START_TEST(a_link_is_filled_without_much_queue_or_many_drops) {
     const struct row *row = &rows[_i];
-    struct flows_settings s = {.path = {row->rate, row->delay, row->loss},
-                               .jitter = row->jitter,
-                               .skip = row->skip,
-                               .seconds = row->seconds,
-                               .seed = 1,
-                               .flow = {"own"}};
+    struct flows_settings s = row_run(row, "own", row->seconds, 1);
     struct flows_result r = run(&s);
 
     ck_assert_msg(r.share >= row->share, "%s: share %.3f", row->name, r.share);

@@ -21,6 +21,7 @@
 #define TICK ((uint64_t)(FLOWS_TICK * 1e9)) /**< ns */
 #define APP_BYTES 1300u                     /**< a datagram of a flow that is limited … */
 #define APP_UDP_BYTES 1330u                 /**< … which costs so much */
+#define APP_WAITING 50u                     /**< datagrams of it that wait at most */
 
 /** What was counted so far, all flows together. */
 struct sums {
@@ -215,26 +216,24 @@ static void change(struct run *run) {
             linkmodel_set(&run->back[i].model, &back, run->now);
 }
 
-/** What the first flow has to send, if it is not always more. @return when that changes, ns */
-static uint64_t feed(struct run *run) {
+/** A flow gets what it has to send now. @return whether something new */
+static bool feed(struct run *run, size_t i) {
     const struct flows_settings *s = run->settings;
-    struct pair_end *client = &run->pair[0]->client;
-    bool idle = elapsed(run) >= s->idle_from && elapsed(run) < s->idle_until;
-    uint64_t gap = s->limit > 0 ? (uint64_t)(APP_UDP_BYTES * 8e3 / s->limit) : 0;
-    bool limited = elapsed(run) < s->limit_until;
+    struct pair_end *client = &run->pair[i]->client;
+    bool idle = i == 0 && elapsed(run) >= s->idle_from && elapsed(run) < s->idle_until;
+    bool limited = i == 0 && elapsed(run) < s->limit_until, bulk = client->bulk;
+    uint64_t waited = client->datagrams_to_send;
 
     client->bulk = !idle && !limited;
     if (!limited)
-        return elapsed(run) < s->idle_from ? run->start + ns(s->idle_from) + 1
-               : idle                      ? run->start + ns(s->idle_until) + 1
-                                           : TIME_NEVER;
+        return client->bulk && !bulk;
     client->payload = APP_BYTES;
     if (run->fed_at == 0)
         run->fed_at = run->now;
-    for (; run->fed_at <= run->now; run->fed_at += gap)
-        if (client->datagrams_to_send < 50)
+    for (; run->fed_at <= run->now; run->fed_at += (uint64_t)(APP_UDP_BYTES * 8e3 / s->limit))
+        if (client->datagrams_to_send < APP_WAITING)
             client->datagrams_to_send++;
-    return run->fed_at;
+    return client->datagrams_to_send > waited;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b) {
@@ -243,7 +242,8 @@ static uint64_t earlier(uint64_t a, uint64_t b) {
 
 /** One flow's part of a moment. @return when the next is due, ns */
 static uint64_t turn(struct run *run, size_t i) {
-    uint64_t at = run->start + ns(run->settings->start[i]), next = TIME_NEVER;
+    uint64_t at = run->start + ns(run->settings->start[i]), next;
+    bool fed;
 
     if (run->pair[i] == NULL && run->now < at)
         return at;
@@ -251,13 +251,11 @@ static uint64_t turn(struct run *run, size_t i) {
         begin(run, i);
     bottleneck_run(&run->back[i], run->now);
     run->pair[i]->now = run->now;
-    if (i == 0)
-        next = feed(run);
-    else
-        run->pair[i]->client.bulk = true;
-    if (pair_next(run->pair[i]) <= run->now)
+    fed = feed(run, i);
+    if (fed || pair_next(run->pair[i]) <= run->now)
         pair_turn(run->pair[i]);
-    return earlier(next, earlier(pair_next(run->pair[i]), bottleneck_next(&run->back[i])));
+    next = earlier(pair_next(run->pair[i]), bottleneck_next(&run->back[i]));
+    return run->pair[i]->client.bulk || run->fed_at == 0 ? next : earlier(next, run->fed_at);
 }
 
 /** One moment. @return when the next is due, ns */
@@ -320,6 +318,15 @@ void flows_run(const struct flows_settings *settings, struct tls_context *client
     }
     finish(&run);
     unmake(&run);
+}
+
+double flows_bound(const struct flows_settings *settings) {
+    double rate = settings->path.rate;
+
+    for (size_t i = 0; i < FLOWS_CHANGES_MAX; i++)
+        if (settings->change[i].at > 0)
+            rate = settings->change[i].to.rate;
+    return settings->police > 0 && settings->police < rate ? settings->police : rate;
 }
 
 /** @return the number of the tick that begins at a time, s */

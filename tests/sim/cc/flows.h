@@ -73,6 +73,8 @@ struct flows_result {
 /** Run. @param client, server TLS contexts, borrowed */
 void flows_run(const struct flows_settings *settings, struct tls_context *client, struct tls_context *server,
                struct flows_result *out);
+/** @return Mbit/s that can arrive in the end, by the link's rate and the policer's */
+double flows_bound(const struct flows_settings *settings);
 /** @return Mbit/s that one flow got from one time to another, s */
 double flows_rate(const struct flows_result *result, size_t flow, double from, double until);
 /** @return mean of the ticks' delays from one time to another, s; ms */

@@ -3,6 +3,8 @@
 #ifndef MPVPN_SIM_ROWS_H
 #define MPVPN_SIM_ROWS_H
 
+#include "tests/sim/cc/flows.h"
+
 /** A link. */
 struct row {
     const char *name; /**< for tables */
@@ -16,6 +18,17 @@ struct row {
     double queue;     /**< ms of delay above the base that ours costs at most */
     double drops;     /**< share that the queue drops at most */
 };
+
+/** @return a run over a row's link, with one flow */
+static inline struct flows_settings row_run(const struct row *row, const char *controller, double seconds,
+                                            uint64_t seed) {
+    return (struct flows_settings){.path = {row->rate, row->delay, row->loss},
+                                   .jitter = row->jitter,
+                                   .skip = row->skip,
+                                   .seconds = seconds,
+                                   .seed = seed,
+                                   .flow = {controller}};
+}
 
 static const struct row rows[] = {
     {"50M 20ms", 50, 20, 0, 0, 5, 15, 0.97, 8, 0},

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* check_conditions: our congestion controller under what links do beside having a rate, a delay, jitter and losses
+ * (conditions.h), with senders that have not always something to send, and with many of its kind. */
+#include "tests/sim/cc/conditions.h"
+#include "tests/sim/cc/dice.h"
+#include "tests/unit/conn_fixture.h"
+
+static struct flows_result result; /* of the last run */
+
+static void run(struct flows_settings settings) {
+    settings.seed = 1;
+    if (settings.flow[0] == NULL)
+        settings.flow[0] = "own";
+    dice_seed(settings.seed);
+    flows_run(&settings, fixture.client, fixture.server, &result);
+}
+
+START_TEST(the_link_is_used_without_much_queue_or_many_drops) {
+    const struct condition *c = &conditions[_i];
+    double share, queue;
+
+    run(c->run);
+    share = flows_rate(&result, 0, c->from, c->until) / flows_bound(&c->run);
+    queue = flows_delay(&result, c->from, c->until);
+    ck_assert_msg(share >= c->share, "%s: share %.3f", c->name, share);
+    ck_assert_msg(queue <= c->queue, "%s: delay %.1f ms", c->name, queue);
+    ck_assert_msg(result.drops <= c->drops, "%s: drops %.4f", c->name, result.drops);
+}
+END_TEST
+
+START_TEST(congestion_marks_shorten_the_queue) {
+    struct flows_settings s = {.path = {50, 20, 0}, .skip = 5, .seconds = 15};
+    double unmarked;
+
+    run(s);
+    unmarked = result.delay;
+    s.mark = 1;
+    run(s);
+    ck_assert_msg(result.delay <= 0.8 * unmarked, "%.2f ms with marks, %.2f without", result.delay, unmarked);
+    ck_assert_double_ge(result.share, 0.95);
+}
+END_TEST
+
+START_TEST(a_limited_sender_gets_its_rate_without_a_queue) {
+    run((struct flows_settings){.path = {50, 20, 0}, .limit = 25, .limit_until = 12, .skip = 4, .seconds = 12});
+    ck_assert_double_ge(result.rate[0], 0.99 * 25);
+    ck_assert_double_le(result.delay, 1);
+    ck_assert(result.drops == 0);
+}
+END_TEST
+
+START_TEST(a_path_that_was_idle_is_not_flooded) {
+    run((struct flows_settings){.path = {50, 20, 0}, .idle_from = 5, .idle_until = 8, .skip = 8, .seconds = 9});
+    ck_assert_double_le(flows_delay(&result, 8, 8.5), 15);
+    ck_assert_double_ge(flows_rate(&result, 0, 8.1, 9), 0.9 * 50);
+    ck_assert(result.drops == 0);
+}
+END_TEST
+
+START_TEST(several_of_ours_converge) {
+    static const struct {
+        size_t flows;
+        double jain, queue; /* at least, ms at most */
+    } bounds[] = {{2, 0.97, 12}, {4, 0.85, 14}, {8, 0.45, 200}};
+    struct flows_settings s = {.path = {50, 20, 0}, .skip = 20, .seconds = 35};
+
+    for (size_t i = 0; i < bounds[_i].flows; i++) {
+        s.flow[i] = "own";
+        s.start[i] = 2.0 * (double)i;
+    }
+    run(s);
+    ck_assert_msg(result.jain >= bounds[_i].jain, "%zu flows: Jain's index %.3f", bounds[_i].flows, result.jain);
+    ck_assert_msg(result.delay <= bounds[_i].queue, "%zu flows: delay %.1f ms", bounds[_i].flows, result.delay);
+    ck_assert_double_ge(result.share, 0.97);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("conditions");
+    TCase *tc = tcase_create("conditions");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    fixture_init();
+    tcase_set_timeout(tc, 120);
+    tcase_add_loop_test(tc, the_link_is_used_without_much_queue_or_many_drops, 0,
+                        (int)(sizeof conditions / sizeof *conditions));
+    tcase_add_test(tc, congestion_marks_shorten_the_queue);
+    tcase_add_test(tc, a_limited_sender_gets_its_rate_without_a_queue);
+    tcase_add_test(tc, a_path_that_was_idle_is_not_flooded);
+    tcase_add_loop_test(tc, several_of_ours_converge, 0, 3);
+    suite_add_tcase(suite, tc);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    fixture_fini();
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
