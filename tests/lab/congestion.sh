@@ -25,7 +25,7 @@ rows() {
 
 # simulate: the simulator's table, made once
 simulate() {
-    [ -s "$build/bench-cc.txt" ] || { [ -x "$build/tests/sim/cc/bench_cc" ] && "$build/tests/sim/cc/bench_cc" "${SIM_SEEDS:-3}" >"$build/bench-cc.txt"; } || true
+    [ -s "$build/bench-cc.txt" ] || { [ -x "$build/tests/sim/cc/bench_cc" ] && "$build/tests/sim/cc/bench_cc" "${SIM_SEEDS:-3}" links >"$build/bench-cc.txt"; } || true
 }
 
 # knows_server_knob: whether the server's controller can be configured

@@ -71,6 +71,11 @@ tests_sim_bench_pairs_LDADD = $(world_libs)
 tests_sim_bench_pairs_SOURCES = tests/sim/bench_pairs.c $(pairs_sources)
 tests_sim_bench_pairs_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 if CCSEAM
+long_tests += tests/sim/check_shared_link
+tests_sim_check_shared_link_CPPFLAGS = $(libworld_a_CPPFLAGS)
+tests_sim_check_shared_link_LDADD = $(world_libs)
+tests_sim_check_shared_link_SOURCES = tests/sim/check_shared_link.c tests/sim/chance.c
+tests_sim_check_shared_link_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 long_tests += tests/sim/cc/check_cc tests/sim/cc/check_conditions
 check_PROGRAMS += tests/sim/cc/bench_cc
 endif
@@ -82,11 +87,12 @@ tests_sim_cc_check_conditions_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=wc_RNG_Generate
 tests_sim_cc_bench_cc_SOURCES = tests/sim/cc/bench_cc.c tests/sim/cc/dice.c tests/sim/cc/paced.c
 tests_sim_cc_bench_cc_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=wc_RNG_GenerateBlock,--wrap=time
 
-# Our congestion controller beside ngtcp2's, in virtual time: median and worst of SEEDS runs.
+# Our congestion controller beside ngtcp2's, in virtual time: median and worst of SEEDS runs; writes doc/congestion.md and its pictures.
 .PHONY: bench-cc
 SEEDS = 20
-bench-cc: tests/sim/cc/bench_cc
-	./tests/sim/cc/bench_cc $(SEEDS)
+bench-cc: all tests/sim/cc/bench_cc
+	SEEDS=$(SEEDS) top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' bash $(srcdir)/tests/sim/cc/bench.sh
+EXTRA_DIST += tests/sim/cc/bench.sh tests/sim/cc/curves.py
 
 # Pairs of paths, each alone and bonded, with an inner TCP flow and a ping, in virtual time.
 .PHONY: bench-pairs-sim

@@ -110,10 +110,11 @@ struct event *world_schedule(const struct link_quality *quality, uint64_t at, co
 static void transmit_counted(struct device *device, unsigned way, const union sock_addr *from,
                              const union sock_addr *to, uint8_t ecn, const uint8_t *data, size_t length) {
     const struct link_quality *q = &device->quality;
-    uint64_t *free_at = &device->link_free[way][0], ready;
+    struct device *link = device->shared ? device->shared : device;
+    uint64_t *free_at = &link->link_free[way][0], ready;
     size_t wire_bytes = length + 8 + (to->sa.sa_family == AF_INET6 ? 40 : 20) + ETHERNET_BYTES;
     double delay;
-    if (device->inside[way] >= q->queue_packets) {
+    if (link->inside[way] >= q->queue_packets) {
         device->count[way].dropped++;
         return;
     }
@@ -121,9 +122,9 @@ static void transmit_counted(struct device *device, unsigned way, const union so
     ready = world.now + (delay > 0 ? (uint64_t)delay : 0);
     *free_at = (ready > *free_at ? ready : *free_at) +
                (q->rate_bps ? (uint64_t)((double)wire_bytes * 8e9 / (double)q->rate_bps) : 0);
-    device->inside[way]++;
+    link->inside[way]++;
     device->count[way].bytes += wire_bytes;
-    world_schedule(q, *free_at, from, to, ecn, data, length)->inside = &device->inside[way];
+    world_schedule(q, *free_at, from, to, ecn, data, length)->inside = &link->inside[way];
 }
 
 void world_transmit(struct host *host, const union sock_addr *from, const union sock_addr *to, uint8_t ecn,
@@ -257,6 +258,10 @@ void world_device_rebind(struct host *host, const char *device) {
 
 void world_device_quality(struct host *host, const char *device, const struct link_quality *quality) {
     world_device_named(host, device)->quality = *quality;
+}
+
+void world_device_share(struct host *host, const char *device, const char *with) {
+    world_device_named(host, device)->shared = world_device_named(host, with);
 }
 
 unsigned world_device_link(struct host *host, const char *device, bool up) {

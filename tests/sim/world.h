@@ -50,6 +50,9 @@ void world_readdress(struct host *host, const char *address, bool moved);
 void world_device(struct host *host, const char *device, const char *address, const struct link_quality *quality);
 /** Change the quality of a device's link. */
 void world_device_quality(struct host *host, const char *device, const struct link_quality *quality);
+/** A device's packets go through another one's transmitter and queue from now on, if both limit them by queue_packets;
+ * the rest of its quality is its own. */
+void world_device_share(struct host *host, const char *device, const char *with);
 /** Take a device's link down or up: down, nothing passes and no route leads by it. Tell the client by client_on_link().
  * @return the device's index */
 unsigned world_device_link(struct host *host, const char *device, bool up);

@@ -31,6 +31,7 @@ struct device {
     uint64_t link_free[2][2]; /* from and to the host: when the link is free again; last arrival */
     uint32_t inside[2];       /* from and to the host: packets waiting or travelling */
     struct link_count count[2];
+    struct device *shared; /* whose transmitter and queue it uses; NULL: its own */
 };
 struct host {
     const char *name;

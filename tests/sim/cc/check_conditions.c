@@ -75,6 +75,22 @@ START_TEST(several_of_ours_converge) {
 }
 END_TEST
 
+START_TEST(two_of_ours_converge_when_one_begins_late) {
+    static const struct {
+        double rate, least; /* Mbit/s; share of each at least */
+    } bounds[] = {{10, 0.10}, {20, 0.10}, {50, 0.40}, {100, 0.35}};
+    struct flows_settings s = {.queue = 400, .skip = 20, .seconds = 30, .flow = {"own", "own"}, .start = {0, 5}};
+    double share;
+
+    s.path = (struct flows_path){bounds[_i].rate, 20, 0};
+    run(s);
+    share = result.rate[0] / (result.rate[0] + result.rate[1]);
+    ck_assert_msg(share >= bounds[_i].least && share <= 1 - bounds[_i].least, "%g Mbit/s: the first has %.2f",
+                  bounds[_i].rate, share);
+    ck_assert_double_ge(result.share, 0.97);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("conditions");
     TCase *tc = tcase_create("conditions");
@@ -89,6 +105,7 @@ int main(void) {
     tcase_add_test(tc, a_limited_sender_gets_its_rate_without_a_queue);
     tcase_add_test(tc, a_path_that_was_idle_is_not_flooded);
     tcase_add_loop_test(tc, several_of_ours_converge, 0, 3);
+    tcase_add_loop_test(tc, two_of_ours_converge_when_one_begins_late, 0, 4);
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
