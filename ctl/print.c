@@ -168,14 +168,29 @@ static void print_path_state(FILE *stream, const json_t *path) {
 }
 
 /* "wwan0: not used: a packet would arrive 16.3 ms later than on enp5s0 (…)" */
-static void print_reasons(FILE *stream, const json_t *result) {
+static void print_reasons(FILE *stream, const json_t *of) {
     const json_t *path;
     size_t i;
 
-    fprintf(stream, "scheduler: %s\n", text(result, "scheduler"));
-    json_array_foreach(json_object_get(result, "paths"), i, path) {
+    json_array_foreach(json_object_get(of, "paths"), i, path) {
         fprintf(stream, "%s: %s: %s\n", text(path, "path"),
                 json_is_true(json_object_get(path, "used")) ? "used" : "not used", text(path, "text"));
+    }
+}
+
+/* A client's paths, or a server's sessions with theirs. */
+static void print_explanation(FILE *stream, const json_t *result) {
+    const json_t *session;
+    size_t i;
+
+    if (!json_object_get(result, "sessions")) {
+        fprintf(stream, "scheduler: %s\n", text(result, "scheduler"));
+        print_reasons(stream, result);
+    }
+    json_array_foreach(json_object_get(result, "sessions"), i, session) {
+        fprintf(stream, "session %lld (%s): scheduler: %s\n", (long long)integer(session, "id"), text(session, "user"),
+                text(session, "scheduler"));
+        print_reasons(stream, session);
     }
 }
 
@@ -461,7 +476,7 @@ void print_text(FILE *stream, enum command_id command, const json_t *result) {
         print_path_set(stream, result);
         break;
     case COMMAND_explain:
-        print_reasons(stream, result);
+        print_explanation(stream, result);
         break;
     case COMMAND_scheduler_list:
         print_schedulers(stream, json_object_get(result, "schedulers"));

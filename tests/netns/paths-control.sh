@@ -28,6 +28,12 @@ like 'status counts it' "$(ctl client status)" '2 paths up'
 like 'status tells of bonding' "$(ctl client status)" '^bonding  ecf;  reorder held [0-9.]+ %, longest [0-9.]+ ms;  resent [0-9.]+ %;  queue'
 like 'explain tells where the next packet goes' "$(ctl client explain)" '^(veth|wan): used: the next packet goes here: it arrives in [0-9.]+ ms'
 is 'and has a word for each path' "$(value client '" ".join(sorted({p["why"] for p in j["paths"]} - {"next", "later"}))' explain)" ''
+session=$(value server 'j["sessions"][0]["id"]' session list)
+like 'the server explains its own legs' "$(ctl server explain)" "^session $session \(alice\): scheduler: ecf
+(192.0.2.2|203.0.113.2):[0-9]+: used: the next packet goes here: it arrives in [0-9.]+ ms"
+like 'and where a packet would be later' "$(ctl server explain session="$session")" '(192.0.2.2|203.0.113.2):[0-9]+: not used: a packet would arrive later here than on another path'
+refuses 'a session that is none is refused' ctl server explain session=999999
+refuses 'a client has one session' ctl client explain session="$session"
 like 'the server lists two legs' "$(ctl server session list)" 'ecf +2 +'
 refuses 'the same path again is refused' ctl client path add wan
 is 'the scheduler is changed' "$(ctl client scheduler set redundant)" 'scheduler: redundant (was ecf), both directions'

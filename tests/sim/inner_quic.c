@@ -77,8 +77,8 @@ static void inject(struct inner_tcp *tcp, uint8_t *p, bool data, size_t payload)
     l4[data ? 3 : 1] = SERVER_PORT & 0xff;
     l4[4] = (uint8_t)((UDP_BYTES + payload) >> 8);
     l4[5] = (uint8_t)(UDP_BYTES + payload);
-    checksum_store(
-        l4 + 6, (uint16_t)~checksum_finish(checksum_pseudo(p, IPPROTO_UDP, (uint32_t)(UDP_BYTES + payload))));
+    checksum_store(l4 + 6,
+                   (uint16_t)~checksum_finish(checksum_pseudo(p, IPPROTO_UDP, (uint32_t)(UDP_BYTES + payload))));
     host_inject(data ? s->from : s->to, p, length, &offload);
 }
 

@@ -159,6 +159,13 @@ START_TEST(paths_are_explained_in_a_line_each) {
            "scheduler: ecf\n"
            "enp5s0: used: the next packet goes here\n"
            "wwan0: not used: a packet would arrive later\n");
+    good("explain session=7", "explain", "{\"session\":7}");
+    expect(COMMAND_explain,
+           "{'sessions':[{'id':7,'user':'alice','scheduler':'ecf','paths':[{'path':'192.0.2.9:4433','used':true,'why':'"
+           "next','text':'the next packet goes here'}]},{'id':9,'user':'bob','scheduler':null,'paths':[]}]}",
+           "session 7 (alice): scheduler: ecf\n"
+           "192.0.2.9:4433: used: the next packet goes here\n"
+           "session 9 (bob): scheduler: -\n");
 }
 END_TEST
 

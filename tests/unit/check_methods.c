@@ -505,6 +505,24 @@ START_TEST(sessions_are_listed_by_number_in_portions) {
     ck_assert_str_eq(text(json_array_get(list, 1), "user"), "bob");
     json_decref(result);
     json_decref(params);
+    /* What explain says of these, of one, and of none. */
+    ck_assert_int_eq(method_explain(&daemon, NS_PER_SEC, NULL, &result, &error), 0);
+    ck_assert_uint_eq(json_array_size(json_object_get(result, "sessions")), 2);
+    json_decref(result);
+    params = json_pack("{s:i}", "session", 3);
+    ck_assert_int_eq(method_explain(&daemon, NS_PER_SEC, params, &result, &error), 0);
+    list = json_object_get(result, "sessions");
+    ck_assert_uint_eq(json_array_size(list), 1);
+    ck_assert_str_eq(text(json_array_get(list, 0), "user"), "bob");
+    ck_assert_uint_eq(json_array_size(json_object_get(json_array_get(list, 0), "paths")), 0);
+    json_decref(result);
+    json_object_set_new(params, "session", json_integer(2));
+    ck_assert_int_eq(method_explain(&daemon, NS_PER_SEC, params, &result, &error), -1);
+    ck_assert_int_eq(error.code, JSONRPC_NOT_FOUND);
+    config.role = CONFIG_CLIENT;
+    ck_assert_int_eq(method_explain(&daemon, NS_PER_SEC, params, &result, &error), -1);
+    ck_assert_int_eq(error.code, JSONRPC_BAD_VALUE);
+    json_decref(params);
     session_free(first);
     session_free(third);
     shared_leave(&daemon.crew.shared, seat[0]);
