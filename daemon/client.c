@@ -203,6 +203,7 @@ int client_start(struct client *client, struct worker *worker, struct netlink *n
     error = worker_open_tun(worker, config->device, 1, why, why_size);
     if (error)
         return error;
+    loop_set_busy_poll(worker->loop, config->busy_poll);
     apply_scheduler(client);
     for (size_t i = 0; !error && i < config->path_count; i++)
         error = add_path(client, &config->path[i], false, why, why_size);
@@ -322,6 +323,7 @@ int client_reload(struct client *client, const struct config *config, char *why,
     }
     if (reload_paths(client, config, all, why, why_size))
         log_error("reload: %s", why);
+    loop_set_busy_poll(client->worker->loop, config->busy_poll);
     apply_scheduler(client);
     client_host_update(client);
     client_host_mtu(client);

@@ -83,6 +83,7 @@ struct config {
     /* [Control], [Log], [Daemon] */
     char *control_group; /**< Group; NULL: root only */
     int log_level;       /**< Level, enum log_level */
+    uint64_t busy_poll;  /**< BusyPoll, ns */
     char *run_as;        /**< RunAs: user to become; NULL: "mpvpn" when it exists, else stay; "root": stay */
 };
 

@@ -220,6 +220,17 @@ int config_parse_duration(const struct config_value *value) {
     return 0;
 }
 
+int config_parse_busy_poll(const struct config_value *value) {
+    uint64_t ns;
+
+    if (units_parse_duration(value->text, &ns) < 0)
+        return refuse(value, "is not a time, such as 50 us");
+    if (ns > CONFIG_BUSY_POLL_MAX)
+        return refuse(value, "is longer than 10 ms");
+    *(uint64_t *)value->field = ns;
+    return 0;
+}
+
 int config_parse_level(const struct config_value *value) {
     static const char *const words[] = {"error", "warning", "notice", "info", "debug", NULL};
     enum log_level level;

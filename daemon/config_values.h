@@ -11,6 +11,7 @@
 #define CONFIG_RATE_MIN 64000ull         /* bits per second: less would not carry what a connection itself has to say */
 #define CONFIG_RATE_MAX 1000000000000ull /* bits per second */
 #define CONFIG_WEIGHT_MAX 1000u          /**< largest Weight of a path */
+#define CONFIG_BUSY_POLL_MAX (10 * NS_PER_MS)        /**< ns: the longest busy polling */
 #define CONFIG_DURATION_MAX (7 * 86400 * NS_PER_SEC) /**< ns: a week, the longest time that a key takes */
 
 /** One value and where it belongs. */
@@ -41,6 +42,7 @@ config_parse_fn config_parse_flag;         /* bool: yes or no */
 config_parse_fn config_parse_group;        /* char *: a group of the system */
 config_parse_fn config_parse_level;        /* int: enum log_level */
 config_parse_fn config_parse_mtu;          /* uint32_t: 0 for auto */
+config_parse_fn config_parse_busy_poll;    /* uint64_t: ns */
 config_parse_fn config_parse_workers;      /* uint32_t: 0 for auto */
 config_parse_fn config_parse_pin;          /* struct config: pin, has_pin */
 config_parse_fn config_parse_prefixes;     /* list of struct ip_prefix */

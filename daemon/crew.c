@@ -151,6 +151,7 @@ static int start_server(struct crew *crew, size_t i, struct worker *worker, char
         if (!pool_server_address(crew->shared.pool, version, &own))
             worker->icmp_source[version == 6] = own.addr;
     }
+    loop_set_busy_poll(worker->loop, crew->policy.config->busy_poll);
     return error ? error : server_start(&crew->server[i], worker, &crew->shared, &crew->policy, why, why_size);
 }
 
@@ -278,7 +279,9 @@ void crew_fini(struct crew *crew) {
 /* changes */
 
 static void take_policy(struct server *server, void *context) {
-    server_take_policy(server, context);
+    const struct policy *policy = context;
+    server_take_policy(server, policy);
+    loop_set_busy_poll(server->worker->loop, policy->config->busy_poll);
 }
 
 /* All workers go by the new policy before the old one is freed. */

@@ -74,6 +74,22 @@ static struct show_traffic all_traffic(struct daemon *daemon) {
     return all;
 }
 
+static void gather_waits(const struct part *part, void *context) {
+    const struct loop_waits *waits = loop_waits(part->worker->loop);
+    struct loop_waits *sum = context;
+
+    sum->slept += waits->slept;
+    sum->polled += waits->polled;
+}
+
+/* How often those who carry traffic slept, and how often busy polling spared it. */
+static json_t *show_wakeups(struct daemon *daemon) {
+    struct loop_waits sum = {0};
+
+    gather(daemon, gather_waits, &sum);
+    return json_pack("{s:o, s:o}", "slept", show_number(sum.slept), "polled", show_number(sum.polled));
+}
+
 static void gather_bonding(const struct part *part, void *context) {
     for (const struct session *session = part->sessions; session; session = session->next) {
         show_bonding_add(context, session);
@@ -243,6 +259,7 @@ int method_status(struct daemon *daemon, uint64_t now, const json_t *params, jso
     show_traffic(part, &traffic);
     json_object_set_new(object, "traffic", part);
     json_object_set_new(object, "bonding", show_bonding_line(daemon));
+    json_object_set_new(object, "wakeups", show_wakeups(daemon));
     *result = object;
     return 0;
 }

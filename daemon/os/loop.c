@@ -43,6 +43,8 @@ struct loop {
     struct loop_hooks hooks;     /* the hall's */
     uint64_t now;                /* when this turn began, monotonic ns */
     uint64_t deadline;           /* on_turn no later than this, monotonic ns */
+    uint64_t busy_poll;          /* ns that are polled after a turn with completions; 0: none */
+    struct loop_waits waits;     /* counters */
     size_t pending;              /* operations in the ring */
     uint64_t file_slots;         /* bit n: slot n of the registered table is taken */
     struct ring_later *later;    /* put off to the next turn */
@@ -211,10 +213,30 @@ static uint64_t time_to_wait(const struct loop *loop) {
     return loop->later != NULL && wait > LATER_WAIT ? LATER_WAIT : wait;
 }
 
-static void hand_out(struct loop *loop, unsigned most) {
-    struct io_uring_cqe *cqe = NULL;
+/* Look for completions again and again for a while, that no wake-up is needed for what comes soon. An error shows again
+ * in the wait that follows. */
+static void poll_busily(struct loop *loop) {
+    uint64_t end = clock_now() + loop->busy_poll;
 
-    for (unsigned n = 0; n < most && io_uring_peek_cqe(&loop->uring, &cqe) == 0; n++) {
+    end = end < loop->deadline ? end : loop->deadline;
+    enable(loop);
+    do {
+        if (io_uring_submit_and_get_events(&loop->uring) < 0) {
+            return;
+        }
+        if (io_uring_cq_ready(&loop->uring) > 0) {
+            loop->waits.polled++;
+            return;
+        }
+    } while (clock_now() < end);
+}
+
+/* @return completions handed out */
+static unsigned hand_out(struct loop *loop, unsigned most) {
+    struct io_uring_cqe *cqe = NULL;
+    unsigned n;
+
+    for (n = 0; n < most && io_uring_peek_cqe(&loop->uring, &cqe) == 0; n++) {
         struct ring_op *op = io_uring_cqe_get_data(cqe);
         int result = cqe->res;
         unsigned flags = cqe->flags;
@@ -229,6 +251,7 @@ static void hand_out(struct loop *loop, unsigned most) {
         }
         op->done(op, result, flags);
     }
+    return n;
 }
 
 /* One that queues itself again waits for the next turn. */
@@ -248,16 +271,23 @@ static void run_later(struct loop *loop) {
 }
 
 int loop_run(struct loop *loop) {
+    unsigned count = 0;
+
     loop->stopping = false;
     while (!loop->stopping && loop->error == 0) {
-        int error = submit_and_wait(loop, time_to_wait(loop));
+        if (loop->busy_poll != 0 && count > 0 && loop->later == NULL) {
+            poll_busily(loop);
+        }
+        uint64_t wait = time_to_wait(loop);
+        int error = submit_and_wait(loop, wait);
 
         if (error != 0) {
             loop->error = error;
             break;
         }
         loop->now = clock_now();
-        hand_out(loop, TURN_COMPLETIONS);
+        loop->waits.slept += wait != 0;
+        count = hand_out(loop, TURN_COMPLETIONS);
         run_later(loop);
         loop->hooks.on_turn(loop->hooks.context, loop->now);
     }
@@ -289,6 +319,14 @@ uint64_t loop_now(const struct loop *loop) {
 
 void loop_set_deadline(struct loop *loop, uint64_t deadline) {
     loop->deadline = deadline;
+}
+
+void loop_set_busy_poll(struct loop *loop, uint64_t ns) {
+    loop->busy_poll = ns;
+}
+
+const struct loop_waits *loop_waits(const struct loop *loop) {
+    return &loop->waits;
 }
 
 const char *loop_features(const struct loop *loop) {

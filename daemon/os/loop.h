@@ -34,6 +34,16 @@ void loop_free(struct loop *loop);
 uint64_t loop_now(const struct loop *loop);
 /** Run on_turn no later than this (absolute monotonic ns; TIME_NEVER: only on completions). Holds until changed. */
 void loop_set_deadline(struct loop *loop, uint64_t deadline);
+/** Spend up to so long after a turn that had completions on looking for more, before sleeping, ns; 0, as at first:
+ * sleep at once. Saves the time of a wake-up, and takes a processor for it. Never beyond the deadline. */
+void loop_set_busy_poll(struct loop *loop, uint64_t ns);
+/** How turns began. */
+struct loop_waits {
+    uint64_t slept;  /**< after a wait that could sleep */
+    uint64_t polled; /**< with what busy polling found */
+};
+/** What the turns so far began with. */
+const struct loop_waits *loop_waits(const struct loop *loop);
 /** Turn until loop_stop(). @return 0, or -errno when the ring itself fails */
 int loop_run(struct loop *loop);
 /** Make loop_run() return after this turn. */

@@ -6,6 +6,8 @@
  *   bench_udp ADDRESS PORT BYTES          looks for the highest rate: doubles from 8,000 a second until too many are
  * lost, then halves the interval; a rate that fails is tried once more, for machines have other things to do, too.
  * Prints packets a second and Mbit/s of payload.
+ *   bench_udp ADDRESS PORT BYTES RATE SECONDS   sends that many packets a second and prints how many were sent, came,
+ * and were lost in percent.
  *
  * A trial is three tenths of a second. Packets go in groups a quarter of a millisecond apart. A packet's first 8 bytes
  * are the trial's number; a packet of 8 bytes asks how many of its trial came, and is answered by 8 bytes. */
@@ -105,8 +107,8 @@ static uint64_t arrived(void) {
     return 0;
 }
 
-/* Send at a rate for the time of a trial. @return packets that were sent; fewer when there is no time for more */
-static uint64_t send_at(unsigned rate, size_t bytes) {
+/* Send at a rate for some time, ns. @return packets that were sent; fewer when there is no time for more */
+static uint64_t send_at(unsigned rate, size_t bytes, uint64_t length) {
     static uint8_t payload[SIZE_MAX_BYTES];
     struct iovec iov = {payload, bytes};
     struct mmsghdr messages[GROUP];
@@ -116,7 +118,7 @@ static uint64_t send_at(unsigned rate, size_t bytes) {
     memset(messages, 0, sizeof messages);
     for (unsigned i = 0; i < GROUP; i++)
         messages[i].msg_hdr = (struct msghdr){.msg_iov = &iov, .msg_iovlen = 1};
-    while ((time = now() - begin) < TRIAL) {
+    while ((time = now() - begin) < length) {
         uint64_t due = time * rate / 1000000000 + 1;
         struct timespec gap = {.tv_nsec = (long)GAP};
         while (sent < due) {
@@ -125,7 +127,7 @@ static uint64_t send_at(unsigned rate, size_t bytes) {
             if (count < 0 && errno != ENOBUFS && errno != EAGAIN)
                 die("sendmmsg");
             sent += count > 0 ? (unsigned)count : 0;
-            if (count <= 0 || now() - begin >= TRIAL)
+            if (count <= 0 || now() - begin >= length)
                 break;
         }
         nanosleep(&gap, NULL);
@@ -139,7 +141,7 @@ static double try_once(unsigned rate, size_t bytes) {
     double seconds;
     trial = now();
     begin = now();
-    sent = send_at(rate, bytes);
+    sent = send_at(rate, bytes, TRIAL);
     seconds = (double)(now() - begin) / 1e9;
     came = arrived();
     if ((double)sent < 0.9 * rate * seconds || (double)came < (double)sent * (1 - LOSS_PERCENT / 100))
@@ -152,14 +154,24 @@ static double try_twice(unsigned rate, size_t bytes) {
     return got > 0 ? got : try_once(rate, bytes);
 }
 
+/* One rate for many seconds. */
+static void hold(unsigned rate, size_t bytes, unsigned seconds) {
+    uint64_t sent, came;
+    trial = now();
+    sent = send_at(rate, bytes, seconds * 1000000000ull);
+    came = arrived();
+    printf("%llu %llu %.2f\n", (unsigned long long)sent, (unsigned long long)came,
+           100 * (1 - (double)came / (double)sent));
+}
+
 int main(int argc, char **argv) {
     unsigned good = 0, bad, rate = FIRST_RATE;
     double best = 0, got;
     bool is_sink = argc == 4 && !strcmp(argv[1], "sink");
     size_t bytes = 0;
 
-    if (argc != 4)
-        return fprintf(stderr, "usage: bench_udp sink ADDRESS PORT | bench_udp ADDRESS PORT BYTES\n"), 2;
+    if (argc != 4 && argc != 6)
+        return fprintf(stderr, "usage: bench_udp sink ADDRESS PORT | bench_udp ADDRESS PORT BYTES [RATE SECONDS]\n"), 2;
     peer.sin_family = AF_INET;
     peer.sin_port = htons((uint16_t)atoi(argv[is_sink ? 3 : 2]));
     fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -171,6 +183,8 @@ int main(int argc, char **argv) {
     bytes = (size_t)atoi(argv[3]);
     if (bytes <= sizeof trial || bytes > SIZE_MAX_BYTES || connect(fd, (struct sockaddr *)&peer, sizeof peer))
         die("connect");
+    if (argc == 6)
+        return hold((unsigned)atoi(argv[4]), bytes, (unsigned)atoi(argv[5])), 0;
     for (bad = 0; bad == 0 && rate <= HIGHEST_RATE;) {
         got = try_twice(rate, bytes);
         if (got > 0) {

@@ -56,6 +56,22 @@ check 'a client with the new path connects again' ctl client reload
 check 'and is served' pings "$client" 10.77.0.1
 refuses 'in a session of its own' eval '[ "$(session)" = "$first" ]'
 
+# Busy polling, at both ends, and off again.
+polled() { value "$1" 'j["wakeups"]["polled"]' status; }
+polls() { pings "$client" 10.77.0.1 && [ "$(polled "$1")" -gt "$2" ]; }
+is 'nobody polls busily' "$(polled server) $(polled client)" '0 0'
+edit server '/^\[Daemon\]/a BusyPoll = 10 ms'
+edit client '/^\[Daemon\]/a BusyPoll = 10 ms'
+check 'the server takes to busy polling' ctl server reload
+check 'and finds packets by it' until_true 10 polls server 0
+check 'the client, too' ctl client reload
+check 'and finds packets by it' until_true 10 polls client 0
+edit server '/^BusyPoll/d'
+check 'the server leaves it again' ctl server reload
+before=$(polled server)
+check 'pings go on' pings "$client" 10.77.0.1
+is 'without polling' "$(polled server)" "$before"
+
 edit server '/^TokenHash/a Disabled = yes'
 check 'the server takes a configuration in which the user is disabled' ctl server reload
 check 'the client is told' until_true 5 eval 'ctl client path list | grep -q "403\|disabled\|may not connect"; ctl client path list --json | grep -q "403"'

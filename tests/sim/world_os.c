@@ -34,6 +34,13 @@ uint64_t loop_now(const struct loop *loop) {
 void loop_set_deadline(struct loop *loop, uint64_t deadline) {
     loop->deadline = deadline;
 }
+void loop_set_busy_poll(struct loop *loop, uint64_t ns) {
+    (void)loop, (void)ns; /* nobody sleeps in virtual time */
+}
+const struct loop_waits *loop_waits(const struct loop *loop) {
+    static const struct loop_waits none;
+    return (void)loop, &none;
+}
 int loop_run(struct loop *loop) {
     return (void)loop, -ENOSYS; /* world_run() runs them all */
 }

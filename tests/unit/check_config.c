@@ -93,7 +93,7 @@ START_TEST(a_full_server_is_read) {
              "  [ User   alice ]  \n   TokenHash = sha256:" A_HASH
              "\n\tAddress = 10.77.0.10\n  Address = fd77::10\n[User bob]\nDisabled = yes\n"
              "[Tunnel]\nDevice = vpn7\nMTU = 1400\nScheduler = flow\nLinger = 0\n[Control]\nGroup = root\n[Log]\nLevel "
-             "= debug\n[Daemon]\nRunAs = root\n");
+             "= debug\n[Daemon]\nRunAs = root\nBusyPoll = 50 us\n");
     char text[SOCK_ADDR_TEXT_MAX];
 
     ck_assert_uint_eq(c->listen_count, 3);
@@ -117,6 +117,7 @@ START_TEST(a_full_server_is_read) {
     ck_assert_str_eq(c->control_group, "root");
     ck_assert_int_eq(c->log_level, LOG_LEVEL_DEBUG);
     ck_assert_str_eq(c->run_as, "root");
+    ck_assert_uint_eq(c->busy_poll, 50000);
     config_free(c);
 }
 END_TEST
@@ -194,6 +195,8 @@ START_TEST(faults_are_told_with_file_line_section_and_key) {
         {"[Tunnel]\nScheduler = fastest\n",
          "t.conf:2: [Tunnel] Scheduler: \"fastest\" is not one of ecf, minrtt, wrr, flow, redundant, backup"},
         {"[Tunnel]\nLinger = long\n", "t.conf:2: [Tunnel] Linger: \"long\" is not a time, such as 5 s or 2 min"},
+        {"[Daemon]\nBusyPoll = yes\n", "t.conf:2: [Daemon] BusyPoll: \"yes\" is not a time, such as 50 us"},
+        {"[Daemon]\nBusyPoll = 1 s\n", "t.conf:2: [Daemon] BusyPoll: \"1 s\" is longer than 10 ms"},
         {"[Tunnel]\nLinger = 8 d\n", "t.conf:2: [Tunnel] Linger: \"8 d\" is longer than 7 d"},
         {"[Client]\nServer = a\n[Tunnel]\nLinger = 60 s\n",
          "t.conf:4: [Tunnel] Linger: has no place in a client's file"},

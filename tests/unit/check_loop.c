@@ -5,6 +5,8 @@
 #include <check.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -86,6 +88,80 @@ END_TEST
 START_TEST(past_deadline_does_not_block) {
     ck_assert(!env_wait(&env, env_never, NULL, 0));
     ck_assert_uint_eq(env.turns, 1);
+}
+END_TEST
+
+/* Two bells: the first is rung at once, the second by a thread once the first was heard. */
+struct chime {
+    struct bell bell[2]; /* the bells */
+    sem_t heard;         /* the thread may ring */
+    bool told;           /* it was told so */
+};
+
+static void *ring_second(void *context) {
+    struct chime *chime = context;
+
+    while (sem_wait(&chime->heard) != 0) {
+    }
+    usleep(1000);
+    ring_bell(&chime->bell[1]);
+    return NULL;
+}
+
+/* Asked at the end of each turn. */
+static bool rung_both(void *context) {
+    struct chime *chime = context;
+
+    if (chime->bell[0].rings > 0 && !chime->told) {
+        chime->told = true;
+        sem_post(&chime->heard);
+    }
+    return chime->bell[1].rings > 0;
+}
+
+static void ring_one_after_the_other(void) {
+    struct chime chime = {.told = false};
+    pthread_t thread;
+
+    ck_assert_int_eq(sem_init(&chime.heard, 0, 0), 0);
+    bell_init(&chime.bell[0], POLLIN);
+    bell_init(&chime.bell[1], POLLIN);
+    ring_bell(&chime.bell[0]);
+    ck_assert_int_eq(pthread_create(&thread, NULL, ring_second, &chime), 0);
+    env_run(&env, rung_both, &chime);
+    pthread_join(thread, NULL);
+    sem_destroy(&chime.heard);
+    bell_fini(&chime.bell[0]);
+    bell_fini(&chime.bell[1]);
+}
+
+START_TEST(without_busy_polling_it_sleeps) {
+    ring_one_after_the_other();
+    ck_assert_uint_eq(loop_waits(env.loop)->polled, 0);
+    ck_assert_uint_ge(loop_waits(env.loop)->slept, 2);
+}
+END_TEST
+
+START_TEST(busy_polling_finds_what_comes_within_its_time_without_sleeping) {
+    uint64_t slept;
+
+    loop_set_busy_poll(env.loop, 1000 * NS_PER_SEC);
+    ring_one_after_the_other();
+    slept = loop_waits(env.loop)->slept;
+    ck_assert_uint_ge(loop_waits(env.loop)->polled, 1);
+    ck_assert_uint_le(slept, 1); /* before the first turn */
+}
+END_TEST
+
+START_TEST(busy_polling_ends_at_the_deadline) {
+    struct bell bell;
+
+    loop_set_busy_poll(env.loop, 1000 * NS_PER_SEC);
+    bell_init(&bell, POLLIN);
+    ring_bell(&bell);
+    ck_assert(!env_wait(&env, env_never, NULL, 20 * NS_PER_MS));
+    ck_assert_uint_eq(bell.rings, 1);
+    bell_fini(&bell);
 }
 END_TEST
 
@@ -357,6 +433,9 @@ int main(void) {
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, deadline_makes_a_turn_and_not_before);
     tcase_add_test(tc, past_deadline_does_not_block);
+    tcase_add_test(tc, without_busy_polling_it_sleeps);
+    tcase_add_test(tc, busy_polling_finds_what_comes_within_its_time_without_sleeping);
+    tcase_add_test(tc, busy_polling_ends_at_the_deadline);
     tcase_add_test(tc, watch_rings_for_each_event);
     tcase_add_test(tc, watch_rings_again_while_data_is_left_unread);
     tcase_add_test(tc, watch_may_be_ended_from_its_own_callback);
