@@ -36,6 +36,9 @@ size_t conn_path_udp_max(const struct conn_path *path) {
     return v6 ? UDP_MAX_V6 : UDP_MAX_V4;
 }
 
+/** A size above all that may be sent: ngtcp2 leaves such ones out. */
+static const uint16_t no_probe = UINT16_MAX;
+
 /** Fill in ngtcp2's settings. @return 0; -EINVAL: no such controller */
 static int fill_settings(const struct conn_settings *from, uint64_t now, ngtcp2_settings *out) {
     ngtcp2_settings_default(out);
@@ -51,7 +54,11 @@ static int fill_settings(const struct conn_settings *from, uint64_t now, ngtcp2_
     out->handshake_timeout = HANDSHAKE_TIMEOUT;
     out->ack_thresh = CONN_ACK_THRESHOLD;
     out->max_tx_udp_payload_size = CONN_UDP_MAX;
-    out->no_pmtud = 1; /* conn_mtu.c finds the size, and every write is given it as the most */
+    /* conn_mtu.c finds the size, and every write is given it as the most. ngtcp2's own search is not switched off, for
+     * then a path that returns while another is validated ends the process (an assertion of conn_start_pmtud); it has
+     * nothing to look for instead: no size at all that a packet may have. */
+    out->pmtud_probes = &no_probe;
+    out->pmtud_probeslen = 1;
     out->no_tx_udp_payload_size_shaping = 1;
     return 0;
 }

@@ -483,6 +483,30 @@ START_TEST(a_reset_is_shorter_than_what_it_answers) {
 }
 END_TEST
 
+/* Back before the new address was found to be good. */
+START_TEST(an_address_that_changes_to_and_fro_is_followed) {
+    struct pair_settings settings = fixture_links(50, 10, 0);
+    union sock_addr none = {{0}}, rebound;
+    struct pair pair;
+    uint64_t before;
+
+    fixture_connect(&pair, &settings);
+    pair.client.bulk = pair.server.bulk = true;
+    pair_run(&pair, NS_PER_SEC);
+    ck_assert_int_eq(sock_addr_parse("192.0.2.77:7777", &rebound), 0);
+    for (unsigned i = 1; i <= 20; i++) {
+        pair.rebound = i % 2 ? rebound : none;
+        pair_run(&pair, 2 * i * NS_PER_MS);
+    }
+    before = pair.server.datagrams_in;
+    pair_run(&pair, NS_PER_SEC);
+    ck_assert_int_eq(pair.client.status, 0);
+    ck_assert_int_eq(pair.server.status, 0);
+    ck_assert_uint_gt(pair.server.datagrams_in, before + 3000);
+    pair_fini(&pair);
+}
+END_TEST
+
 START_TEST(every_id_told_to_the_owner_is_taken_back) {
     struct pair_settings settings = fixture_links(100, 5, 0);
     struct pair pair;
@@ -555,6 +579,7 @@ int main(void) {
         junk_of_every_size_is_harmless,
         altered_and_replayed_packets_are_ignored,
         a_reset_is_shorter_than_what_it_answers,
+        an_address_that_changes_to_and_fro_is_followed,
         every_id_told_to_the_owner_is_taken_back,
         small_datagrams_that_wait_together_share_packets,
     };
