@@ -6,6 +6,7 @@ import sys
 from figures import parse
 
 PING_INTERVAL = 10
+RESTART_GOAL = 1000  # ms that a ping may wait while the server is started again
 
 
 def worst(rows, key):
@@ -17,8 +18,10 @@ def form(value, text="%.0f"):
     return "–" if math.isnan(value) else text % value
 
 
-def judge(scheduler, cell, goal):
+def judge(scheduler, event, cell, goal):
     short = []
+    if event == "server-restart":
+        return "holds" if cell["ping_away"] <= RESTART_GOAL else "ping"
     if cell["ping_away"] > goal + PING_INTERVAL:
         short.append("ping")
     if cell["tcp_away"] > goal:
@@ -47,7 +50,7 @@ def main():
             scheduler, direction, event,
             " / ".join(form(cell["ping_" + when]) for when in ("before", "away", "after")),
             " / ".join(form(cell["tcp_" + when]) for when in ("before", "away", "after")),
-            form(cell["lost"]), form(cell["again"], "%.2f"), judge(scheduler, cell, goal)))
+            form(cell["lost"]), form(cell["again"], "%.2f"), judge(scheduler, event, cell, goal)))
     print("\nProcessors idle during a run: %.0f %% at least; steal at most %.1f %%."
           % (min(r["idle"] for r in runs), max(r["steal"] for r in runs)))
 

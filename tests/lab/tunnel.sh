@@ -152,7 +152,8 @@ measure() {
 
 # machine: one line about it and what ran, for reports
 machine() {
-    local revision
+    local revision priority
     revision=$(git -C "$top" rev-parse --short HEAD 2>/dev/null)
-    echo "$(date -u +%Y-%m-%d), $(nproc) processors ($(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)), Linux $(uname -r), $("$mpvpnd" --version | head -n 1)${revision:+ ($revision)}, $(iperf3 --version | head -n 1 | awk '{ print $1, $2 }'); both ends and the emulator on this machine, whose processors do other work too."
+    chrt -p $$ 2>/dev/null | grep -q SCHED_RR && priority=', but all of this had real-time priority'
+    echo "$(date -u +%Y-%m-%d), $(nproc) processors ($(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)), Linux $(uname -r), $("$mpvpnd" --version | head -n 1)${revision:+ ($revision)}, $(iperf3 --version | head -n 1 | awk '{ print $1, $2 }'); both ends and the emulator on this machine, whose processors did other work too${priority:-}."
 }
