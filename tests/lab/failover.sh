@@ -122,7 +122,11 @@ busier() {
 keep_run() {
     local to
     to=$KEEP_RUNS/$number-$1
-    mkdir -p "$to" && cp "$2" "$dir/ping.txt" "$dir/watch.txt" "$dir"/*.log "$to" && echo "$3 $4 $busy" >"$to/event.txt"
+    mkdir -p "$to" && ctl server --json stats >"$to/server-stats.json"
+    ctl client --json stats >"$to/client-stats.json"
+    in_ns "$server" nstat -asz 'Tcp*' >"$to/server-nstat.txt"
+    in_ns "$client" nstat -asz 'Tcp*' >"$to/client-nstat.txt"
+    cp "$2" "$dir/ping.txt" "$dir/watch.txt" "$dir"/*.log "$to" && echo "$3 $4 $busy" >"$to/event.txt"
 }
 
 # rest SECONDS SINCE: sleep until so long after a time (of $EPOCHREALTIME)

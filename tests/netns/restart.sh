@@ -31,8 +31,20 @@ check 'and the server' said server '192\.0\.2\.2.*: TLS session resumed'
 # Killed, it tells nobody: the new server's stateless reset has to.
 stop "$server_pid" KILL
 check 'the server starts after it was killed' daemon "$server" server
+server_pid=$last_pid
 check 'after the kill a ping comes back' pings "$client" 10.77.0.1 fd77::1
 is 'by a resumed TLS session too' "$(full client), $(full server)" '1 True, 0 True'
+
+# A killed daemon's device and address go a moment after it.
+stop "$server_pid"
+ip -n "$server" tuntap add mpvpn0 mode tun
+(sleep 0.4 && ip -n "$server" link delete mpvpn0) &
+deleter=$!
+start "$server" holder timeout 0.7 /usr/bin/python3 -c 'import socket, time
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.bind(("::", 443)); time.sleep(9)'
+check 'the server waits for what is about to go' daemon "$server" server
+wait "$deleter"
+check 'and works' pings "$client" 10.77.0.1 fd77::1
 
 ip -n "$server" link set veth down
 sleep 1
