@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "os/patience.h"
 
 #define LINE_MAX_BYTES (64u * 1024)          /* longest line, without its newline */
 #define UNREAD_MAX_BYTES (16u * 1024 * 1024) /* a client with more of its answers unread is cut off */
@@ -381,6 +382,7 @@ int ctlsock_open(struct loop *loop, const char *path, const char *group, const s
                  struct ctlsock **out, char *why, size_t why_size) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct ctlsock *made;
+    unsigned tries = 0;
     int rc = -ENOMEM;
 
     made = calloc(1, sizeof *made);
@@ -399,7 +401,9 @@ int ctlsock_open(struct loop *loop, const char *path, const char *group, const s
         ctlsock_close(made);
         return -ENOENT;
     }
-    rc = stale_remove(&address);
+    do
+        rc = stale_remove(&address);
+    while (rc == -EADDRINUSE && patience(&tries));
     if (rc)
         goto err_close;
     made->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -17,6 +17,7 @@ libmpvpn_a_SOURCES += \
 	daemon/os/privs.h \
 	daemon/os/privs_daemon.c \
 	daemon/os/privs_filter.c \
+	daemon/os/patience.h \
 	daemon/os/privs_internal.h \
 	daemon/os/resolve.c \
 	daemon/os/resolve.h \

@@ -31,9 +31,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "os/patience.h"
 #include "os/ring.h"
 #include "os/vnethdr.h"
 
@@ -43,11 +43,9 @@
 #endif
 
 #define DEFAULT_READ_BUFFERS 16u
-#define KEEP_BYTES 8192u    /* shorter reads are copied */
-#define CHAIN 8u            /* single reads in a chain */
-#define WRITES 512u         /* writes in flight */
-#define BUSY_TRIES 50u      /* to make a device whose name is in use, … */
-#define BUSY_PAUSE 20000000 /* … ns apart */
+#define KEEP_BYTES 8192u /* shorter reads are copied */
+#define CHAIN 8u         /* single reads in a chain */
+#define WRITES 512u      /* writes in flight */
 #define QUEUE_PACKETS                                                                                                  \
     2048 /* the kernel's default of 500 overflows in the few ms that a busy host lets us wait; the daemon's own queue  \
             keeps delay low */
@@ -374,14 +372,11 @@ static int make_device(const struct tun_settings *settings, struct tun *tun) {
     return 0;
 }
 
-/* The device of a daemon that was killed goes a moment after it, when the kernel has taken back what its ring had under
- * way; who is started at once waits for that. */
 static int make_device_patiently(const struct tun_settings *settings, struct tun *tun) {
-    const struct timespec pause = {.tv_nsec = BUSY_PAUSE};
+    unsigned tries = 0;
     int error = make_device(settings, tun);
 
-    for (unsigned i = 0; error == -EBUSY && i < BUSY_TRIES; i++) {
-        nanosleep(&pause, NULL);
+    while (error == -EBUSY && patience(&tries)) {
         error = make_device(settings, tun);
     }
     return error;

@@ -24,9 +24,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "os/patience.h"
 #include "os/udp_private.h"
 
 #ifndef UDP_GRO
@@ -35,8 +35,6 @@
 #endif
 
 #define DEFAULT_READ_BUFFERS 16u
-#define BUSY_TRIES 50u      /* to bind to an address that is in use, … */
-#define BUSY_PAUSE 20000000 /* … ns apart */
 #define DEFAULT_KERNEL_BUFFER (4 << 20)
 #define NAME_BYTES 32u             /* sockaddr_in6, rounded so that control data is aligned */
 #define RECEIVE_CONTROL_BYTES 192u /* packet info, two traffic classes, segment size, and some */
@@ -358,14 +356,11 @@ static int bind_to(int fd, const struct udp_settings *settings, union sock_addr 
     return settings->share_count != 0 && settings->share_number == 0 ? udp_steer(fd, settings->share_count) : 0;
 }
 
-/* A listener's address may still belong to a daemon that was killed a moment ago, until the kernel has taken back what
- * its ring had under way; who is started at once waits for that. */
 static int bind_patiently(int fd, const struct udp_settings *settings, union sock_addr *local) {
-    const struct timespec pause = {.tv_nsec = BUSY_PAUSE};
+    unsigned tries = 0;
     int error = bind_to(fd, settings, local);
 
-    for (unsigned i = 0; error == -EADDRINUSE && sock_addr_port(&settings->local) != 0 && i < BUSY_TRIES; i++) {
-        nanosleep(&pause, NULL);
+    while (error == -EADDRINUSE && sock_addr_port(&settings->local) != 0 && patience(&tries)) {
         error = bind_to(fd, settings, local);
     }
     return error;

@@ -57,8 +57,8 @@ event_end() {
 
 # flap PATH: the client's device goes down and up five times a second, down last
 flap() {
-    local i
-    for ((i = 0; i < 5 * away; i++)); do
+    local end=$((${EPOCHREALTIME/./} + away * 1000000))
+    while [ "${EPOCHREALTIME/./}" -lt "$end" ]; do
         ip -n "$client" link set dev "$1" up && path_route "$1"
         sleep 0.1
         ip -n "$client" link set dev "$1" down
