@@ -4,18 +4,24 @@
 # Our congestion controller beside ngtcp2's BBR and CUBIC on simulated links: all tables of bench_cc, and what happens on each link over time as SVG.
 # "make bench-cc SEEDS=20" calls this. Prints Markdown, also written to doc/congestion.md.
 #
-# SEEDS (20): of each run. KEEP_DOCUMENT: if set, doc/ stays as it is.
+# SEEDS (20): of each run. PARTS (stock own): what to measure; the rest is taken from the last time. KEEP_DOCUMENT: if set, doc/ stays as it is.
 set -eu
 top=${top_srcdir:?} build=${top_builddir:?}
 bench=$build/tests/sim/cc/bench_cc
 seeds=${SEEDS:-20}
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+dir=$build/bench-cc
+tables='links conditions beside kind'
+mkdir -p "$dir"
 
-# part NAME...: tables of bench_cc, each in a file of its own
-part() {
-    local name
-    for name in "$@"; do "$bench" "$seeds" "$name" >"$dir/$name" 2>/dev/null; done
+# measure stock|own: the tables' columns, each table in a file of its own
+measure() {
+    local table
+    for table in $tables; do "$bench" "$seeds" "$table" "$1" >"$dir/$table-$1.new" 2>/dev/null && mv "$dir/$table-$1.new" "$dir/$table-$1"; done
+}
+
+# join_columns TABLE: the columns of stock, and after them those of own
+join_columns() {
+    paste -d '' "$dir/$1-stock" <(sed 's/^|[^|]*|//' "$dir/$1-own")
 }
 
 # misses: what the table of links says against the goals
@@ -33,9 +39,15 @@ machine() {
     echo "$(date -u +%Y-%m-%d), $(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1), Linux $(uname -r), $("$build/mpvpnd" --version | head -n 1)${revision:+ ($revision)}, ngtcp2 $(sed -n 's/^#define NGTCP2_VERSION "\(.*\)"/\1/p' /usr/include/ngtcp2/version.h). Virtual time: neither the processor nor what else it does matters."
 }
 
-part links &
-part kind beside conditions
-wait $!
+pids=()
+for part in ${PARTS-stock own}; do
+    measure "$part" &
+    pids+=($!)
+done
+for pid in "${pids[@]}"; do wait "$pid"; done
+join_columns links >"$dir/links"
+join_columns conditions >"$dir/conditions"
+cat "$dir/beside-own" "$dir/beside-stock" >"$dir/beside"
 "$bench" trace 2>/dev/null | /usr/bin/python3 -B "$top/tests/sim/cc/curves.py" "$dir" >"$dir/curves"
 {
     cat <<END
@@ -48,7 +60,7 @@ $(machine)
 
 ## Links
 
-Each cell: share of the link, median (and worst) of $seeds seeds; mean delay above the link's own one-way delay; share of the packets that the queue dropped. 25 s (5 s above 100 Mbit/s) after start-up;
+Each cell: share of the link, median (and worst) of $seeds seeds for ours, a quarter of them for the others; mean delay above the link's own one-way delay; share of the packets that the queue dropped. 25 s (5 s above 100 Mbit/s) after start-up;
 rate of UDP payload, delay one way ± its standard deviation, in order; 1,000 packets wait or travel at most.
 "start-up": most in flight in its first 20 round trips, in bandwidth-delay products; and when a tenth of a second first carried 80 % of the link, handshake included.
 "jitter alone" is the mean delay of a constant pace at 90 % of the rate: what a link costs by itself, because late packets hold up those behind them.
@@ -67,17 +79,17 @@ what waits for the latest packet of many does not fit into the rest.
 ## Conditions
 
 What links and senders do beside that (tests/sim/cc/conditions.h; tests hold them): share of what the link carries in the end, and mean delay, in the time that is judged; drops from 5 s, or from
-the last change, on. Seeds: $seeds for ours, a quarter for the others.
+the last change, on. A quarter of the seeds.
 
 $(cat "$dir/conditions")
 
 ## Beside others
 
-Share of the first of two flows, median (least to most) of $seeds seeds (a quarter for BBR beside CUBIC); 50M 20ms, the second begins after 3 s, judged from 10 s to 30 s. The goals: 30–70 % beside others, 40–60 % of two of ours.
+Share of the first of two flows, median (least to most) of a quarter of the seeds; 50M 20ms, the second begins after 3 s, judged from 10 s to 30 s. The goals: 30–70 % beside others, 40–60 % of two of ours.
 
 $(cat "$dir/beside")
 
-$(cat "$dir/kind")
+$(cat "$dir/kind-own")
 
 ## Over time
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* bench_cc: what our congestion controller and ngtcp2's make of links, alone and beside each other, as Markdown.
  *
- *      bench_cc SEEDS [links] [conditions] [beside] [kind]     these tables; without a name all
+ *      bench_cc SEEDS [links] [conditions] [beside] [kind] [own] [stock]    these tables; without a name all; of our
+ *                                                              controller or of ngtcp2's only
  *      bench_cc trace                                          what happens on each link over time, for curves.py
  *
- * Median and worst of the seeds; on conditions and beside others, ngtcp2's controllers get a quarter of the seeds. */
+ * Median and worst of the seeds: of all for ours on links, of a quarter of them else. */
 #include <math.h>
 
 #include "tests/sim/cc/conditions.h"
@@ -15,6 +16,7 @@
 #include "tests/unit/conn_fixture.h"
 
 #define SEEDS_MAX 100u /**< seeds at most */
+#define OWN 2u         /**< ours among the controllers */
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 /* The goals. */
@@ -28,8 +30,9 @@
 #define GOAL_START 20.0       /**< round-trip times until the link is used, to a tick */
 #define JITTER_PACE 0.9       /**< share of the rate at which it is measured what jitter costs */
 
-static const char *const controllers[] = {"cubic", "bbr", "own"};
-static struct flows_result result; /* of the last run */
+static const char *const controllers[] = {"cubic", "bbr", "own"}, *const names[] = {"CUBIC", "BBR", "own"};
+static bool wanted[] = {true, true, true}; /* of these */
+static struct flows_result result;         /* of the last run */
 
 /** What came of the seeds, each sorted. */
 struct cell {
@@ -67,9 +70,28 @@ static void print_cell(const struct cell *cell) {
     fflush(stdout);
 }
 
-/** Ngtcp2's controllers need fewer seeds than ours. */
-static size_t seeds_of(const char *controller, size_t seeds) {
-    return strcmp(controller, "own") == 0 ? seeds : (seeds + 3) / 4;
+static size_t quarter(size_t seeds) {
+    return (seeds + 3) / 4;
+}
+
+/** @param more columns of ours @param count of them */
+static void print_header(const char *first, const char *more, size_t count) {
+    size_t columns = 1;
+
+    printf("| %s |", first);
+    for (size_t k = 0; k < COUNT(controllers); k++)
+        if (wanted[k]) {
+            printf(" %s |", names[k]);
+            columns++;
+        }
+    if (wanted[OWN]) {
+        printf(" %s", more);
+        columns += count;
+    }
+    printf("\n|");
+    while (columns-- > 0)
+        printf("---|");
+    printf("\n");
 }
 
 /* --- links
@@ -130,9 +152,10 @@ static void print_goals(const struct row *row, const struct cell *cell, double j
 }
 
 static void print_links(size_t seeds) {
-    printf(
-        "| link | CUBIC | BBR | own | own: start-up | jitter alone | best pace: delay and drops as the goals | the "
-        "same, any delay | own: goals |\n|---|---|---|---|---|---|---|---|---|\n");
+    print_header("link",
+                 "own: start-up | jitter alone | best pace: delay and drops as the goals | the same, any delay | "
+                 "own: goals |",
+                 5);
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct flows_settings s = row_run(&rows[i], "own", row_seconds(&rows[i]), 1);
         struct paced_result alone = paced_run(&s, JITTER_PACE), best, any;
@@ -140,8 +163,14 @@ static void print_links(size_t seeds) {
 
         printf("| %s |", rows[i].name);
         for (size_t k = 0; k < COUNT(controllers); k++) {
-            run_row(&rows[i], controllers[k], seeds, &cell);
+            if (!wanted[k])
+                continue;
+            run_row(&rows[i], controllers[k], k == OWN ? seeds : quarter(seeds), &cell);
             print_cell(&cell);
+        }
+        if (!wanted[OWN]) {
+            printf("\n");
+            continue;
         }
         best = paced_best(&s, alone.delay + GOAL_DELAY, GOAL_DROPS);
         any = paced_best(&s, INFINITY, GOAL_DROPS);
@@ -171,16 +200,20 @@ static void run_condition(const struct condition *condition, const char *control
 }
 
 static void print_conditions(size_t seeds) {
-    printf("| condition | CUBIC | BBR | own | judged |\n|---|---|---|---|---|\n");
+    print_header("condition", "judged |", 1);
     for (size_t i = 0; i < COUNT(conditions); i++) {
         printf("| %s |", conditions[i].name);
         for (size_t k = 0; k < COUNT(controllers); k++) {
             struct cell cell;
 
-            run_condition(&conditions[i], controllers[k], seeds_of(controllers[k], seeds), &cell);
+            if (!wanted[k])
+                continue;
+            run_condition(&conditions[i], controllers[k], seeds, &cell);
             print_cell(&cell);
         }
-        printf(" %g to %g s |\n", conditions[i].from, conditions[i].until);
+        if (wanted[OWN])
+            printf(" %g to %g s |", conditions[i].from, conditions[i].until);
+        printf("\n");
     }
 }
 
@@ -212,22 +245,27 @@ static void print_beside(const char *first, const char *other, size_t queue, siz
 static void print_besides(size_t seeds) {
     static const size_t queues[] = {140, 200, 400, 950};
 
-    printf("| flows | 11 ms of queue | 25 ms | 70 ms | 190 ms |\n|---|---|---|---|---|\n");
-    for (size_t i = 0; i < COUNT(controllers); i++) {
+    if (wanted[OWN])
+        printf("| flows | 11 ms of queue | 25 ms | 70 ms | 190 ms |\n|---|---|---|---|---|\n");
+    for (size_t i = 0; wanted[OWN] && i < COUNT(controllers); i++) {
         printf("| own beside %s |", controllers[i]);
         for (size_t k = 0; k < COUNT(queues); k++)
             print_beside("own", controllers[i], queues[k], seeds);
         printf("\n");
     }
+    if (!wanted[0])
+        return;
     printf("| bbr beside cubic |");
     for (size_t k = 0; k < COUNT(queues); k++)
-        print_beside("bbr", "cubic", queues[k], seeds_of("bbr", seeds));
+        print_beside("bbr", "cubic", queues[k], seeds);
     printf("\n");
 }
 
 static void print_kind(size_t seeds) {
     static const size_t counts[] = {2, 4, 8};
 
+    if (!wanted[OWN])
+        return;
     printf("| flows of ours, begun 2 s after each other | Jain's index (worst) | share of the link | delay |\n"
            "|---|---|---|---|\n");
     for (size_t k = 0; k < COUNT(counts); k++) {
@@ -281,11 +319,28 @@ static void print_traces(void) {
             trace(conditions[i].name, &conditions[i].run);
 }
 
-static bool wants(int argc, char **argv, const char *part) {
+static bool has(int argc, char **argv, const char *word) {
     for (int i = 2; i < argc; i++)
-        if (strcmp(argv[i], part) == 0)
+        if (strcmp(argv[i], word) == 0)
             return true;
-    return argc <= 2;
+    return false;
+}
+
+static void print_tables(int argc, char **argv, size_t seeds) {
+    static const struct {
+        const char *name;
+        void (*print)(size_t seeds);
+    } tables[] = {
+        {"links", print_links}, {"conditions", print_conditions}, {"beside", print_besides}, {"kind", print_kind}};
+    bool any = false;
+
+    for (size_t i = 0; i < COUNT(tables); i++)
+        any |= has(argc, argv, tables[i].name);
+    for (size_t k = 0; k < COUNT(controllers); k++)
+        wanted[k] = has(argc, argv, k == OWN ? "own" : "stock") || !has(argc, argv, k == OWN ? "stock" : "own");
+    for (size_t i = 0; i < COUNT(tables); i++)
+        if (!any || has(argc, argv, tables[i].name))
+            tables[i].print(i == 0 ? seeds : quarter(seeds));
 }
 
 int main(int argc, char **argv) {
@@ -295,14 +350,7 @@ int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "trace") == 0) {
         print_traces();
     } else if (seeds >= 1 && seeds <= SEEDS_MAX) {
-        if (wants(argc, argv, "links"))
-            print_links(seeds);
-        if (wants(argc, argv, "conditions"))
-            print_conditions(seeds);
-        if (wants(argc, argv, "beside"))
-            print_besides(seeds);
-        if (wants(argc, argv, "kind"))
-            print_kind(seeds);
+        print_tables(argc, argv, seeds);
     }
     fixture_fini();
     return EXIT_SUCCESS;
