@@ -60,11 +60,20 @@ pairs_sources = \
 	tests/sim/inner_tcp_send.c \
 	tests/sim/pairs.c \
 	tests/sim/pairs.h
+goals_sources = \
+	tests/sim/goals.c \
+	tests/sim/goals.h \
+	$(pairs_sources)
 long_tests += tests/sim/check_pairs
 tests_sim_check_pairs_CPPFLAGS = $(libworld_a_CPPFLAGS)
 tests_sim_check_pairs_LDADD = $(world_libs)
-tests_sim_check_pairs_SOURCES = tests/sim/check_pairs.c $(pairs_sources)
+tests_sim_check_pairs_SOURCES = tests/sim/check_pairs.c $(goals_sources)
 tests_sim_check_pairs_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
+long_tests += tests/sim/check_flows
+tests_sim_check_flows_CPPFLAGS = $(libworld_a_CPPFLAGS)
+tests_sim_check_flows_LDADD = $(world_libs)
+tests_sim_check_flows_SOURCES = tests/sim/check_flows.c $(goals_sources)
+tests_sim_check_flows_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 check_PROGRAMS += tests/sim/bench_pairs
 tests_sim_bench_pairs_CPPFLAGS = $(libworld_a_CPPFLAGS)
 tests_sim_bench_pairs_LDADD = $(world_libs)

@@ -127,6 +127,19 @@ static struct link_quality quality(const struct pair_path *path) {
                                  .queue_packets = QUEUE_PACKETS};
 }
 
+static void kill_path(void *context) {
+    const struct pair_run *run = context;
+    struct link_quality dead = quality(&run->pair->path[0]);
+    dead.dead = true;
+    world_device_quality(lab.client_host, "sima", &dead);
+}
+
+static void revive_path(void *context) {
+    const struct pair_run *run = context;
+    const struct link_quality alive = quality(&run->pair->path[0]);
+    world_device_quality(lab.client_host, "sima", &alive);
+}
+
 static void start(const struct pair_run *run) {
     static char text[1024];
     const struct link_quality a = quality(&run->pair->path[0]), b = quality(&run->pair->path[1]);
@@ -297,6 +310,10 @@ struct pair_result pair_run(const struct pair_run *run) {
     since = world_now() + (uint64_t)(run->skip * 1e9);
     lab.until = since + (uint64_t)(run->seconds * 1e9);
     world_at(world_now(), send_ping, NULL);
+    if (run->dies > 0) {
+        world_at(world_now() + (uint64_t)(run->dies * 1e9), kill_path, (void *)(uintptr_t)run);
+        world_at(world_now() + (uint64_t)(run->returns * 1e9), revive_path, (void *)(uintptr_t)run);
+    }
     if (run->trace > 0)
         world_at(world_now(), trace, (void *)(uintptr_t)run);
     world_run(since, NULL, NULL);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Pairs of paths in virtual time with flows other than one CUBIC flow up: down, several at once, BBR, QUIC, and while
+ * a path dies. As in check_pairs.c, a number stands where a goal is not met. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bond/sched.h"
+#include "goals.h"
+
+/* One flow down. */
+static const struct goals down[] = {
+    {"baseline", GOAL, GOAL, GOAL, 95, GOAL}, {"rtt_70", GOAL, GOAL, GOAL, 80, GOAL},
+    {"jit_5", GOAL, GOAL, GOAL, 75, GOAL},    {"loss_05", GOAL, 70, GOAL, 60, GOAL},
+    {"bw_4to1", GOAL, GOAL, GOAL, 90, GOAL},  {"dual_lte", GOAL, 70, GOAL, 55, GOAL},
+};
+enum { DOWN = sizeof down / sizeof *down };
+
+START_TEST(one_flow_down_reaches_what_it_is_to) {
+    struct pair_run run = goals_run(down[_i].pair);
+    run.down = true;
+    goals_check(&run, &down[_i]);
+}
+END_TEST
+
+/* One QUIC flow, to which three packets' reordering is a loss. */
+static const struct goals quic[] = {
+    {"baseline", GOAL, GOAL, GOAL, 95, GOAL}, {"rtt_40", GOAL, GOAL, GOAL, 90, GOAL},
+    {"jit_5", GOAL, GOAL, GOAL, 75, GOAL},    {"jit_20", GOAL, 60, GOAL, 35, GOAL},
+    {"loss_2", GOAL, GOAL, 110, 70, GOAL},    {"bw_4to1", GOAL, GOAL, GOAL, 90, GOAL},
+    {"dual_lte", 80, 55, GOAL, 45, GOAL},
+};
+enum { QUICS = sizeof quic / sizeof *quic };
+
+START_TEST(a_quic_flow_aggregates_too) {
+    struct pair_run run = goals_run(quic[_i].pair);
+    run.quic = true;
+    goals_check(&run, &quic[_i]);
+}
+END_TEST
+
+/* What flows together reach of what the paths can carry, percent: the goal is 97 with one and 98 with more. */
+static const struct steady {
+    const char *pair;
+    unsigned flows;
+    bool quic, down;
+    double least;
+} steady[] = {
+    {"steady_100", 1, false, false, 97}, {"steady_100", 4, false, false, 98}, {"steady_100", 16, false, true, 98},
+    {"steady_100", 1, true, false, 97},  {"steady_380", 1, false, false, 97}, {"steady_380", 4, false, false, 98},
+};
+enum { STEADY = sizeof steady / sizeof *steady };
+
+START_TEST(steady_paths_are_full) {
+    const struct steady *row = &steady[_i];
+    struct pair_run run = goals_run(row->pair);
+    struct pair_result result;
+    run.flows = row->flows;
+    run.quic = row->quic;
+    run.down = row->down;
+    run.skip = 3;
+    run.seconds = 4;
+    result = pair_run(&run);
+    ck_assert_msg(result.goodput >= result.bound * row->least / 100, "%s: %.1f of %.1f Mbit/s with %u flows", row->pair,
+                  result.goodput, result.bound, row->flows);
+    ck_assert_msg(result.vain_percent <= 3, "%s: %.2f %% sent again in vain", row->pair, result.vain_percent);
+}
+END_TEST
+
+START_TEST(no_packet_of_an_inner_quic_flow_is_late_enough_to_be_taken_for_lost) {
+    struct pair_run run = goals_run("baseline");
+    struct pair_result result;
+    run.quic = true;
+    result = pair_run(&run);
+    ck_assert_uint_eq(result.tcp.spurious, 0);
+    ck_assert_uint_eq(result.tcp.timeouts, 0);
+}
+END_TEST
+
+/* The goal: 100 ms and a round trip, whatever the scheduler. */
+START_TEST(a_tcp_flow_goes_on_when_its_path_dies) {
+    enum sched_id scheduler = (enum sched_id)(_i / 2);
+    struct pair_run run = goals_run("baseline");
+    struct pair_result result;
+    char config[64];
+    snprintf(config, sizeof config, "[Tunnel]\nScheduler = %s\n", sched_kind(scheduler)->name);
+    run.config = config;
+    run.down = _i % 2;
+    run.dies = 2;
+    run.returns = 4;
+    run.skip = 1;
+    run.seconds = 4;
+    result = pair_run(&run);
+    ck_assert_msg((double)result.tcp.longest_gap <= 400e6, "%s: %.1f ms without a byte", sched_kind(scheduler)->name,
+                  (double)result.tcp.longest_gap / 1e6);
+}
+END_TEST
+
+START_TEST(what_waits_for_repair_on_long_paths_has_room) {
+    struct pair_run run = goals_run("lte_starlink");
+    struct pair_result result;
+    run.seconds = 20;
+    result = pair_run(&run);
+    ck_assert_double_ge(result.goodput, 45);
+    ck_assert_double_le(result.given_up_percent, 0.01);
+}
+END_TEST
+
+START_TEST(an_inner_bbr_flow_fills_both_paths) {
+    struct pair_run run = goals_run("baseline");
+    run.cc = INNER_BBR;
+    ck_assert_double_ge(pair_run(&run).goodput, 55);
+}
+END_TEST
+
+/* The goal is 90 % of what it can carry; it is 89. */
+START_TEST(one_path_with_losses_is_filled_too) {
+    struct pair_run run = goals_run("loss_1_alone");
+    struct pair_result result;
+    run.paths = 1;
+    result = pair_run(&run);
+    ck_assert_msg(result.goodput >= result.bound * 0.8, "%.1f of %.1f Mbit/s", result.goodput, result.bound);
+}
+END_TEST
+
+START_TEST(the_same_seed_gives_the_same_run) {
+    struct pair_run run = goals_run("jit_5");
+    struct pair_result first, second;
+    run.quic = _i;
+    run.skip = 1;
+    run.seconds = 1;
+    first = pair_run(&run);
+    second = pair_run(&run);
+    ck_assert_double_eq(first.goodput, second.goodput);
+    ck_assert_double_eq(first.ping_longest, second.ping_longest);
+}
+END_TEST
+
+static TCase *add_case(Suite *suite, const char *name) {
+    TCase *tcase = tcase_create(name);
+    tcase_set_timeout(tcase, 300);
+    suite_add_tcase(suite, tcase);
+    return tcase;
+}
+
+int main(void) {
+    Suite *suite = suite_create("sim_flows");
+    TCase *rest = add_case(suite, "rest");
+    SRunner *runner;
+    int failed;
+    tcase_add_loop_test(add_case(suite, "down"), one_flow_down_reaches_what_it_is_to, 0, DOWN);
+    tcase_add_loop_test(add_case(suite, "quic"), a_quic_flow_aggregates_too, 0, QUICS);
+    tcase_add_loop_test(add_case(suite, "steady"), steady_paths_are_full, 0, STEADY);
+    tcase_add_loop_test(add_case(suite, "failover"), a_tcp_flow_goes_on_when_its_path_dies, 0, 2 * SCHED_COUNT);
+    tcase_add_test(rest, no_packet_of_an_inner_quic_flow_is_late_enough_to_be_taken_for_lost);
+    tcase_add_test(rest, what_waits_for_repair_on_long_paths_has_room);
+    tcase_add_test(rest, an_inner_bbr_flow_fills_both_paths);
+    tcase_add_test(rest, one_path_with_losses_is_filled_too);
+    tcase_add_loop_test(rest, the_same_seed_gives_the_same_run, 0, 2);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
