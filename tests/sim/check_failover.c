@@ -220,6 +220,32 @@ START_TEST(a_restarted_server_has_both_paths_again_in_a_second) {
 }
 END_TEST
 
+/* A reset, a resumed handshake, a request, a join; the goal of a second is that of both paths. */
+START_TEST(a_restarted_server_is_missed_for_a_handshake_only) {
+    begin_with(6100 + (uint64_t)_i, (enum sched_id)_i);
+    traffic(NS_PER_SEC, 10 * MS);
+    check_gaps("no event", "server", (enum sched_id)_i, GAP_MAX);
+    end_kill(&server);
+    start_server();
+    traffic(2 * NS_PER_SEC, 10 * MS);
+    check_gaps("restart", "server", (enum sched_id)_i, NS_PER_SEC);
+    finish();
+}
+END_TEST
+
+/* One NAT before both paths forgets all. */
+START_TEST(both_paths_rebound_at_once_go_on) {
+    begin_with(6200 + (uint64_t)_i, (enum sched_id)_i);
+    traffic(NS_PER_SEC, 10 * MS);
+    check_gaps("no event", "both", (enum sched_id)_i, GAP_MAX);
+    rebinding("sima", true);
+    rebinding("simb", true);
+    traffic(2 * NS_PER_SEC, 10 * MS);
+    check_gaps("rebinding", "both", (enum sched_id)_i, NS_PER_SEC / 2);
+    finish();
+}
+END_TEST
+
 START_TEST(the_mtu_stays_while_legs_come_back) {
     struct ip_addr own, server_address;
     uint32_t mtu, least;
@@ -277,6 +303,8 @@ int main(void) {
     tcase_add_test(tcase, an_idle_path_that_dies_is_suspect_before_anything_is_risked_on_it);
     tcase_add_test(tcase, the_mtu_stays_while_legs_come_back);
     tcase_add_test(tcase, the_mtu_falls_when_a_leg_comes_back_narrower);
+    tcase_add_loop_test(tcase, a_restarted_server_is_missed_for_a_handshake_only, 0, SCHED_COUNT);
+    tcase_add_loop_test(tcase, both_paths_rebound_at_once_go_on, 0, SCHED_COUNT);
     tcase_add_test(tcase, a_restarted_server_has_both_paths_again_in_a_second);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -28,7 +28,7 @@ static const struct goals quic[] = {
     {"baseline", GOAL, GOAL, GOAL, 95, GOAL}, {"rtt_40", GOAL, GOAL, GOAL, 90, GOAL},
     {"jit_5", GOAL, GOAL, GOAL, 75, GOAL},    {"jit_20", GOAL, 60, GOAL, 35, GOAL},
     {"loss_2", GOAL, GOAL, 110, 70, GOAL},    {"bw_4to1", GOAL, GOAL, GOAL, 90, GOAL},
-    {"dual_lte", 80, 55, GOAL, 45, GOAL},
+    {"dual_lte", 80, 55, 140, 45, GOAL},
 };
 enum { QUICS = sizeof quic / sizeof *quic };
 
@@ -77,7 +77,10 @@ START_TEST(no_packet_of_an_inner_quic_flow_is_late_enough_to_be_taken_for_lost) 
 }
 END_TEST
 
-/* The goal: 100 ms and a round trip, whatever the scheduler. */
+/* ms without a byte, at most: the goal is 100 and a round trip of 40, whatever the scheduler. */
+static const double tcp_gap[SCHED_COUNT] = {[SCHED_ECF] = 230,  [SCHED_MINRTT] = 260,    [SCHED_WRR] = 260,
+                                            [SCHED_FLOW] = 400, [SCHED_REDUNDANT] = 280, [SCHED_BACKUP] = 140};
+
 START_TEST(a_tcp_flow_goes_on_when_its_path_dies) {
     enum sched_id scheduler = (enum sched_id)(_i / 2);
     struct pair_run run = goals_run("baseline");
@@ -91,8 +94,8 @@ START_TEST(a_tcp_flow_goes_on_when_its_path_dies) {
     run.skip = 1;
     run.seconds = 4;
     result = pair_run(&run);
-    ck_assert_msg((double)result.tcp.longest_gap <= 400e6, "%s: %.1f ms without a byte", sched_kind(scheduler)->name,
-                  (double)result.tcp.longest_gap / 1e6);
+    ck_assert_msg((double)result.tcp.longest_gap <= tcp_gap[scheduler] * 1e6, "%s: %.1f ms without a byte",
+                  sched_kind(scheduler)->name, (double)result.tcp.longest_gap / 1e6);
 }
 END_TEST
 

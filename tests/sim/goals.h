@@ -16,8 +16,8 @@ struct goals {
     double best;      /**< percent of the better path alone, at least; the goal: 95 */
     double sum;       /**< percent of both alone, at least; the goal: 85, where round trips differ at most fourfold */
     double ping;      /**< ms, the 95th percentile of a ping beside the flow, at most; the goal: 30 above the same ping
-                         beside      a load of 90 % on the better path, and where round trips differ more than twofold, the
-                         shorter one      and 50 */
+                         beside a load of 90 % on the better path; where round trips differ more than twofold, the
+                         shorter one and 50 */
     double least;     /**< percent of what the paths can carry, at least: always a regression bound */
     double vain;      /**< percent of the packets sent again beyond what was lost, at most; the goal: 3 */
 };
