@@ -205,7 +205,7 @@ static void set_pace(struct knee *knee, double pace) {
 static void begin_drain(struct knee *knee, double share, uint64_t now) {
     const struct knee_round *r = round_at(knee, knee->round);
     struct knee_drain *d = &knee->drain;
-    double time = fmax(3 * knee->rtt, 0.5 * span(knee));
+    double time = fmax(3 * knee->rtt, 0.5 * span(knee)), took = (double)(now - r->start);
 
     d->queue = fmax(knee->rtt - knee->base, 0);
     d->raw = rate_arrived(knee);
@@ -213,9 +213,9 @@ static void begin_drain(struct knee *knee, double share, uint64_t now) {
     /* A burst of losses on a path without a queue is not the path's rate. */
     if (knee->lost < 0.3 * knee->sent && d->queue < margin(knee))
         d->full = fmax(d->full, 0.95 * knee->pace);
-    /* A long queue comes of a rate that fell: the average lags behind. */
-    if (d->queue > 4 * margin(knee) && r->arrived > 0 && now > r->start)
-        d->full = fmin(d->full, r->arrived / (double)(now - r->start));
+    /* A long queue comes of a rate that fell: the average lags behind. Part of a round tells no rate. */
+    if (d->queue > 4 * margin(knee) && took > 0.75 * knee->rtt)
+        d->full = fmin(d->full, r->arrived / took);
     if (knee->mode == KNEE_CRUISE)
         d->full = fmin(d->full, knee->pace);
     knee->mode = KNEE_DRAIN;
@@ -254,6 +254,7 @@ static void leave_start(struct knee *knee, double pace, uint64_t now) {
     knee->base += BUMP * knee->noise.mean;
     knee->base_next = knee->base;
     knee->smooth_rtt = fmax(knee->smooth_rtt, knee->base);
+    knee->drain.before = pace;
     begin_drain(knee, 0.9, now);
 }
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* check_knee: the congestion controller by itself, against a path that answers every packet after a set time. Whole
- * links are in tests/sim/cc. */
+/* check_knee: the congestion controller by itself, against a path that answers every packet after a set time, and
+ * against a link of a rate, delay and queue. Real connections over links are in tests/sim/cc. */
 #include <check.h>
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "quic/knee.h"
@@ -116,6 +118,207 @@ START_TEST(a_path_that_was_dead_begins_anew) {
 }
 END_TEST
 
+#define FLOWS 2u       /**< on a link at most */
+#define RING 16384u    /**< packets on the way at most */
+#define STEP 100000ull /**< ns: time goes on by this */
+
+/** A packet that was sent. */
+struct packet {
+    uint64_t sent, in_flight; /**< ns; bytes on the way then */
+    uint64_t answered;        /**< ns: when the sender learns of it */
+    unsigned flow;            /**< whose */
+    bool queued, lost;        /**< not dropped; or else arrived */
+};
+
+/** A link with a queue, and those who use it. */
+struct link {
+    double mbits;               /**< rate */
+    double delay, jitter, loss; /**< ms one way, ms standard deviation (packets keep their order), probability */
+    uint64_t queue;             /**< packets it holds, those that travel included */
+    double offered[FLOWS];      /**< Mbit/s that there is to send; 0: always enough */
+    struct knee knee[FLOWS];
+    unsigned flows;
+    uint64_t now, free, random;
+    struct packet ring[RING];
+    uint64_t first, next;   /**< packets of the ring */
+    uint64_t left, waiting; /**< packets up to here have left the queue; so many are in it */
+    double in_flight[FLOWS], credit[FLOWS], stock[FLOWS];
+    double arrived[FLOWS], sent, dropped; /**< bytes, packets, packets: since the last link_run */
+};
+
+static double uniform(struct link *l) {
+    l->random = l->random * 6364136223846793005ull + 1442695040888963407ull;
+    return (double)(l->random >> 11) / (double)(1ull << 53);
+}
+
+/** About normally distributed. */
+static double normal(struct link *l) {
+    double sum = -6;
+
+    for (unsigned i = 0; i < 12; i++)
+        sum += uniform(l);
+    return sum;
+}
+
+static void link_init(struct link *l, double mbits, double delay, uint64_t seed) {
+    memset(l, 0, sizeof *l);
+    l->mbits = mbits;
+    l->delay = delay;
+    l->queue = 1000;
+    l->flows = 1;
+    l->now = NS_PER_SEC;
+    l->random = seed * 7919;
+    for (unsigned i = 0; i < FLOWS; i++)
+        knee_init(&l->knee[i], PACKET, seed * FLOWS + i, l->now);
+}
+
+static void link_send(struct link *l, unsigned flow) {
+    double late = l->delay * 1e6 + (l->jitter > 0 ? normal(l) * l->jitter * 1e6 : 0);
+    uint64_t ready = l->now + (uint64_t)(late > 0 ? late : 0);
+    struct packet *p = &l->ring[l->next % RING];
+    bool full;
+
+    for (; l->left < l->next && l->ring[l->left % RING].answered <= l->now + (uint64_t)(l->delay * 1e6); l->left++)
+        l->waiting -= l->ring[l->left % RING].queued;
+    full = l->waiting >= l->queue;
+    l->waiting += !full;
+    l->in_flight[flow] += PACKET;
+    l->sent++;
+    l->dropped += full;
+    if (!full)
+        l->free = (ready > l->free ? ready : l->free) + (uint64_t)(PACKET * 8e3 / l->mbits);
+    *p = (struct packet){l->now, (uint64_t)l->in_flight[flow], l->free + (uint64_t)(l->delay * 1e6), flow,
+                         !full,  full || uniform(l) < l->loss};
+    l->next++;
+    ck_assert_uint_lt(l->next - l->first, RING);
+    knee_on_sent(&l->knee[flow], l->now);
+}
+
+static void link_answer(struct link *l) {
+    uint64_t newest[FLOWS] = {0};
+
+    for (; l->first < l->next && l->ring[l->first % RING].answered <= l->now; l->first++) {
+        const struct packet *p = &l->ring[l->first % RING];
+        struct knee *knee = &l->knee[p->flow];
+
+        l->in_flight[p->flow] -= PACKET;
+        if (p->lost) {
+            knee_on_lost(knee, PACKET, p->sent);
+            continue;
+        }
+        knee_on_acked(knee, PACKET, p->sent, p->in_flight, l->now);
+        l->arrived[p->flow] += PACKET;
+        newest[p->flow] = p->sent;
+    }
+    for (unsigned i = 0; i < l->flows; i++)
+        if (newest[i] != 0)
+            knee_on_ack_done(&l->knee[i], newest[i], l->now);
+}
+
+/** Let time pass. @return share of the link that all use together */
+static double link_run(struct link *l, double seconds) {
+    uint64_t end = l->now + (uint64_t)(seconds * 1e9);
+    double all = 0;
+
+    memset(l->arrived, 0, sizeof l->arrived);
+    l->sent = l->dropped = 0;
+    for (; l->now < end; l->now += STEP) {
+        link_answer(l);
+        for (unsigned i = 0; i < l->flows; i++) {
+            uint64_t bytes, ns;
+            double more = PACKET;
+
+            knee_pace(&l->knee[i], &bytes, &ns);
+            if (ns > 0)
+                more = (double)bytes / (double)ns * (double)STEP;
+            l->credit[i] = fmin(l->credit[i] + more, fmax(2 * PACKET, 2 * more));
+            l->stock[i] = l->offered[i] > 0 ? fmin(l->stock[i] + l->offered[i] / 8e3 * STEP, 10 * PACKET) : 1e9;
+            for (; l->credit[i] >= PACKET && l->stock[i] >= PACKET &&
+                   l->in_flight[i] + PACKET <= (double)knee_window(&l->knee[i]);
+                 l->credit[i] -= PACKET, l->stock[i] -= PACKET)
+                link_send(l, i);
+        }
+    }
+    for (unsigned i = 0; i < l->flows; i++)
+        all += l->arrived[i];
+    return all * 8e-6 / seconds / l->mbits;
+}
+
+static struct link link_now;
+
+START_TEST(a_link_whose_delay_varies_is_filled_and_never_abandoned) {
+    static const struct {
+        double mbits, delay, jitter, loss;
+    } noisy[] = {{20, 50, 20, 0.02}, {50, 20, 20, 0}, {25, 45, 8, 0.005}};
+    struct link *l = &link_now;
+    double share;
+
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        link_init(l, noisy[_i].mbits, noisy[_i].delay, seed);
+        l->jitter = noisy[_i].jitter;
+        l->loss = noisy[_i].loss;
+        link_run(l, 6);
+        share = link_run(l, 12);
+        ck_assert_msg(share > 0.7, "%.0f±%.0f ms, seed %u: %.2f", l->delay, l->jitter, (unsigned)seed, share);
+    }
+}
+END_TEST
+
+START_TEST(start_up_into_a_short_queue_does_not_stay_in_a_state_of_drops) {
+    struct link *l = &link_now;
+
+    link_init(l, 50, 20, 1);
+    l->queue = 140;
+    link_run(l, 3);
+    ck_assert_double_gt(link_run(l, 10), 0.95);
+    ck_assert_double_lt(l->dropped / l->sent, 0.02);
+}
+END_TEST
+
+START_TEST(two_of_ours_do_not_move_in_step_and_end_with_equal_shares) {
+    struct link *l = &link_now;
+    double share;
+
+    link_init(l, 50, 20, 1);
+    link_run(l, 5);
+    l->flows = 2; /* the second finds the link full */
+    knee_init(&l->knee[1], PACKET, 2, l->now);
+    link_run(l, 20);
+    ck_assert_double_gt(link_run(l, 20), 0.95);
+    share = l->arrived[0] / (l->arrived[0] + l->arrived[1]);
+    ck_assert_msg(share > 0.4 && share < 0.6, "%.2f", share);
+    ck_assert_double_lt(l->dropped, 1);
+}
+END_TEST
+
+START_TEST(short_rounds_are_not_too_noisy_to_fill_a_link) {
+    struct link *l = &link_now;
+
+    link_init(l, 100, 0.3, 1);
+    link_run(l, 1);
+    ck_assert_double_gt(link_run(l, 4), 0.95);
+    ck_assert_double_lt(l->dropped / l->sent, 0.005);
+}
+END_TEST
+
+START_TEST(who_has_little_to_send_keeps_what_is_known_of_the_link) {
+    struct link *l = &link_now;
+    double pace;
+
+    link_init(l, 50, 20, 1);
+    link_run(l, 4);
+    pace = l->knee[0].pace;
+    l->offered[0] = 5;
+    link_run(l, 20);
+    ck_assert_double_ge(l->knee[0].pace, 0.85 * pace);
+    ck_assert_double_le(l->knee[0].pace, 1.15 * pace);
+    l->offered[0] = 1e-6; /* idle */
+    link_run(l, 20);
+    l->offered[0] = 0;
+    ck_assert_double_gt(link_run(l, 1), 0.9);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("knee");
     TCase *tc = tcase_create("knee");
@@ -128,6 +331,11 @@ int main(void) {
     tcase_add_test(tc, a_mark_ends_start_up_when_there_is_a_queue_and_only_then);
     tcase_add_test(tc, another_path_begins_anew);
     tcase_add_test(tc, a_path_that_was_dead_begins_anew);
+    tcase_add_loop_test(tc, a_link_whose_delay_varies_is_filled_and_never_abandoned, 0, 3);
+    tcase_add_test(tc, start_up_into_a_short_queue_does_not_stay_in_a_state_of_drops);
+    tcase_add_test(tc, two_of_ours_do_not_move_in_step_and_end_with_equal_shares);
+    tcase_add_test(tc, short_rounds_are_not_too_noisy_to_fill_a_link);
+    tcase_add_test(tc, who_has_little_to_send_keeps_what_is_known_of_the_link);
     tcase_add_test(tc, a_window_never_falls_below_two_packets_whatever_is_lost);
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_ENV);
