@@ -102,6 +102,12 @@ SEEDS = 20
 bench-cc: all tests/sim/cc/bench_cc
 	SEEDS=$(SEEDS) top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' bash $(srcdir)/tests/sim/cc/bench.sh
 EXTRA_DIST += tests/sim/cc/bench.sh tests/sim/cc/curves.py
+EXTRA_DIST += \
+	doc/congestion.md \
+	doc/congestion-50m-20-20ms.svg \
+	doc/congestion-50m-20-5ms.svg \
+	doc/congestion-50m-20ms-0-5.svg \
+	doc/congestion-50m-20ms.svg
 
 # Pairs of paths, each alone and bonded, with an inner TCP flow and a ping, in virtual time.
 .PHONY: bench-pairs-sim
