@@ -348,6 +348,7 @@ ssize_t leg_write_packet(struct leg *leg, const struct frame_packet *frame, cons
         vectors[0].iov_len += FRAME_PACKET_BYTES;
     }
     leg->now = now;
+    conn_keep_together(leg->conn, segment->following);
     written = conn_write_datagram(leg->conn, vectors, count, id, more, accepted, out, size, packet, now);
     if (written >= 0 && *accepted)
         meter_add(&leg->counters.sent, (uint64_t)segment->header_bytes + segment->payload_bytes, now);

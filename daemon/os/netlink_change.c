@@ -21,8 +21,8 @@
 
 #include "common/log.h"
 #include "os/netlink_internal.h"
+#include "packet/superpacket.h"
 
-#define BATCH_SEGMENTS 44u       /* of a superpacket: as many full datagrams as one sendmsg carries, 65,507 bytes */
 #define IPV6_DEFAULT_METRIC 1024 /* what the kernel makes of 0; said outright, because at deletion 0 means "any" */
 
 static int family_of(const struct ip_addr *addr) {
@@ -377,7 +377,7 @@ int netlink_device_up(struct netlink *netlink, unsigned ifindex, uint32_t mtu_by
         rc != -EOPNOTSUPP) /* those: the host or the device has no IPv6, so there is no chatter */
         log_warning("netlink: cannot switch off automatic IPv6 addresses of %s: %s", link.device, strerror(-rc));
     /* One that is longer would be one full sendmsg and a short one. Without it all works the same, but slower. */
-    rc = netlink_request(netlink, segments_message(ifindex, BATCH_SEGMENTS), NULL, NULL);
+    rc = netlink_request(netlink, segments_message(ifindex, SUPERPACKET_SEGMENTS), NULL, NULL);
     if (rc)
         log_debug("netlink: the superpackets of %s stay as long as they are: %s", link.device, strerror(-rc));
     rc = netlink_device_mtu(netlink, ifindex, mtu_bytes);

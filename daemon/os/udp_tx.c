@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* udp_tx: the sending side of one leg.
  *
- * Datagrams gather in a batch: one large buffer holding runs, each run one sendmsg with UDP_SEGMENT. A run ends at
- * another path or ECN, at a larger datagram, after a shorter one, at 64 segments, at 65,507 bytes, and around a
- * datagram that is to be alone. There are two batches, one being sent and one being filled. The runs of a batch are
- * submitted as one chain of links, so the kernel begins each when the one before was accepted, and a send that fails
- * stops those after it: nothing overtakes. A full socket (EAGAIN) keeps the batch until POLLOUT.
+ * Datagrams gather in a batch: one large buffer holding runs, each run one sendmsg with UDP_SEGMENT. A batch is full
+ * when a run would be: with the two KiB more that the buffer has, the first datagram of the next batch became a sendmsg
+ * of its own. A run ends at another path or ECN, at a larger datagram, after a shorter one, at 64 segments, at 65,507
+ * bytes, and around a datagram that is to be alone. There are two batches, one being sent and one being filled. The
+ * runs of a batch are submitted as one chain of links, so the kernel begins each when the one before was accepted, and
+ * a send that fails stops those after it: nothing overtakes. A full socket (EAGAIN) keeps the batch until POLLOUT.
  *
  * EIO or EINVAL for a run of several: the device cannot segment (no checksum offload) or something else is wrong; the
  * datagrams are sent one by one (sendmmsg), and if that works this sender stays with it.
@@ -334,7 +335,7 @@ void udp_tx_free(struct udp_tx *tx) {
 }
 
 static bool fits(const struct batch *batch, size_t length) {
-    return batch->runs < RUNS && batch->used + length <= BUF_LARGE_BYTES;
+    return batch->runs < RUNS && batch->used + length <= UDP_DATAGRAM_MAX;
 }
 
 uint8_t *udp_tx_reserve(struct udp_tx *tx, size_t length) {

@@ -7,7 +7,8 @@
  * way of joining), a packet *of a flow* (closes what that flow has open, then passes), or any other (a fragment closes
  * everything, since its ports are not known; the rest passes). A candidate joins its flow's superpacket when the
  * headers match but for what must advance; else that superpacket is finished and the candidate opens the next. A
- * superpacket of one packet is emitted as it came.
+ * superpacket of one packet is emitted as it came. One of TCP ends with as many segments as the peer's have: a few more
+ * would fit, but then the next one would begin late, and the last of a turn would be a short one.
  *
  * It leaves out IPv4 options, extension headers, and acknowledgement numbers that advance: a segment joins only under
  * an equal one, so that splitting a merged superpacket gives the very same bytes back (IPv4 IDs that stay fixed under
@@ -294,7 +295,7 @@ static bool append(struct merge *merge, unsigned at, const struct arrival *in, e
     slot->last_id = get16(in->data + 4);
     if (push)
         data[slot->ip_bytes + 13] |= TCP_PSH;
-    if (push || in->payload < slot->gso_size)
+    if (push || in->payload < slot->gso_size || (slot->count == SUPERPACKET_SEGMENTS && in->protocol == IPPROTO_TCP))
         finish(merge, at);
     return true;
 }

@@ -171,6 +171,7 @@ void split_segment(const struct split *split, size_t index, struct segment *out)
     out->header_bytes = split->header_bytes;
     out->payload_bytes = (uint16_t)bytes;
     out->payload = data + split->header_bytes + index * split->segment_payload;
+    out->following = split->packet.length - (uint32_t)(out->payload - data) - (uint32_t)bytes;
     if (split->header_bytes == 0)
         return;
     memcpy(out->header, data, split->header_bytes);

@@ -19,6 +19,7 @@ struct segment {
     uint16_t header_bytes;              /**< used of it; 0 for a packet sent as it is (all in payload) */
     uint16_t payload_bytes;             /**< bytes at payload */
     const uint8_t *payload;             /**< slice of the superpacket's buffer */
+    uint32_t following;                 /**< payload bytes of the superpacket's further segments */
 };
 
 /** A superpacket with all that is the same for its segments worked out once. Embedded by value in the queue. */

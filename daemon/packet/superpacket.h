@@ -9,6 +9,10 @@
 
 #include "packet/buf.h"
 
+/** TCP segments of a superpacket at most, read or written: as many full datagrams as one sendmsg carries, 65,507 bytes.
+ * So superpacket, batch of datagrams and superpacket at the other end stay in step. */
+#define SUPERPACKET_SEGMENTS 44u
+
 /** How a superpacket is to be cut. */
 enum offload_gso { OFFLOAD_NONE, OFFLOAD_TCP4, OFFLOAD_TCP6, OFFLOAD_UDP };
 

@@ -17,6 +17,11 @@
  * A PING on a silent path must go even when the window is full of what was never answered; so where the window is, is
  * remembered (ccseam_window), for BBR by wrapping its init function, too.
  *
+ * Packet numbers are another thing that only this seam can touch: ngtcp2 takes as few bytes as will do, one while fewer
+ * than 128 packets are on the way. A fast connection has about as many, so the packets of one superpacket came in two
+ * sizes, and a GSO batch ends at a larger one: half the batches were broken. Whoever writes for a fast connection asks
+ * for two bytes at least (ccseam_number_bytes).
+ *
  * What it leaves out: other versions, shared libraries (nothing can be wrapped in them): configure takes ccseam_none.c
  * for those.
  *
@@ -75,11 +80,16 @@ struct cc_1_11 {
 };
 
 static _Thread_local struct ccseam *offered; /* for the connection being made by this thread */
+static _Thread_local size_t number_least;    /* bytes of packet numbers written by this thread */
 static _Thread_local int state;              /* of the checks: 0 not made yet, 1 passed, -1 failed */
 
 void __wrap_ngtcp2_cc_reno_init(struct cc_1_11 *cc, void *log);
 void __wrap_ngtcp2_cc_bbr_init(void *bbr, void *log, struct stat_1_11 *stat, void *rst, uint64_t now, ngtcp2_rand rand,
                                const ngtcp2_rand_ctx *context);
+void __wrap_ngtcp2_pkt_hd_init(ngtcp2_pkt_hd *hd, uint8_t flags, uint8_t type, const ngtcp2_cid *dcid,
+                               const ngtcp2_cid *scid, int64_t number, size_t number_bytes, uint32_t version);
+void __real_ngtcp2_pkt_hd_init(ngtcp2_pkt_hd *hd, uint8_t flags, uint8_t type, const ngtcp2_cid *dcid,
+                               const ngtcp2_cid *scid, int64_t number, size_t number_bytes, uint32_t version);
 void __real_ngtcp2_cc_bbr_init(void *bbr, void *log, struct stat_1_11 *stat, void *rst, uint64_t now, ngtcp2_rand rand,
                                const ngtcp2_rand_ctx *context);
 
@@ -176,6 +186,17 @@ void __wrap_ngtcp2_cc_bbr_init(void *bbr, void *log, struct stat_1_11 *stat, voi
         offered->stat = stat;
     offered = NULL;
     __real_ngtcp2_cc_bbr_init(bbr, log, stat, rst, now, rand, context);
+}
+
+void __wrap_ngtcp2_pkt_hd_init(ngtcp2_pkt_hd *hd, uint8_t flags, uint8_t type, const ngtcp2_cid *dcid,
+                               const ngtcp2_cid *scid, int64_t number, size_t number_bytes, uint32_t version) {
+    if (type == NGTCP2_PKT_1RTT && number_bytes < number_least)
+        number_bytes = number_least;
+    __real_ngtcp2_pkt_hd_init(hd, flags, type, dcid, scid, number, number_bytes, version);
+}
+
+void ccseam_number_bytes(size_t least) {
+    number_least = least;
 }
 
 /** Whether a connection made with Reno calls our function. */

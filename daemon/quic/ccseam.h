@@ -5,6 +5,7 @@
 #define MPVPN_QUIC_CCSEAM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "quic/knee.h"
@@ -31,5 +32,10 @@ void ccseam_offer(struct ccseam *seam);
  */
 uint64_t *ccseam_window(const struct ccseam *seam, uint64_t cwnd_bytes, uint64_t in_flight_bytes,
                         uint64_t smoothed_rtt);
+
+/** The packet number of the next 1-RTT packets that this thread writes has so many bytes at least; 1: as few as will
+ * do.
+ */
+void ccseam_number_bytes(size_t least);
 
 #endif

@@ -171,6 +171,9 @@ ssize_t conn_write(struct conn *conn, uint8_t *out, size_t size, struct conn_pac
 /** Whether a datagram of this many payload bytes could be sent now: handshake done, congestion window and pacer allow,
  * it fits. */
 bool conn_can_send(const struct conn *conn, size_t length, uint64_t now);
+/** So many bytes that belong with the next datagram follow it: if the connection is fast, pacing lets them out with it.
+ */
+void conn_keep_together(struct conn *conn, size_t bytes);
 /** Largest datagram payload that fits the path now (0: the peer takes none, or no handshake yet). */
 size_t conn_datagram_max(const struct conn *conn);
 /**

@@ -465,6 +465,10 @@ bool conn_can_send(const struct conn *conn, size_t length, uint64_t now) {
     return length <= conn_datagram_max(conn);
 }
 
+void conn_keep_together(struct conn *conn, size_t bytes) {
+    pacer_keep_together(&conn->pacer, bytes);
+}
+
 /** ngtcp2 let nothing out, though all that can be seen from here allowed it (an unvalidated path has used up its
  * credit): look again when something is due. */
 static void hold_after_refusal(struct conn *conn) {
@@ -536,9 +540,12 @@ ssize_t conn_write_datagram(struct conn *conn, const struct iovec *vectors, size
     /* A packet is begun for several only if the first leaves room for another one like it. */
     if (shared->count == 0 && (!conn->confirmed || 2 * length + SHARED_OVERHEAD > size))
         more = false;
+    if (pacer_is_fast(&conn->pacer))
+        ccseam_number_bytes(2);
     n = ngtcp2_conn_writev_datagram(conn->ng, &shared->path.path, &shared->info, out, size, &taken,
                                     more ? NGTCP2_WRITE_DATAGRAM_FLAG_MORE : NGTCP2_WRITE_DATAGRAM_FLAG_NONE, id,
                                     pieces, count, conn->now);
+    ccseam_number_bytes(1);
     if (taken != 0) {
         conn->datagram_turn = false;
         conn->datagrams_sent++;

@@ -6,6 +6,7 @@
 #include <check.h>
 #include <errno.h>
 
+#include "quic/ccseam.h"
 #include "tests/unit/conn_fixture.h"
 
 START_TEST(streams_carry_data_both_ways_and_end) {
@@ -145,6 +146,37 @@ START_TEST(each_datagram_is_acknowledged_or_lost) {
     ck_assert_uint_ge(pair.client.acked + pair.client.lost - statistics.datagrams_spurious + 10,
                       pair.client.datagrams_sent);
     ck_assert_uint_le(pair.client.acked, pair.server.datagrams_in);
+    pair_fini(&pair);
+}
+END_TEST
+
+START_TEST(packets_are_equally_long_however_many_are_on_the_way) {
+    struct pair_settings settings = fixture_links(5000, 1, 0);
+    struct iovec content = {.iov_base = (uint8_t[40]){0}, .iov_len = 40};
+    uint8_t out[CONN_UDP_MAX];
+    struct conn_packet packet;
+    ssize_t first = 0;
+    struct pair pair;
+
+    if (!ccseam_available())
+        return; /* ngtcp2's own way: a batch ends where the packet numbers become longer */
+    settings.up.delay = settings.down.delay = 50 * NS_PER_US; /* so it is a fast connection */
+    fixture_connect(&pair, &settings);
+    pair.client.datagrams_to_send = 2000;
+    pair_run(&pair, 2 * NS_PER_SEC);
+    for (unsigned i = 0; i < 140; i++) {
+        uint64_t now = pair.now + (i + 1) * 10 * NS_PER_MS;
+        bool accepted = false;
+        ssize_t n;
+
+        while (conn_write(pair.client.conn, out, sizeof out, &packet, now) > 0)
+            ;
+        ck_assert(conn_can_send(pair.client.conn, content.iov_len, now));
+        n = conn_write_datagram(pair.client.conn, &content, 1, i, false, &accepted, out, sizeof out, &packet, now);
+        ck_assert(accepted);
+        first = i == 0 ? n : first;
+        ck_assert_int_eq(n, first);
+    }
     pair_fini(&pair);
 }
 END_TEST
@@ -562,6 +594,7 @@ int main(void) {
         stop_sending_reaches_the_sender,
         neither_streams_nor_datagrams_starve_the_other,
         each_datagram_is_acknowledged_or_lost,
+        packets_are_equally_long_however_many_are_on_the_way,
         datagrams_declared_lost_too_early_are_counted,
         keys_are_updated_under_loss_and_nothing_breaks,
         the_path_mtu_is_found_up_to_an_ethernet_frame,

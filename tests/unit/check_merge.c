@@ -220,6 +220,15 @@ START_TEST(superpackets_stay_within_sixteen_bits_and_64_datagrams) {
 }
 END_TEST
 
+START_TEST(tcp_superpackets_end_where_those_of_the_peer_do) {
+    struct made m = words(4, IPPROTO_TCP, 500);
+
+    for (unsigned i = 0; i < 2 * SUPERPACKET_SEGMENTS + 1; i++, advance(&m))
+        push(&m);
+    ck_assert_uint_eq(flush_same(), 3);
+}
+END_TEST
+
 /** Two packets that are alike but for one thing. */
 static void never_joined(int version, int protocol, void (*change)(struct made *)) {
     struct made m = words(version, protocol, 100);
@@ -562,6 +571,7 @@ int main(void) {
     tcase_add_test(tc, shorter_segment_and_push_end_a_superpacket);
     tcase_add_test(tc, longer_segment_begins_a_new_superpacket);
     tcase_add_test(tc, superpackets_stay_within_sixteen_bits_and_64_datagrams);
+    tcase_add_test(tc, tcp_superpackets_end_where_those_of_the_peer_do);
     tcase_add_test(tc, packets_of_different_headers_are_not_joined);
     tcase_add_test(tc, first_packet_with_a_special_flag_is_not_continued);
     tcase_add_test(tc, ece_on_all_and_equal_options_are_joined);

@@ -65,6 +65,53 @@ START_TEST(a_burst_is_a_millisecond_long_within_its_limits) {
 }
 END_TEST
 
+/** Superpackets of 44 packets, back to back. @return bytes that went before the pacer held them up */
+static size_t burst_of_superpackets(struct pacer *pacer, unsigned first) {
+    size_t sent = 0;
+
+    for (unsigned i = first; pacer_is_open(pacer, 0); i++, sent += PACKET) {
+        pacer_keep_together(pacer, (43 - i % 44) * (size_t)PACKET);
+        pacer_on_sent(pacer, PACKET, 0);
+    }
+    return sent;
+}
+
+START_TEST(a_fast_burst_ends_between_superpackets) {
+    struct pacer pacer;
+
+    for (unsigned first = 0; first < 44; first++) {
+        pacer_init(&pacer, PACKET);
+        pacer_set_rate(&pacer, 1000000, NS_PER_MS, PACKET);
+        ck_assert_uint_eq((first + burst_of_superpackets(&pacer, first) / PACKET) % 44, 0);
+        ck_assert_uint_ge(pacer.blocked_until, pacer_time(&pacer, PACER_BURST_MAX));
+        ck_assert_uint_lt(pacer.blocked_until, pacer_time(&pacer, PACER_BURST_MAX + PACER_BATCH));
+    }
+}
+END_TEST
+
+START_TEST(a_slow_burst_ends_inside_a_superpacket) {
+    struct pacer pacer;
+
+    pacer_init(&pacer, PACKET);
+    pacer_set_rate(&pacer, 20000, NS_PER_MS, PACKET);
+    ck_assert_uint_le(burst_of_superpackets(&pacer, 0), 20000 + PACKET);
+}
+END_TEST
+
+START_TEST(superpackets_that_take_turns_do_not_prolong_a_burst_for_ever) {
+    struct pacer pacer;
+    size_t sent = 0;
+
+    pacer_init(&pacer, PACKET);
+    pacer_set_rate(&pacer, 1000000, NS_PER_MS, PACKET);
+    for (; pacer_is_open(&pacer, 0); sent += PACKET) {
+        pacer_keep_together(&pacer, 20 * PACKET);
+        pacer_on_sent(&pacer, PACKET, 0);
+    }
+    ck_assert_uint_le(sent, PACER_BURST_MAX + PACER_BATCH);
+}
+END_TEST
+
 START_TEST(timers_that_come_late_do_not_lower_the_rate) {
     struct pacer pacer;
     uint64_t now = NS_PER_SEC, sent = 0;
@@ -145,6 +192,9 @@ int main(void) {
     tcase_add_test(tc, a_fresh_pacer_lets_ten_packets_go_at_once);
     tcase_add_test(tc, what_goes_out_keeps_to_the_rate);
     tcase_add_test(tc, a_burst_is_a_millisecond_long_within_its_limits);
+    tcase_add_test(tc, a_fast_burst_ends_between_superpackets);
+    tcase_add_test(tc, a_slow_burst_ends_inside_a_superpacket);
+    tcase_add_test(tc, superpackets_that_take_turns_do_not_prolong_a_burst_for_ever);
     tcase_add_test(tc, timers_that_come_late_do_not_lower_the_rate);
     tcase_add_test(tc, idle_time_is_not_saved_up);
     tcase_add_test(tc, packets_below_the_rate_are_never_held_up);

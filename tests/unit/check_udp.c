@@ -169,6 +169,24 @@ START_TEST(datagrams_of_one_size_go_by_one_send_and_come_by_few_receives) {
 }
 END_TEST
 
+START_TEST(full_batches_stay_whole) {
+    open_pair("127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:1");
+    for (unsigned i = 0; i < 88; i++) {
+        uint8_t *space = udp_tx_reserve(sender.tx, 1472);
+
+        ck_assert_ptr_nonnull(space);
+        memset(space, 0, 1470);
+        space[0] = (uint8_t)(sender.next >> 8);
+        space[1] = (uint8_t)sender.next++;
+        udp_tx_commit(sender.tx, 1470, &sender.local, &sender.remote, 0, false);
+    }
+    udp_tx_flush(sender.tx);
+    expect_in_order(88);
+    ck_assert_uint_eq(udp_statistics(from)->sends, 2);
+    close_pair();
+}
+END_TEST
+
 START_TEST(batch_breaks_at_sizes_ecn_and_lone_datagrams_and_keeps_order) {
     static const size_t lengths[] = {1200, 1200, 700, 1200, 1300, 1300, 2, 2, 1000, 1000};
 
@@ -651,6 +669,7 @@ int main(void) {
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, datagrams_of_one_size_go_by_one_send_and_come_by_few_receives);
+    tcase_add_test(tc, full_batches_stay_whole);
     tcase_add_test(tc, batch_breaks_at_sizes_ecn_and_lone_datagrams_and_keeps_order);
     tcase_add_test(tc, batch_of_tiny_datagrams_breaks_at_64_segments);
     tcase_add_test(tc, thousands_of_datagrams_pass_in_order_through_back_pressure);
