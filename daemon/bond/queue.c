@@ -20,14 +20,14 @@
  * A flow whose head no leg takes now can be set aside while others are looked at: it is taken off the front of its list
  * and put back there later, with the deficit that it had.
  *
- * Entries come from chunks that are made when the queue is that full for the first time: an idle session has none. A
- * limit reached (entries, bytes, or memory of buffers) drops segments from the head of the flow with the most bytes,
- * which is where the newcomer's room was lost.
+ * Entries come from chunks that are made when the queue is that full for the first time, and flows in groups that are
+ * made when a packet is hashed there first: an idle session has none. A limit reached (entries, bytes, or memory of
+ * buffers) drops segments from the head of the flow with the most bytes, which is where the newcomer's room was lost.
  *
  * It leaves out pacing, choice of leg, and per-packet priorities.
  *
- * Invariants: a flow is on a list exactly while `list` says so; backlog[f] is the sum of the segment lengths left in
- * flow f; the sum of backlog is bytes; `shown` is a flow with a head, or NULL.
+ * Invariants: a flow is on a list exactly while `list` says so; the backlog of f is the sum of the segment lengths left
+ * in flow f; the sum of backlogs is bytes; `shown` is a flow with a head, or NULL.
  *
  * Standards: RFC 8290, RFC 8289, RFC 3168. */
 #include "bond/queue.h"
@@ -39,6 +39,7 @@
 #include "common/clock.h"
 
 #define CHUNK_ENTRIES 32u              /**< entries made at a time */
+#define GROUP_FLOWS 16u                /**< flows made at a time */
 #define INTERVAL_MIN (100 * NS_PER_MS) /**< CoDel's interval at least */
 #define TARGET_PART 3u                 /**< CoDel's target is this part of its interval */
 #define RECENT_INTERVALS 16u /**< a dropping state that began again within so many intervals goes on where it was */
@@ -65,16 +66,23 @@ struct codel {
 /** Which list a flow is on. */
 enum flow_list { LIST_NONE, LIST_FRESH, LIST_STALE };
 
-/** A flow queue; zeroed is idle. */
+/** A flow queue; zeroed but for its number it is idle. */
 struct flow {
     struct entry *head; /**< oldest entry; NULL: empty */
     struct entry *tail; /**< newest; meaningless when empty */
     struct flow *next;  /**< in its list */
     struct codel codel; /**< judge */
     int64_t deficit;    /**< bytes it may still send in this turn */
+    uint16_t number;    /**< hash of its packets, modulo QUEUE_FLOWS */
     uint8_t list;       /**< enum flow_list; set aside it is still of that list */
     bool judged;        /**< CoDel let its head go already, when it was shown … */
     bool mark_ce;       /**< … and wants it marked */
+};
+
+/** Flows whose numbers follow each other. */
+struct flow_group {
+    struct flow flow[GROUP_FLOWS]; /**< by number */
+    uint32_t backlog[GROUP_FLOWS]; /**< bytes of each, apart, so that the fattest is quickly found */
 };
 
 /** Flows in order of turn. */
@@ -85,25 +93,24 @@ struct flow_fifo {
 
 /** The queue. */
 struct queue {
-    struct queue_settings settings; /**< as given, zeros replaced */
-    uint64_t interval;              /**< CoDel's, ns */
-    uint64_t target;                /**< CoDel's, ns */
-    struct flow_fifo fresh, stale;  /**< active flows */
-    struct flow_fifo aside[2];      /**< fresh and stale ones that were set aside */
-    unsigned skipped;               /**< how many those are */
-    struct flow *shown;             /**< whose head queue_peek() shows; NULL: none */
-    struct queue_item item;         /**< what it shows */
-    uint64_t shown_at;              /**< ns of the last look */
-    uint64_t bytes;                 /**< of segments held */
-    uint64_t memory;                /**< capacity of buffers held */
-    size_t segments;                /**< segments held */
-    size_t held;                    /**< entries in use */
-    size_t carved;                  /**< entries ever used */
-    struct entry **chunks;          /**< of CHUNK_ENTRIES each; NULL: not made yet */
-    struct entry *free;             /**< given back */
-    struct queue_stats stats;       /**< counters */
-    struct flow flows[QUEUE_FLOWS]; /**< by hash */
-    uint32_t backlog[QUEUE_FLOWS];  /**< bytes of each, apart, so that the fattest is quickly found */
+    struct queue_settings settings;                       /**< as given, zeros replaced */
+    uint64_t interval;                                    /**< CoDel's, ns */
+    uint64_t target;                                      /**< CoDel's, ns */
+    struct flow_fifo fresh, stale;                        /**< active flows */
+    struct flow_fifo aside[2];                            /**< fresh and stale ones that were set aside */
+    unsigned skipped;                                     /**< how many those are */
+    struct flow *shown;                                   /**< whose head queue_peek() shows; NULL: none */
+    struct queue_item item;                               /**< what it shows */
+    uint64_t shown_at;                                    /**< ns of the last look */
+    uint64_t bytes;                                       /**< of segments held */
+    uint64_t memory;                                      /**< capacity of buffers held */
+    size_t segments;                                      /**< segments held */
+    size_t held;                                          /**< entries in use */
+    size_t carved;                                        /**< entries ever used */
+    struct entry **chunks;                                /**< of CHUNK_ENTRIES each; NULL: not made yet */
+    struct entry *free;                                   /**< given back */
+    struct queue_stats stats;                             /**< counters */
+    struct flow_group *groups[QUEUE_FLOWS / GROUP_FLOWS]; /**< by number; NULL: not made yet */
 };
 
 static void fifo_append(struct flow_fifo *fifo, struct flow *flow) {
@@ -141,9 +148,12 @@ struct queue *queue_new(const struct queue_settings *settings) {
 void queue_free(struct queue *queue) {
     if (!queue)
         return;
-    for (size_t i = 0; i < QUEUE_FLOWS; i++)
-        for (struct entry *entry = queue->flows[i].head; entry; entry = entry->next)
-            buf_unref(entry->split.packet.buf);
+    for (size_t i = 0; i < QUEUE_FLOWS / GROUP_FLOWS; i++) {
+        for (size_t j = 0; queue->groups[i] && j < GROUP_FLOWS; j++)
+            for (struct entry *entry = queue->groups[i]->flow[j].head; entry; entry = entry->next)
+                buf_unref(entry->split.packet.buf);
+        free(queue->groups[i]);
+    }
     for (size_t i = 0; i <= queue->settings.max_packets / CHUNK_ENTRIES; i++)
         free(queue->chunks[i]);
     free(queue->chunks);
@@ -167,9 +177,40 @@ void queue_set_timing(struct queue *queue, uint64_t largest_srtt, uint64_t rate_
     queue->target = target;
 }
 
-/** The number of a flow. */
-static size_t flow_number(const struct queue *queue, const struct flow *flow) {
-    return (size_t)(flow - queue->flows);
+/** The flow of a hash. @return NULL: no memory for it */
+static struct flow *find_flow(struct queue *queue, uint32_t hash) {
+    unsigned number = hash % QUEUE_FLOWS;
+    struct flow_group **group = &queue->groups[number / GROUP_FLOWS];
+
+    if (!*group) {
+        *group = calloc(1, sizeof **group);
+        for (unsigned i = 0; *group && i < GROUP_FLOWS; i++)
+            (*group)->flow[i].number = (uint16_t)(number / GROUP_FLOWS * GROUP_FLOWS + i);
+    }
+    return *group ? &(*group)->flow[number % GROUP_FLOWS] : NULL;
+}
+
+/** Bytes that a flow holds. */
+static uint32_t *backlog_of(const struct queue *queue, const struct flow *flow) {
+    return &queue->groups[flow->number / GROUP_FLOWS]->backlog[flow->number % GROUP_FLOWS];
+}
+
+/** The flow that holds the most bytes; there is one. */
+static struct flow *fattest_flow(const struct queue *queue) {
+    struct flow *fattest = NULL;
+    uint32_t most = 0;
+
+    for (size_t i = 0; i < QUEUE_FLOWS / GROUP_FLOWS; i++) {
+        struct flow_group *group = queue->groups[i];
+
+        for (size_t j = 0; group && j < GROUP_FLOWS; j++) {
+            if (group->backlog[j] > most) {
+                most = group->backlog[j];
+                fattest = &group->flow[j];
+            }
+        }
+    }
+    return fattest;
 }
 
 /** Take an entry off its flow and give its memory back. */
@@ -190,7 +231,7 @@ static void advance(struct queue *queue, struct flow *flow) {
     size_t length = split_length(&entry->split, entry->index);
 
     flow->judged = false;
-    queue->backlog[flow_number(queue, flow)] -= (uint32_t)length;
+    *backlog_of(queue, flow) -= (uint32_t)length;
     queue->bytes -= length;
     queue->segments--;
     if (++entry->index == entry->split.count)
@@ -201,14 +242,11 @@ static void advance(struct queue *queue, struct flow *flow) {
 static void make_room(struct queue *queue, uint64_t bytes, uint64_t capacity) {
     while (queue->held == queue->settings.max_packets || queue->bytes + bytes > queue->settings.max_bytes ||
            queue->memory + capacity > queue->settings.max_memory) {
-        size_t fattest = 0;
+        struct flow *fattest = fattest_flow(queue);
 
-        for (size_t i = 1; i < QUEUE_FLOWS; i++)
-            if (queue->backlog[i] > queue->backlog[fattest])
-                fattest = i;
-        if (queue->shown == &queue->flows[fattest])
+        if (queue->shown == fattest)
             queue->shown = NULL;
-        advance(queue, &queue->flows[fattest]);
+        advance(queue, fattest);
         queue->stats.overflow_drops++;
     }
 }
@@ -231,16 +269,14 @@ static struct entry *take_entry(struct queue *queue) {
 }
 
 /** Append an entry to its flow, and the flow to the fresh ones when it was idle. */
-static void append(struct queue *queue, struct entry *entry, uint64_t bytes) {
-    struct flow *flow = &queue->flows[entry->flow_hash % QUEUE_FLOWS];
-
+static void append(struct queue *queue, struct flow *flow, struct entry *entry, uint64_t bytes) {
     entry->next = NULL;
     if (flow->head)
         flow->tail->next = entry;
     else
         flow->head = entry;
     flow->tail = entry;
-    queue->backlog[flow_number(queue, flow)] += (uint32_t)bytes;
+    *backlog_of(queue, flow) += (uint32_t)bytes;
     if (flow->list != LIST_NONE)
         return;
     flow->list = LIST_FRESH;
@@ -253,6 +289,8 @@ int queue_put(struct queue *queue, const struct superpacket *packet, const struc
     uint64_t bytes, capacity = packet->buf->capacity;
     struct split split;
     struct entry *entry;
+    struct flow *flow;
+    uint32_t hash;
     int error = split_init(&split, packet);
 
     if (error == 0) {
@@ -267,7 +305,9 @@ int queue_put(struct queue *queue, const struct superpacket *packet, const struc
         return error;
     }
     make_room(queue, bytes, capacity);
-    entry = take_entry(queue);
+    hash = inner_flow_hash(inner, queue->settings.key);
+    flow = find_flow(queue, hash);
+    entry = flow ? take_entry(queue) : NULL;
     if (!entry) {
         queue->stats.refused++;
         return -ENOMEM;
@@ -275,9 +315,9 @@ int queue_put(struct queue *queue, const struct superpacket *packet, const struc
     entry->split = split;
     entry->inner = *inner;
     entry->queued_at = now;
-    entry->flow_hash = inner_flow_hash(inner, queue->settings.key);
+    entry->flow_hash = hash;
     entry->index = 0;
-    append(queue, entry, bytes);
+    append(queue, flow, entry, bytes);
     queue->bytes += bytes;
     queue->memory += capacity;
     queue->segments += split.count;
@@ -397,7 +437,7 @@ static void show(struct queue *queue, struct flow *flow, bool mark_ce) {
         .index = entry->index,
         .length = (uint16_t)split_length(&entry->split, entry->index),
         .flow_hash = entry->flow_hash,
-        .flow_bytes = queue->backlog[flow_number(queue, flow)],
+        .flow_bytes = *backlog_of(queue, flow),
         .mark_ce = mark_ce,
         .queued_at = entry->queued_at,
     };

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# How fast, at what cost: one unshaped path, directly and through mpvpn (by one path and by two), wireguard-go and OpenVPN, in one
-# interleaved run. "make bench" calls this as root. Prints Markdown; also written to bench.md in the build directory, and over the
-# section "Unshaped" of doc/benchmarks.md with a plot beside it. "bench.sh NAME..." measures only those tunnels and leaves the document.
+# How fast, at what cost: one unshaped path, directly and through mpvpn (by one path and by two, with one worker and two, and its
+# latency with busy polling), wireguard-go and OpenVPN, in one interleaved run. "make bench" calls this as root. Prints Markdown; also
+# written to bench.md in the build directory, and over the section "Unshaped" of doc/benchmarks.md with a plot beside it.
+# "bench.sh NAME..." measures only those tunnels and leaves the document.
 #
 #      a                                         b
 #      tunnel 10.78.N.1                          tunnel 10.78.N.2
@@ -13,12 +14,12 @@
 # How it works: each round takes every tunnel in turn, so that what else the machine does meets them all; each is set up, measured
 # and torn down. TCP is iperf3's, whose server sits in a. CPU seconds are those of the tunnel's own processes (user and system), per GB
 # that TCP carried. UDP is bench_udp's: packets a second with less than 1 % lost. A tunnel has connected when the first ping
-# came back after its client was started. Memory is what is resident in the larger of the two daemons. Instructions a packet
-# are callgrind's (bench_cost.sh), of our own code.
+# came back after its client was started; one that does not connect is left out of that round. Memory is what is resident in the
+# larger of the two daemons. Instructions a packet are callgrind's (bench_cost.sh), of our own code.
 # What it leaves out: shaping, loss and delay; bond.sh and tests/lab are for that.
 #
 # BENCH_ROUNDS (3): how often everything is measured. BENCH_TIME (3): seconds of one iperf3 run. BENCH_SHORT=1: one round of 1 s and
-# one size of UDP packets, to see that all works. Three rounds take about ten minutes.
+# one size of UDP packets, to see that all works. Three rounds take about a quarter of an hour.
 . "$(dirname "$0")/../netns/lib.sh"
 
 short=${BENCH_SHORT:-}
@@ -72,11 +73,12 @@ tcp() {
     local metric=$1 rate server_ticks client_ticks
     shift
     server_ticks=$(cpu_of "${server_pid:-0}") client_ticks=$(cpu_of "${client_pid:-0}")
-    in_ns "$b" iperf3 -c "$address" -t "$seconds" -J "$@" >"$dir/iperf.json" 2>&1
+    in_ns "$b" timeout $((seconds + 20)) iperf3 -c "$address" -t "$seconds" -J "$@" >"$dir/iperf.json" 2>&1
     server_ticks=$(($(cpu_of "${server_pid:-0}") - server_ticks)) client_ticks=$(($(cpu_of "${client_pid:-0}") - client_ticks))
     rate=$(rate_of "$dir/iperf.json")
+    [ "$rate" -gt 0 ] || { echo "# $name: iperf3 $metric failed" >&2; return 0; }
     note "$metric" "$rate"
-    [ -n "${server_pid:-}" ] && [ "$rate" -gt 0 ] || return 0
+    [ -n "${server_pid:-}" ] || return 0
     note "${metric}_cpu_server" "$(awk -v t="$server_ticks" -v hz="$hz" -v gb="$rate $seconds" 'BEGIN { split(gb, g); print t / hz / (g[1] * g[2] / 8000) }')"
     note "${metric}_cpu_client" "$(awk -v t="$client_ticks" -v hz="$hz" -v gb="$rate $seconds" 'BEGIN { split(gb, g); print t / hz / (g[1] * g[2] / 8000) }')"
 }
@@ -87,13 +89,28 @@ average() { sed -n 's|^rtt.* = [^/]*/\([^/]*\)/.*|\1|p' "$1"; }
 # connect_begin / connect_end: the time from the client's start to the first ping's return, in ms
 connect_begin() { begun=$(date +%s%N); }
 connect_end() {
-    in_ns "$b" timeout 20 bash -c "until ping -c 1 -W 0.3 $address >/dev/null 2>&1; do :; done" || die "no ping through $name"
+    in_ns "$b" timeout 20 bash -c "until ping -c 1 -W 0.3 $address >/dev/null 2>&1; do :; done" ||
+        { echo "# round $round: no ping through $name" >&2; return 1; }
     note connect $((($(date +%s%N) - begun) / 1000000))
 }
 
-# measure: everything of the tunnel $name, whose far end is $address, with its processes $server_pid and $client_pid
+# latency: of the tunnel while it is idle, and beside four streams down
+latency() {
+    local ping_pid
+    in_ns "$b" ping -q -c 100 -i 0.01 "$address" >"$dir/ping.txt" 2>&1
+    note ping_idle "$(average "$dir/ping.txt")"
+    in_ns "$b" ping -q -i 0.05 -w "$seconds" "$address" >"$dir/ping.txt" 2>&1 &
+    ping_pid=$!
+    pids+=("$ping_pid")
+    tcp down4 -R -P 4
+    wait "$ping_pid"
+    note ping_load "$(average "$dir/ping.txt")"
+}
+
+# measure: everything of the tunnel $name, whose far end is $address, with its processes $server_pid and $client_pid; only its latency
+# if $only says so
 measure() {
-    local ping_pid size
+    local size
     start "$a" iperf3 iperf3 -s --forceflush -B "$address"
     local iperf_pid=$last_pid
     start "$a" sink "$bench_udp" sink "$address" 7000
@@ -101,19 +118,14 @@ measure() {
     until_true 5 grep -q 'Server listening' "$dir/iperf3.log" || die 'iperf3 does not listen'
     sleep 0.5
     [ -z "${server_pid:-}" ] || note rss_idle "$(memory_of VmRSS "$server_pid" "$client_pid")"
-    in_ns "$b" ping -q -c 100 -i 0.01 "$address" >"$dir/ping.txt" 2>&1
-    note ping_idle "$(average "$dir/ping.txt")"
-    tcp up
-    tcp down -R
-    tcp up4 -P 4
-    in_ns "$b" ping -q -i 0.05 -w "$seconds" "$address" >"$dir/ping.txt" 2>&1 &
-    ping_pid=$!
-    pids+=("$ping_pid")
-    tcp down4 -R -P 4
-    wait "$ping_pid"
-    note ping_load "$(average "$dir/ping.txt")"
-    for size in $udp_sizes; do
-        note "udp$size" "$(in_ns "$b" "$bench_udp" "$address" 7000 "$size" | awk '{ print $1 / 1000 }')"
+    if [ "${only:-}" != latency ]; then
+        tcp up
+        tcp down -R
+        tcp up4 -P 4
+    fi
+    latency
+    for size in $([ "${only:-}" = latency ] || echo "$udp_sizes"); do
+        note "udp$size" "$(in_ns "$b" timeout 60 "$bench_udp" "$address" 7000 "$size" | awk '{ print $1 / 1000 }')"
     done
     [ -z "${server_pid:-}" ] || note rss_load "$(memory_of VmHWM "$server_pid" "$client_pid")"
     stop "$sink_pid"
@@ -128,10 +140,10 @@ direct() {
     measure
 }
 
-# with_mpvpn NAME PATH...: a client with those paths
+# with_mpvpn NAME WORKERS BUSYPOLL PATH...: a server with so many workers and a client with those paths
 with_mpvpn() {
-    local name=$1 address=10.78.1.1 server_pid client_pid path begun
-    shift
+    local name=$1 workers=$2 poll=$3 address=10.78.1.1 server_pid client_pid path begun
+    shift 3
     config server <<END
 [Server]
 Listen = 0.0.0.0:443
@@ -139,6 +151,7 @@ Certificate = $dir/server.crt
 PrivateKey = $dir/server.key
 Pool = 10.78.1.0/24
 Users = $dir/users
+Workers = $workers
 
 [User bench]
 TokenHash = $token_hash
@@ -158,21 +171,25 @@ END
             [ "$path" != vetx ] || echo 'Server = 198.51.100.1:443'
         done
     } | config client
+    sed -i "s/^\[Daemon\]/&\nBusyPoll = $poll/" "$dir/$tag-server.conf" "$dir/$tag-client.conf"
     daemon "$a" server || { cat "$dir/server.log"; die 'mpvpnd (server) does not start'; }
     server_pid=$last_pid
     connect_begin
     start "$b" client "$mpvpnd" -c "$dir/$tag-client.conf"
     client_pid=$last_pid
-    connect_end
-    until_true 10 paths_up $# || die 'not every path is up'
-    measure
+    if connect_end && until_true 10 paths_up $#; then measure; fi
     stop "$client_pid"
     stop "$server_pid"
 }
 
 paths_up() { [ "$(ctl client --json path list | grep -o '"state": *"up"' | wc -l)" = "$1" ]; }
-mpvpn() { with_mpvpn mpvpn veth; }
-mpvpn2() { with_mpvpn mpvpn2 veth vetx; }
+mpvpn() { with_mpvpn mpvpn 1 0 veth; }
+mpvpn_workers() { with_mpvpn mpvpn_workers 2 0 veth; }
+mpvpn2() { with_mpvpn mpvpn2 1 0 veth vetx; }
+mpvpn_poll() {
+    local only=latency
+    with_mpvpn mpvpn_poll 1 50us veth
+}
 
 wireguard() {
     local name=wireguard address=10.78.2.1 key_a key_b wg_a=wga$$ wg_b=wgb$$ server_pid client_pid begun
@@ -190,8 +207,7 @@ wireguard() {
     in_ns "$b" wg set "$wg_b" private-key <(echo "$key_b") \
         peer "$(wg pubkey <<<"$key_a")" allowed-ips 10.78.2.0/24 endpoint 192.0.2.1:51820
     ip -n "$b" address add 10.78.2.2/24 dev "$wg_b" && ip -n "$b" link set "$wg_b" mtu 1420 up
-    connect_end
-    measure
+    if connect_end; then measure; fi
     stop "$client_pid"
     stop "$server_pid"
 }
@@ -214,8 +230,7 @@ openvpn_tunnel() {
     start "$b" ovpnb "${common[@]}" --tls-client --remote 192.0.2.1 --cert "$dir/ovpn-b.crt" --key "$dir/ovpn-b.key" \
         --peer-fingerprint "$fingerprint_a" --ifconfig 10.78.3.2 10.78.3.1
     client_pid=$last_pid
-    connect_end
-    measure
+    if connect_end; then measure; fi
     stop "$client_pid"
     stop "$server_pid"
 }
@@ -235,7 +250,7 @@ link "$a" vetx 198.51.100.1/24 "$b" vetx 198.51.100.2/24
 keys
 user
 selected=("$@")
-[ ${#selected[@]} -gt 0 ] || selected=(direct mpvpn mpvpn2 wireguard openvpn_tunnel)
+[ ${#selected[@]} -gt 0 ] || selected=(direct mpvpn mpvpn_workers mpvpn2 mpvpn_poll wireguard openvpn_tunnel)
 for ((round = 1; round <= rounds; round++)); do
     for tunnel in "${selected[@]}"; do
         echo "# round $round of $rounds: $tunnel" >&2

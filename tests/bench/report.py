@@ -13,7 +13,9 @@ import sys
 TITLES = {
     "direct": "direct",
     "mpvpn": "mpvpn",
+    "mpvpn_workers": "mpvpn, two workers",
     "mpvpn2": "mpvpn, two paths",
+    "mpvpn_poll": "mpvpn, BusyPoll = 50 us",
     "wireguard": "wireguard-go",
     "openvpn": "OpenVPN 2.6",
 }
@@ -31,8 +33,9 @@ TABLES = [
       ("rss_idle", "resident, idle", "%.1f"), ("rss_load", "resident at most", "%.1f"), ("connect", "to connect", "%.0f")]),
 ]
 PANELS = [("up", "TCP, 1 stream up, Mbit/s"), ("down", "TCP, 1 stream down, Mbit/s"), ("up_cpu", "CPU seconds per GB, up"),
-          ("udp1200", "UDP 1200 bytes, 1000 packets/s"), ("udp64", "UDP 64 bytes, 1000 packets/s")]
-COLORS = {"direct": "#999999", "mpvpn": "#1f6fb2", "mpvpn2": "#5aa9e0", "wireguard": "#b2501f", "openvpn": "#d0a020"}
+          ("udp1200", "UDP 1200 bytes, 1000 packets/s"), ("udp64", "UDP 64 bytes, 1000 packets/s"),
+          ("ping_idle", "ping through the idle tunnel, ms")]
+COLORS = {"direct": "#999999", "mpvpn": "#1f6fb2", "mpvpn_workers": "#3d8ccb", "mpvpn2": "#5aa9e0", "mpvpn_poll": "#8cc4ee", "wireguard": "#b2501f", "openvpn": "#d0a020"}
 
 
 def read(path):
@@ -71,7 +74,7 @@ def section(found, instructions, machine):
     print("![the same as a plot](benchmarks.svg)\n")
     for title, columns in TABLES:
         columns = [c for c in columns if any(c[0] in metrics for metrics in found.values())]
-        rows = [(name, m) for name, m in found.items() if any(c[0] in m for c in columns)]
+        rows = [(name, m) for name, m in found.items() if columns and columns[0][0] in m]
         print("%s:\n" % title)
         print("| | %s |" % " | ".join(c[1] for c in columns))
         print("|---|%s" % ("---|" * len(columns)))
@@ -88,7 +91,7 @@ def section(found, instructions, machine):
 def plot(found, path):
     """One panel of bars for each of PANELS, with a line from the smallest to the largest value."""
     names = list(found)
-    bar, gap, left, width, head = 16, 6, 130, 640, 26
+    bar, gap, left, width, head = 16, 6, 180, 600, 26
     panels = [(m, t) for m, t in PANELS if any(m in found[n] for n in names)]
     height = sum(head + len([n for n in names if m in found[n]]) * (bar + gap) + 14 for m, _ in panels) + 10
     lines = ['<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="12">' % (left + width + 90, height),

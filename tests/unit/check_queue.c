@@ -5,6 +5,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "common/clock.h"
@@ -87,6 +88,12 @@ static size_t drain(uint64_t now) {
         queue_commit(queue);
     return n;
 }
+
+/* A server holds one for each of its clients. */
+START_TEST(unused_queue_is_small) {
+    ck_assert_uint_le(malloc_usable_size(queue), 2048);
+}
+END_TEST
 
 START_TEST(empty_queue_shows_nothing) {
     ck_assert_ptr_null(queue_peek(queue, 1));
@@ -534,6 +541,7 @@ int main(void) {
     int failed;
 
     tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, unused_queue_is_small);
     tcase_add_test(tc, empty_queue_shows_nothing);
     tcase_add_test(tc, one_flow_leaves_in_order);
     tcase_add_test(tc, shown_segment_stays_shown_until_committed);
