@@ -20,7 +20,8 @@
  *   rise above their margins at the same time and drain at the same time; so it empties, all learn the true base, and
  *   several of a kind keep no more of a queue than one. The slower climb relatively faster, so shares even out.
  * - Start: the window doubles up to START_FAST packets, then grows by START_GROWTH a round, until the round-trip time
- *   rises, or grows with the window for two rounds.
+ *   rises, or grows with the window for two rounds. It begins when there is something to send: where round-trip times
+ *   vary, the luckiest of many on an idle path is far below those of a loaded one, which would look like a queue.
  * - Cruise: the climb takes about a span to reach the path's rate. Having climbed CLIMB_FREE without a queue, it goes
  *   faster and faster: rate that has come free is found within a few dozen rounds. The window is HEADROOM above what
  * the pace needs, so that a fall of the rate makes a bounded queue.
@@ -455,11 +456,29 @@ static void note_losses(struct knee *knee, const struct knee_round *settled) {
     knee->sent += sent;
 }
 
+/** A round of start-up had hardly a packet and says nothing of the loaded path: start-up begins with the next one.
+ * @param unused the round */
+static void restart(struct knee *knee, const struct knee_round *unused, uint64_t now) {
+    double window = knee->window, rtt = mean_rtt(unused), recent = knee->recent_rtt, smooth = knee->smooth_rtt;
+    uint64_t heard = knee->heard, asked = knee->asked;
+
+    knee_reset(knee, now);
+    knee->window = window;
+    knee->rtt = knee->smooth_rtt = smooth > 0 ? smooth + (rtt - smooth) / 8 : rtt;
+    knee->recent_rtt = recent;
+    knee->heard = heard;
+    knee->asked = asked;
+}
+
 static void next_round(struct knee *knee, uint64_t now) {
     struct knee_round *done = round_at(knee, knee->round - 1), *settled = round_at(knee, knee->round - 2);
     double duration = (double)(round_at(knee, knee->round)->start - done->start);
     bool low = false;
 
+    if (knee->mode == KNEE_START && done->packets > 0 && done->packets < START_PACKETS) {
+        restart(knee, done, now);
+        return;
+    }
     if (done->packets > 0)
         note_round(knee, done, duration, now);
     if (knee->mode == KNEE_START)

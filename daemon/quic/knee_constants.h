@@ -12,6 +12,7 @@
 #define START_FAST 64.0          /* packets: start-up doubles up to this window … */
 #define START_GROWTH 0.27        /* … and grows by this share of it a round after */
 #define START_ROUNDS 4u          /* rounds before start-up can end by delay */
+#define START_PACKETS 5u         /* packets of a round below which it says nothing of a loaded path */
 #define START_LOSS 0.15          /* share of losses that ends start-up */
 #define FLAT 0.55                /* share of the window's growth that shows in the round-trip time: the path is full */
 #define SLOW 1e8                 /* ns: a first round slower than this and 3.5 packets ends start-up */

@@ -71,6 +71,20 @@ START_TEST(a_mark_ends_start_up_when_there_is_a_queue_and_only_then) {
 }
 END_TEST
 
+START_TEST(what_an_idle_path_was_like_does_not_end_start_up) {
+    struct knee knee;
+    uint64_t now = NS_PER_SEC;
+
+    knee_init(&knee, PACKET, 1, now);
+    for (unsigned i = 0; i < 40; i++)
+        now = rounds(&knee, 1, (70 + 60 * (i % 2)) * NS_PER_MS, 0.15, now);
+    for (unsigned i = 0; i < 14; i++)
+        now = rounds(&knee, 1, (148 + 4 * (i % 2)) * NS_PER_MS, 1, now);
+    ck_assert_int_eq(knee.mode, KNEE_START);
+    ck_assert_uint_gt(knee_window(&knee), 200 * PACKET);
+}
+END_TEST
+
 START_TEST(another_path_begins_anew) {
     struct knee knee;
     uint64_t now;
@@ -329,6 +343,7 @@ int main(void) {
     tcase_add_test(tc, a_window_that_is_used_grows_while_the_path_does_not_slow_down);
     tcase_add_test(tc, a_window_that_is_not_used_does_not_grow);
     tcase_add_test(tc, a_mark_ends_start_up_when_there_is_a_queue_and_only_then);
+    tcase_add_test(tc, what_an_idle_path_was_like_does_not_end_start_up);
     tcase_add_test(tc, another_path_begins_anew);
     tcase_add_test(tc, a_path_that_was_dead_begins_anew);
     tcase_add_loop_test(tc, a_link_whose_delay_varies_is_filled_and_never_abandoned, 0, 3);
