@@ -7,64 +7,93 @@
 #
 #      server ═══ emulator: rate, delay, jitter, loss ═══ client        tunnel 10.77.0.1 ─── 10.77.0.x
 #
-# How it works: the controllers take turns on a link, so that what else the machine does meets them all; each run is a client of its own. The bound is
-# the payload that the link can carry in the tunnel. The simulator's share of the link comes from tests/sim/cc/bench_cc.
+# How it works: the controllers take turns on a link, so that what else the machine does meets them all; each run is a client of its own. LANES links are
+# measured at once, each with namespaces, daemons and an emulator of its own: they need few percent of a processor each. UDP goes in full packets, as the
+# simulator's flow does; the bound is the payload that the link can carry in the tunnel. The simulator's share of the link comes from tests/lab/simulated,
+# which begins with an idle connection, as the daemon does, and counts the same seconds.
+#
+# What else the machine does shows at once: "chrt --rr 1 make bench-lab" keeps it out.
 #
 # ROWS (all): a regular expression over the links' names. CONTROLLERS (own bbr cubic), LOADS (cubic1 bbr1 udp), DIRECTIONS (up down): what to
-# measure. ROUNDS (5): how often. SECONDS_EACH (10) and SKIP (5): of a run, and of its beginning that is left out. SIM_SEEDS (3): of the simulator's.
+# measure. ROUNDS (5): how often. SECONDS_EACH (10) and SKIP (5): of a run, and of its beginning that is left out, more where rows.h says so. LANES (2).
+# SIM_SEEDS (5): of the simulator's. RESULTS: a file of earlier results; new ones are added to it, and the tables are of all.
 . "$(dirname "$0")/tunnel.sh"
 
 rounds=${ROUNDS:-5}
+lanes=${LANES:-2}
+all_results=${RESULTS:-$dir/all.txt}
 out=$build/congestion-lab.md
 document=$top/doc/congestion-lab.md
+simulation=$build/simulated.txt
+least_skip=$skip
 
 # rows: "name|rate|delay|jitter|loss|skip" of the links
 rows() {
     sed -n 's/^ *{"\([^"]*\)", *\(.*\)},$/\1|\2/p' "$top/tests/sim/cc/rows.h" | tr -d ' ' | tr ',' '|' | awk -F'|' '$2 <= 100'
 }
 
-# simulate: the simulator's table, made once
+# simulate: the simulator's shares
 simulate() {
-    [ -s "$build/bench-cc.txt" ] || { [ -x "$build/tests/sim/cc/bench_cc" ] && "$build/tests/sim/cc/bench_cc" "${SIM_SEEDS:-3}" links >"$build/bench-cc.txt"; } || true
+    local program=$build/tests/lab/simulated
+    : >"$simulation"
+    [ ! -x "$program" ] || chrt --other 0 "$program" "${SIM_SEEDS:-5}" "$least_skip" "$seconds" 2>/dev/null >"$simulation"
 }
 
-# knows_server_knob: whether the server's controller can be configured
-knows_server_knob() {
-    printf '[Server]\nCertificate = %s\nPrivateKey = %s\nPool = 10.77.0.0/24\nCongestionControl = bbr\n' "$dir/server.crt" "$dir/server.key" >"$dir/$tag-knob.conf"
-    "$mpvpnd" -C -c "$dir/$tag-knob.conf" >/dev/null 2>&1
+# one NAME RATE CONTROLLER LOAD DIRECTION: a run; what the emulator says of it is added to the result
+one() {
+    local load=$4 full
+    client_start a -- "CongestionControl = $3"
+    full=$(bound "$2")
+    if [ "$load" = udp ]; then
+        udp_bytes=$(($(tunnel_mtu) - 28))
+        full=$(awk -v rate="$2" -v bytes="$udp_bytes" 'BEGIN { printf "%.2f", rate * bytes / 1538 }')
+        load=udp$(awk -v rate="$2" 'BEGIN { printf "%.1f", rate * 1.1 }')
+    fi
+    emulate 'reset a'
+    measure "$1|$3|$full" "$load" "$5" 10.77.0.1 5203
+    emulate 'stats a'
+    echo "$(tail -n 1 "$results") late=$(emulator_value "$5_late_us") late_max=$(emulator_value "$5_late_max_us")" >>"$all_results"
+    client_stop
 }
 
-# round NAME RATE DELAY JITTER LOSS: every controller and load once over that link
+# round NAME RATE DELAY JITTER LOSS SKIP: every controller and load once over that link
 round() {
-    local name=$1 rate=$2 controller load direction
-    set_links a "rate=${rate}M delay=$3ms jitter=$4ms loss=$5 packets=1000"
+    local controller load direction
+    set_links a "rate=$2M delay=$3ms jitter=$4ms loss=$5 packets=1000"
+    skip=$(($6 > least_skip ? $6 : least_skip))
     for controller in ${CONTROLLERS:-own bbr cubic}; do
-        if [ -n "$knob" ]; then
-            server_stop
-            server_start "CongestionControl = $controller"
-        fi
+        server_stop
+        server_start "CongestionControl = $controller"
         for direction in ${DIRECTIONS:-up down}; do
-            [ "$direction" = up ] || [ -n "$knob" ] || continue
-            for load in ${LOADS:-cubic1 bbr1 udp}; do
-                [ "$load" != udp ] || load=udp$(awk -v rate="$rate" 'BEGIN { printf "%.1f", rate * 1.1 }')
-                client_start a -- "CongestionControl = $controller"
-                measure "$name|$controller|$(bound "$rate")" "$load" "$direction" 10.77.0.1 5203
-                client_stop
-            done
+            for load in ${LOADS:-cubic1 bbr1 udp}; do one "$1" "$2" "$controller" "$load" "$direction"; done
         done
     done
 }
 
-keys
-user
-knob=
-! knows_server_knob || knob=yes
-emulator_start "${SEED:-1}" a
-server_start
-for ((number = 1; number <= rounds; number++)); do
-    while IFS='|' read -r -u 5 name rate delay jitter loss rest; do
-        ! grep -qE "${ROWS:-.}" <<<"$name" || round "$name" "$rate" "$delay" "$jitter" "$loss"
-    done 5< <(rows)
+# lane NUMBER: every $lanes-th link
+lane() {
+    local number row=0 name rate delay jitter loss row_skip rest
+    emulator_start "$((${SEED:-1} + $1))" a
+    server_start
+    for ((number = 1; number <= rounds; number++)); do
+        while IFS='|' read -r -u 5 name rate delay jitter loss row_skip rest; do
+            grep -qE "${ROWS:-.}" <<<"$name" || continue
+            [ $((row++ % lanes)) != "$1" ] || round "$name" "$rate" "$delay" "$jitter" "$loss" "$row_skip"
+        done 5< <(rows)
+    done
+}
+
+if [ -n "${LANE:-}" ]; then
+    lane "$LANE"
+    exit
+fi
+for ((number = 0; number < lanes; number++)); do
+    LANE=$number RESULTS=$all_results bash "$0" >"$dir/lane$number.log" &
+    lane_pids[number]=$!
+    pids+=("$!")
+done
+for number in "${!lane_pids[@]}"; do
+    wait "${lane_pids[number]}" || die "measuring failed: $(cat "$dir/lane$number.log")"
 done
 simulate
 {
@@ -72,12 +101,12 @@ simulate
 # One emulated link: the congestion controllers on the real daemon
 
 Made by \`sudo make -C build bench-lab\` (tests/lab/congestion.sh). Each cell: what an inner flow carried as a share of what the link can carry in the
-tunnel, the median ping beside it above the link's round trip (a link's own jitter included), both medians of $rounds run(s) of $seconds s after $skip s; a run with more than 2 % steal time was repeated ($repeated
-times). The first column of each controller is UDP beyond the link's rate, to be compared with the simulator's flow that always has something to send; the last is the simulator's share.
+tunnel, the median ping beside it above the link's round trip (a link's own jitter included), both medians of $seconds s after $least_skip s (14 s on the link of 320 ms); a run with more
+than 2 % steal time was repeated. The first column of each controller is UDP beyond the link's rate, to be compared with the simulator's flow that always has
+something to send; the last is the simulator's share, the median of ${SIM_SEEDS:-5} seeds over the same seconds. $lanes links were measured at once.
 
 $(machine)
 END
-    [ -n "$knob" ] || printf '\nThe server'"'"'s controller cannot be configured in this build: only the way up is measured.\n'
-    python congestion "$results" "$build/bench-cc.txt" "$(rows)"
+    python congestion "$all_results" "$simulation" "$(rows)"
 } | tee "$out"
 [ ! -w "$top/doc" ] || [ -n "${KEEP_DOCUMENT:-}" ] || cp "$out" "$document"

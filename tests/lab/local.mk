@@ -16,6 +16,11 @@ lab_programs = tests/lab/emulator tests/lab/datagrams
 tests_lab_emulator_LDADD = liblab.a libcommon.a
 unit_tests += tests/lab/check_linkmodel
 tests_lab_check_linkmodel_LDADD = liblab.a $(LDADD)
+if CCSEAM
+check_PROGRAMS += tests/lab/simulated
+endif
+tests_lab_simulated_SOURCES = tests/lab/simulated.c tests/sim/cc/dice.c
+tests_lab_simulated_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=wc_RNG_GenerateBlock,--wrap=time
 EXTRA_DIST += tests/lab/lib.sh
 EXTRA_DIST += \
 	tests/lab/congestion.py \
@@ -37,7 +42,7 @@ EXTRA_DIST += \
 .PHONY: bench-failover bench-lab bench-paths bench-report
 lab_environment = top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)'
 bench-lab: all $(lab_programs)
-	$(MAKE) $(AM_MAKEFLAGS) -i tests/sim/cc/bench_cc
+	$(MAKE) $(AM_MAKEFLAGS) -i tests/lab/simulated
 	$(lab_environment) bash $(srcdir)/tests/lab/congestion.sh
 # Real-time priority where it is allowed: what else the machine does shall not show.
 lab_priority = $$(chrt -r 1 true 2>/dev/null && echo chrt -r 1)
@@ -47,4 +52,4 @@ bench-failover: all $(lab_programs)
 	$(lab_environment) $(lab_priority) bash $(srcdir)/tests/lab/failover.sh
 bench-report: all $(lab_programs)
 	$(lab_environment) bash $(srcdir)/tests/lab/report.sh
-EXTRA_DIST += doc/failover.md doc/paths-cubic1-up-ping.svg doc/paths-cubic1-up.svg doc/paths.md
+EXTRA_DIST += doc/congestion-lab.md doc/failover.md doc/paths-cubic1-up-ping.svg doc/paths-cubic1-up.svg doc/paths.md

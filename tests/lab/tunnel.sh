@@ -105,10 +105,10 @@ flow() {
     in_ns "$client" "${@:5}" iperf3 -c "$3" -p "$4" -t "$seconds" -O "$skip" "${options[@]}" -J --connect-timeout 5000 >"$dir/load.txt" 2>&1
 }
 
-# datagrams MBIT DIRECTION ADDRESS: UDP for $skip + $seconds s to or from that address of the server, of 1200 bytes, or full packets where there is no tunnel; what
-# came of it is in $dir/load.txt
+# datagrams MBIT DIRECTION ADDRESS: UDP for $skip + $seconds s to or from that address of the server, of $udp_bytes (1200), or full packets where there is no tunnel;
+# what came of it is in $dir/load.txt
 datagrams() {
-    local from=$client to=$server address=$3 receiver bytes=1200
+    local from=$client to=$server address=$3 receiver bytes=${udp_bytes:-1200}
     [[ $3 == 10.77.* ]] || bytes=1472
     if [ "$2" = down ]; then
         from=$server to=$client
@@ -146,6 +146,7 @@ measure() {
         [ "$(python figures --stolen "$figures")" = yes ] || break
         [ "$try" = 3 ] || repeated=$((repeated + 1))
     done
+    figures="$figures tries=$((try > 3 ? 3 : try))"
     echo "$1 $2 $3 $figures" >>"$results"
     echo "# $1 $2 $3 $figures" >&2
 }
