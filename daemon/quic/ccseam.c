@@ -101,6 +101,8 @@ static void on_acked(struct cc_1_11 *cc, struct stat_1_11 *stat, const struct pk
     (void)stat;
     if (!cc->seam->active)
         return;
+    if (pkt->sent_ts > cc->seam->newest)
+        cc->seam->newest = pkt->sent_ts;
     knee_on_acked(&cc->seam->knee, pkt->pktlen, pkt->sent_ts, pkt->tx_in_flight, now);
 }
 
@@ -124,8 +126,12 @@ static void on_ack(struct cc_1_11 *cc, struct stat_1_11 *stat, const struct ack_
     if (!cc->seam->active)
         return;
     knee_set_packet(&cc->seam->knee, stat->max_tx_udp_payload_size);
-    if (ack->largest_pkt_sent_ts != UINT64_MAX)
-        knee_on_ack_done(&cc->seam->knee, ack->largest_pkt_sent_ts, now);
+    /* The largest packet acknowledged may have been a bare ACK, of which ngtcp2 keeps no time: where the data flows the
+     * other way, most are. */
+    (void)ack;
+    if (cc->seam->newest != 0)
+        knee_on_ack_done(&cc->seam->knee, cc->seam->newest, now);
+    cc->seam->newest = 0;
     apply(cc, stat);
 }
 

@@ -14,6 +14,7 @@
 struct ccseam {
     struct knee knee; /**< the controller */
     uint64_t seed;    /**< for it */
+    uint64_t newest;  /**< ns: when the newest packet of the acknowledgement being read was sent; 0: none yet */
     bool active;      /**< it is in charge */
     bool refused;     /**< ngtcp2's inside is not what we know: it never will be */
     void *stat;       /**< ngtcp2's statistics of the connection; NULL: not known */

@@ -23,21 +23,21 @@
  *   rises, or grows with the window for two rounds. It begins when there is something to send: where round-trip times
  *   vary, the luckiest of many on an idle path is far below those of a loaded one, which would look like a queue.
  * - Cruise: the climb takes about a span to reach the path's rate. Having climbed CLIMB_FREE without a queue, it goes
- *   faster and faster: rate that has come free is found within a few dozen rounds. The window is HEADROOM above what
- * the pace needs, so that a fall of the rate makes a bounded queue.
+ *   faster and faster: rate that has come free is found within a few dozen rounds. The window is HEADROOM above
+ *   what the pace needs, so that a fall of the rate makes a bounded queue.
  * - Losses beyond what the path loses by itself (counted while the pace was certainly below its rate), by four standard
  *   deviations, begin a drain as a queue does: shallow queues and policers. The climb after it is gentle.
  * - A drain that does not shorten the queue shows that the queue is not ours. If noise explains it, or it came all at
- *   once and stays the same (the path has become longer), the base is wrong and is raised. Else, after FAILED drains,
- *   somebody else keeps the queue (crowded).
+ *   once (more in a round than a pace near the rate can make) and stays the same (the path has become longer), the base
+ *   is wrong and is raised. Else, after FAILED drains, somebody else keeps the queue (crowded).
  * - Crowded: by Little's law window = rate × round-trip time; of a step in ln(window), the part that shows in ln(rtt)
- * is our share of a full path. The window is lowered for one round now and then, at random, and moved to where that
- * share is CROWDED_GOAL. Losses shrink it. When the queue is gone, or the share stays hopelessly small (several of a
- * kind took each other for a stranger), it drains and cruises again.
+ *   is our share of a full path. The window is lowered for one round now and then, at random, and moved to where that
+ *   share is CROWDED_GOAL. Losses shrink it. When the queue is gone, or the share stays hopelessly small (several of a
+ *   kind took each other for a stranger), it drains and cruises again.
  * - Application-limited: a round that met neither window nor pace changes nothing. A CE mark begins a drain, if there
- * is a queue and the pace has climbed a span since the last: a path that marks at random is not abandoned.
+ *   is a queue and the pace has climbed a span since the last: a path that marks at random is not abandoned.
  * - A path without any answer for long was dead: it begins anew, for what arrives first then tells the length of the
- * silence instead of an RTT, and it may be another path.
+ *   silence instead of an RTT, and it may be another path.
  *
  * What it leaves out: pacing itself (pacer.c); fairness to a loss-based flow where the queue is shorter than about 10
  * ms: losses there look to us like a policer's, and we take most of the link.
@@ -300,10 +300,11 @@ static bool loses(const struct knee *knee) {
 static void climb(struct knee *knee, double duration, uint64_t now) {
     double step = CLIMB * duration / fmax(span(knee), 1) * clamp(CLIMB_RATE / knee->pace, 0.25, 4) * knee->gentle;
     double free = knee->climbed - CLIMB_FREE / knee->gentle;
+    double before = mean_rtt(round_at(knee, knee->round - 2));
     bool lossy = loses(knee);
 
     if (lossy || knee->smooth_rtt > knee->base + margin(knee)) {
-        knee->drain.jumped = false;
+        knee->drain.jumped = before > 0 && knee->rtt - before > JUMP * margin(knee);
         knee->drain.lossy = lossy;
         knee->gentle = lossy ? GENTLE : 1;
         if (lossy)

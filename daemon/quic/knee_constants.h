@@ -40,6 +40,7 @@
 #define HEADROOM 1.25            /* window, in what the pace needs; … */
 #define HEADROOM_FAST 1.05       /* … while it climbs fast */
 #define FAILED 4u                /* drains without effect that make it crowded */
+#define JUMP 4.0                 /* margins by which no queue of ours grows in a round: another path, or a rate that fell */
 #define REBASE 5.0               /* noises that raise the base when a drain has no effect */
 #define CROWDED_GOAL 0.6         /* share wanted where somebody else keeps the queue */
 #define HOPELESS 0.3             /* share below which … */
