@@ -40,17 +40,17 @@
 #define HEADROOM 1.25            /* window, in what the pace needs; … */
 #define HEADROOM_FAST 1.05       /* … while it climbs fast */
 #define FAILED 4u                /* drains without effect that make it crowded */
-#define JUMP 4.0                 /* margins by which no queue of ours grows in a round: another path, or a rate that fell */
-#define REBASE 5.0               /* noises that raise the base when a drain has no effect */
-#define CROWDED_GOAL 0.6         /* share wanted where somebody else keeps the queue */
-#define HOPELESS 0.3             /* share below which … */
-#define HOPELESS_COUNT 14u       /* … for so many decisions crowded mode ends */
-#define EMPTY 8u                 /* rounds without a queue that end it, too: BBR empties queues for a while */
-#define GAIN 0.15                /* step of ln(window) for each unit of share missing, at least the depth */
-#define DEPTH 1e7                /* ns: queue that a low round uncovers */
-#define DEPTH_MIN 0.08           /* share of the window by which a low round lowers it, at least … */
-#define DEPTH_MAX 0.25           /* … at most */
-#define LOSS_MAX 0.25            /* most that a path is believed to lose by itself */
-#define LOSS_UNKNOWN 0.02        /* … before anything is known of it */
+#define JUMP 4.0           /* margins by which no queue of ours grows in a round: another path, or a rate that fell */
+#define REBASE 5.0         /* noises that raise the base when a drain has no effect */
+#define CROWDED_GOAL 0.6   /* share wanted where somebody else keeps the queue */
+#define HOPELESS 0.3       /* share below which … */
+#define HOPELESS_COUNT 14u /* … for so many decisions crowded mode ends */
+#define EMPTY 8u           /* rounds without a queue that end it, too: BBR empties queues for a while */
+#define GAIN 0.15          /* step of ln(window) for each unit of share missing, at least the depth */
+#define DEPTH 1e7          /* ns: queue that a low round uncovers */
+#define DEPTH_MIN 0.08     /* share of the window by which a low round lowers it, at least … */
+#define DEPTH_MAX 0.25     /* … at most */
+#define LOSS_MAX 0.25      /* most that a path is believed to lose by itself */
+#define LOSS_UNKNOWN 0.02  /* … before anything is known of it */
 
 #endif

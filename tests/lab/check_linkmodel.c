@@ -4,10 +4,10 @@
 
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
+#include "tests/unit/suite.h"
 
 #define FULL 1462u /**< bytes of IP that cost 1500 on the wire */
 
@@ -311,8 +311,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("linkmodel");
     TCase *tcase = tcase_create("core");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_packet_takes_its_delay_and_its_time_on_the_wire);
@@ -331,9 +329,5 @@ int main(void) {
     tcase_add_test(tcase, the_same_seed_gives_the_same_link);
     tcase_add_test(tcase, settings_are_refused_with_a_reason);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

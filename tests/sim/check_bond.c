@@ -7,6 +7,7 @@
 
 #include "bonded.h"
 #include "drops.h"
+#include "tests/unit/suite.h"
 
 /* The server's slot of the leg that is in a slot of the client's. */
 static const struct session_leg *at_other_end(size_t slot) {
@@ -503,9 +504,5 @@ int main(void) {
     tcase_add_test(tcase, a_rate_limit_holds_in_both_directions_and_is_changed_live);
     tcase_add_test(tcase, ecf_leaves_the_slow_path_alone_until_the_fast_one_is_full);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -3,10 +3,10 @@
 #include "tests/sim/bottleneck.h"
 
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
+#include "tests/unit/suite.h"
 
 #define BYTES 1000u
 
@@ -99,8 +99,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("bottleneck");
     TCase *tc = tcase_create("bottleneck");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, links_share_rate_and_order);
@@ -108,8 +106,5 @@ int main(void) {
     tcase_add_test(tc, packets_that_waited_are_marked_if_they_may_be);
     tcase_add_test(tc, packets_come_in_bursts);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 
 #include "bonded.h"
 #include "client_path.h"
+#include "tests/unit/suite.h"
 
 static struct host *other_host;
 static struct end other;
@@ -148,9 +149,5 @@ int main(void) {
     tcase_add_test(tcase, two_clients_with_one_address_take_turns_ever_more_rarely);
     tcase_add_test(tcase, when_buffers_run_low_the_one_that_holds_most_gives_up_gaps_and_nobody_else);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

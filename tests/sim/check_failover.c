@@ -7,12 +7,12 @@
  */
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "bonded.h"
 #include "client_path.h"
 #include "quic/ccseam.h"
+#include "tests/unit/suite.h"
 
 #define JITTER (2 * MS)
 #define RTT_MAX (30 * MS)
@@ -307,9 +307,5 @@ int main(void) {
     tcase_add_loop_test(tcase, both_paths_rebound_at_once_go_on, 0, SCHED_COUNT);
     tcase_add_test(tcase, a_restarted_server_has_both_paths_again_in_a_second);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

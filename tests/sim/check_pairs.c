@@ -3,9 +3,9 @@
  * default configuration reaches its goals it must reach them, elsewhere it must not become worse. Other flows, and the
  * other direction: check_flows.c. Whole tables: bench_pairs. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "goals.h"
+#include "tests/unit/suite.h"
 
 /* better alone, sum, ping, what the paths carry, vain */
 static const struct goals rows[] = {
@@ -30,14 +30,8 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("sim_pairs");
     TCase *tcase = tcase_create("pairs");
-    SRunner *runner;
-    int failed;
     tcase_set_timeout(tcase, 300);
     tcase_add_loop_test(tcase, one_flow_up_reaches_what_it_is_to, 0, ROWS);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

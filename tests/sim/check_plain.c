@@ -8,12 +8,12 @@
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "bond/join.h"
 #include "ends.h"
 #include "masque/auth.h"
+#include "tests/unit/suite.h"
 
 #define TOKEN "a-token-for-the-simulation-only-0123456789"
 #define MS NS_PER_MS
@@ -234,9 +234,5 @@ int main(void) {
     tcase_add_test(tcase, a_removed_path_leaves_its_leg_to_the_spare);
     tcase_add_test(tcase, a_dead_server_is_found_again_by_any_path);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bonded.h"
+#include "tests/unit/suite.h"
 
 #define BUCKET_SEQUENCE_MAX 0xffffffu /* 24 bits */
 
@@ -139,9 +140,5 @@ int main(void) {
     tcase_add_test(tcase, a_leg_deleted_with_a_thousand_packets_outstanding_loses_none);
     tcase_add_test(tcase, numbers_wrap_unnoticed);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -3,11 +3,11 @@
  * first two handshakes, one for each path, are full ones: they begin together. */
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "bonded.h"
 #include "quic/tls_context.h"
+#include "tests/unit/suite.h"
 
 /* Handshakes in which the client verified the server's certificate. */
 static uint64_t full(void) {
@@ -136,9 +136,5 @@ int main(void) {
     tcase_add_test(tcase, a_reload_keeps_the_tickets_if_server_and_trust_stay);
     tcase_add_test(tcase, a_reload_with_another_trust_or_server_verifies_anew);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

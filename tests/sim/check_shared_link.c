@@ -6,10 +6,10 @@
  *             simb 203.0.113.2 ──┴── one link and queue, 20 ms each way ── server 198.51.100.1
  */
 #include <check.h>
-#include <stdlib.h>
 
 #include "bonded.h"
 #include "chance.h"
+#include "tests/unit/suite.h"
 
 #define BYTES 1000.0 /* of an inner packet */
 
@@ -101,14 +101,9 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("shared_link");
     TCase *tcase = tcase_create("shared_link");
-    SRunner *runner = srunner_create(suite);
-    int failed;
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, two_legs_that_begin_together_share_a_link, 0, (int)(sizeof cases / sizeof *cases));
     tcase_add_loop_test(tcase, a_leg_that_begins_later_gets_its_share, 0, (int)(sizeof cases / sizeof *cases));
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

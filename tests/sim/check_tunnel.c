@@ -10,6 +10,7 @@
 
 #include "ends.h"
 #include "masque/auth.h"
+#include "tests/unit/suite.h"
 
 #define TOKEN "a-token-for-the-simulation-only-0123456789"
 #define MS NS_PER_MS
@@ -371,9 +372,5 @@ int main(void) {
     tcase_add_test(tcase, a_flood_of_first_packets_is_met_with_retry_and_an_honest_client_still_comes_in);
     tcase_add_test(tcase, two_ends_with_the_same_seed_behave_the_same);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -3,8 +3,9 @@
 #include "common/addr.h"
 
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "tests/unit/suite.h"
 
 static struct ip_addr addr(const char *text) {
     struct ip_addr out;
@@ -218,8 +219,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("addr");
     TCase *tc = tcase_create("addr");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tc, addresses_survive_parsing_and_printing);
     tcase_add_test(tc, text_that_is_no_address_is_refused);
@@ -236,8 +235,5 @@ int main(void) {
     tcase_add_test(tc, endpoints_differ_by_family_port_address_and_scope);
     tcase_add_test(tc, mapped_address_comes_out_as_ipv4);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

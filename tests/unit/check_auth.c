@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "quic/tls.h"
+#include "tests/unit/suite.h"
 
 static struct auth_user user_of(const char *name, const char *token) {
     struct auth_user user = {0};
@@ -197,9 +198,5 @@ int main(void) {
     tcase_add_test(tcase, a_made_token_passes_and_none_is_like_another);
     tcase_add_test(tcase, hashes_survive_printing_and_parsing);
     tcase_add_test(tcase, malformed_hashes_are_refused_and_leave_the_result_alone);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/suite.h"
+
 static struct buf_pool *pool_of(size_t a, size_t b, size_t c, size_t d) {
     struct buf_pool *pool = buf_pool_new(&(struct buf_pool_settings){.count = {a, b, c, d}});
 
@@ -72,15 +74,10 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("buf");
     TCase *tc = tcase_create("buf");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tc, smallest_class_that_fits_is_taken);
     tcase_add_test(tc, larger_class_serves_when_one_is_empty);
     tcase_add_test(tc, last_reference_gives_back_and_last_given_comes_first);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

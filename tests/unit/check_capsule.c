@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "masque/h3.h"
+#include "tests/unit/suite.h"
 
 /** What a decoder handed over, as text-free values. */
 struct heard {
@@ -447,9 +448,5 @@ int main(void) {
     tcase_add_test(tcase, an_error_of_the_receiver_aborts_the_stream);
     tcase_add_test(tcase, what_the_encoders_write_the_decoder_reads);
     tcase_add_test(tcase, the_encoders_refuse_what_the_decoder_would);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -4,9 +4,9 @@
 
 #include <arpa/inet.h>
 #include <check.h>
-#include <stdlib.h>
 
 #include "make_packet.h"
+#include "tests/unit/suite.h"
 
 START_TEST(sum_agrees_with_the_plain_method_at_every_length_and_alignment) {
     static uint8_t data[2100];
@@ -69,16 +69,11 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("checksum");
     TCase *tc = tcase_create("checksum");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tc, sum_agrees_with_the_plain_method_at_every_length_and_alignment);
     tcase_add_test(tc, sum_of_the_longest_run_of_ones_does_not_overflow);
     tcase_add_test(tc, copy_sums_and_copies);
     tcase_add_test(tc, pseudo_header_counts_addresses_protocol_and_length);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

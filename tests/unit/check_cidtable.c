@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/suite.h"
+
 static const uint8_t key[16] = {1, 2, 3};
 
 static struct conn_cid make_cid(uint32_t n, uint8_t length) {
@@ -95,16 +97,11 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("cidtable");
     TCase *tc = tcase_create("cidtable");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tc, an_added_id_is_found_until_it_is_removed);
     tcase_add_test(tc, an_id_has_one_owner);
     tcase_add_test(tc, ids_that_differ_only_in_length_are_different);
     tcase_add_test(tc, a_table_agrees_with_a_list_through_many_additions_and_removals);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "tests/unit/suite.h"
 
 /* A file that is there on every machine serves as certificate, key and authority. */
 #define A_FILE "/etc/passwd"
@@ -344,8 +345,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("config");
     TCase *tc = tcase_create("config");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tc, the_smallest_server_gets_every_default);
     tcase_add_test(tc, the_smallest_client_gets_every_default);
@@ -359,8 +358,5 @@ int main(void) {
     tcase_add_test(tc, instances_are_named_after_their_files);
     tcase_add_test(tc, hosts_are_split_from_ports);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

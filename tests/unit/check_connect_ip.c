@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* check_connect_ip: a client and a server joined in memory: opening, refusing, capsules, datagrams and ending. */
 #include "tunnel_pair.h"
+#include "tests/unit/suite.h"
 
 #define MS 1000000ull
 
@@ -537,9 +538,5 @@ int main(void) {
     tcase_add_test(tcase, a_second_tunnel_on_the_connection_is_429);
     tcase_add_test(tcase, too_few_streams_are_a_protocol_error);
     tcase_add_test(tcase, no_request_stream_is_a_refusal);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

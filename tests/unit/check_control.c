@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "masque/capsule.h"
+#include "tests/unit/suite.h"
 
 enum { ROLE_WITHOUT_FLAGS = 9, ROLE_WITHOUT_RATE = 10 }; /* bytes of a role's value */
 
@@ -208,9 +209,5 @@ int main(void) {
     tcase_add_test(tests, only_what_is_newer_of_its_kind_and_leg_counts);
     tcase_add_test(tests, states_have_names);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/suite.h"
+
 #define SUITES 3
 static const char *const suite_names[SUITES] = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384",
                                                 "TLS_CHACHA20_POLY1305_SHA256"};
@@ -260,8 +262,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("crypt");
     TCase *tc = tcase_create("crypt");
-    SRunner *runner = srunner_create(suite);
-    int failed;
     tcase_add_test(tc, initial_secrets_are_those_of_appendix_a1);
     tcase_add_test(tc, client_initial_is_protected_as_in_appendix_a2);
     tcase_add_test(tc, server_initial_is_protected_as_in_appendix_a3);
@@ -274,8 +274,5 @@ int main(void) {
     tcase_add_test(tc, reset_token_depends_on_key_and_connection_id_alone);
     tcase_add_test(tc, sealed_box_opens_only_with_key_nonce_and_data_it_was_sealed_with);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

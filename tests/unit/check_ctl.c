@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "ctl/commands.h"
 #include "ctl/print.h"
+#include "tests/unit/suite.h"
 
 #define WORDS_MAX 8
 
@@ -338,8 +339,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("ctl");
     TCase *tc = tcase_create("ctl");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tc, command_lines_become_requests);
     tcase_add_test(tc, wrong_command_lines_are_told);
@@ -357,8 +356,5 @@ int main(void) {
     tcase_add_test(tc, metrics_are_labelled_escaped_and_ended);
     tcase_add_test(tc, help_and_completion_name_every_command);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "tests/unit/suite.h"
 
 #define LINE_LIMIT 65536u
 
@@ -455,8 +456,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("ctlsock");
     TCase *tcase = tcase_create("ctlsock");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, setup, teardown);
@@ -475,8 +474,5 @@ int main(void) {
     tcase_add_test(tcase, our_own_uid_may_write);
     tcase_add_test(tcase, a_member_of_the_group_may_write_and_others_may_not);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/suite.h"
+
 #define RTT 50000000ull
 #define W DUPLICATE_WINDOW_MIN
 
@@ -172,8 +174,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("duplicate");
     TCase *tc = tcase_create("duplicate");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tc, NULL, stop);
     tcase_add_test(tc, each_sequence_is_fresh_once);
@@ -188,8 +188,5 @@ int main(void) {
     tcase_add_test(tc, the_window_does_not_grow_beyond_its_limit);
     tcase_add_test(tc, it_agrees_with_a_model);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -4,8 +4,9 @@
 
 #include <check.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "tests/unit/suite.h"
 
 START_TEST(a_bonded_packet_is_laid_out_as_drawn) {
     static const uint8_t wire[] = {0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0x45};
@@ -104,8 +105,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("frame");
     TCase *tc = tcase_create("frame");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tc, a_bonded_packet_is_laid_out_as_drawn);
     tcase_add_test(tc, a_mark_is_laid_out_as_drawn);
@@ -116,8 +115,5 @@ int main(void) {
     tcase_add_test(tc, sequences_compare_the_shorter_way_round);
     tcase_add_test(tc, bucket_sequences_wrap_at_24_bits);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -12,6 +12,7 @@
 #include <wolfssl/wolfcrypt/aes.h>
 
 #include "make_packet.h"
+#include "tests/unit/suite.h"
 
 #define LENGTH_MAX 2100u
 #define AAD_MAX 70u
@@ -114,16 +115,11 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("gcm");
     TCase *tcase = tcase_create("gcm");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, every_length_is_sealed_and_opened_as_wolfcrypt_does, 0, 2);
     tcase_add_loop_test(tcase, many_keys_are_expanded_as_wolfcrypt_does, 0, 2);
     tcase_add_test(tcase, a_changed_bit_anywhere_does_not_open);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "fake_conn.h"
+#include "tests/unit/suite.h"
 
 /** One end's owner: what it heard, and what it does. */
 struct owner {
@@ -601,9 +602,5 @@ int main(void) {
     tcase_add_test(tcase, a_client_hears_the_answer_though_its_request_is_not_wanted);
     tcase_add_test(tcase, a_server_whose_answer_is_not_wanted_lets_it_be);
     tcase_add_test(tcase, datagram_prefixes_survive_writing_and_parsing);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -3,10 +3,10 @@
 #include "packet/icmp.h"
 
 #include <check.h>
-#include <stdlib.h>
 
 #include "common/clock.h"
 #include "make_packet.h"
+#include "tests/unit/suite.h"
 
 static uint8_t packet[9100], out[ICMP_ERROR_MAX], content[9000];
 static struct ip_addr self4, self6;
@@ -154,8 +154,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("icmp");
     TCase *tc = tcase_create("icmp");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tc, setup, NULL);
     tcase_add_test(tc, too_big_carries_the_mtu_and_quotes_the_packet);
@@ -165,8 +163,5 @@ int main(void) {
     tcase_add_test(tc, superpacket_with_a_short_length_field_is_quoted);
     tcase_add_test(tc, limit_allows_bursts_of_fifty_and_a_hundred_a_second);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -4,9 +4,9 @@
 
 #include <check.h>
 #include <errno.h>
-#include <stdlib.h>
 
 #include "make_packet.h"
+#include "tests/unit/suite.h"
 
 static uint8_t packet[2000];
 
@@ -196,8 +196,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("inner");
     TCase *tc = tcase_create("inner");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tc, plain_headers_are_read);
     tcase_add_test(tc, every_truncation_is_refused);
@@ -208,8 +206,5 @@ int main(void) {
     tcase_add_test(tc, hash_is_the_flows_and_the_keys);
     tcase_add_test(tc, congestion_is_marked_on_capable_packets_only);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

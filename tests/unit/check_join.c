@@ -10,6 +10,7 @@
 
 #include "common/secret.h"
 #include "quic/tls.h"
+#include "tests/unit/suite.h"
 
 #define ID "AAECAwQFBgcICQoLDA0ODw=="                        /**< bytes 0 to 15 */
 #define ZEROS "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" /**< 32 bytes of zero */
@@ -316,9 +317,5 @@ int main(void) {
     tcase_add_test(tests, printed_fields_are_read_as_the_same);
     tcase_add_test(tests, proof_depends_on_secret_connection_and_stream);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/suite.h"
+
 /* "echo" gives its params back, "fail" refuses, everything else is unknown. The context counts calls. */
 static int call(void *context, const char *method, const json_t *params, json_t **result, struct jsonrpc_error *error) {
     ++*(int *)context;
@@ -142,8 +144,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("jsonrpc");
     TCase *tc = tcase_create("jsonrpc");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tc, a_request_is_answered_under_its_id);
     tcase_add_test(tc, a_notification_is_carried_out_and_not_answered);
@@ -154,8 +154,5 @@ int main(void) {
     tcase_add_test(tc, request_lines_and_answers_fit_together);
     tcase_add_test(tc, an_error_answer_is_read_with_code_and_message);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

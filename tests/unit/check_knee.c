@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "quic/knee.h"
+#include "tests/unit/suite.h"
 
 #define PACKET 1200u /**< bytes */
 
@@ -336,8 +337,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("knee");
     TCase *tc = tcase_create("knee");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tc, a_window_starts_with_ten_packets_and_no_pace);
     tcase_add_test(tc, a_window_that_is_used_grows_while_the_path_does_not_slow_down);
@@ -353,8 +352,5 @@ int main(void) {
     tcase_add_test(tc, who_has_little_to_send_keeps_what_is_known_of_the_link);
     tcase_add_test(tc, a_window_never_falls_below_two_packets_whatever_is_lost);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -4,10 +4,10 @@
 #include "bond/legset.h"
 
 #include <check.h>
-#include <stdlib.h>
 
 #include "bond/duplicate.h"
 #include "common/clock.h"
+#include "tests/unit/suite.h"
 
 #define FIRST (UINT32_MAX - 100) /**< sequences wrap early */
 #define START NS_PER_SEC
@@ -137,8 +137,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("legset");
     TCase *tc = tcase_create("legset");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tc, setup, NULL);
     tcase_add_test(tc, the_slowest_leg_says_what_was_passed);
@@ -150,8 +148,5 @@ int main(void) {
     tcase_add_test(tc, a_leg_that_is_silent_for_the_whole_number_space_does_no_harm);
     tcase_add_test(tc, waits_are_bounded);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 
 #include "make_packet.h"
 #include "packet/split.h"
+#include "tests/unit/suite.h"
 
 enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, URG = 32, ECE = 64, CWR = 128 };
 enum { EMITTED_MAX = 4096, BYTES_MAX = 8 << 20 };
@@ -561,8 +562,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("merge");
     TCase *tc = tcase_create("merge");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, consecutive_segments_become_one_superpacket);
@@ -588,8 +587,5 @@ int main(void) {
     tcase_add_test(tc, what_is_held_is_freed_with_the_merge);
     tcase_add_loop_test(tc, random_interleaved_flows_come_back_byte_for_byte, 0, 20);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include "daemon.h"
 #include "methods_check.h"
 #include "methods_handlers.h"
+#include "tests/unit/suite.h"
 
 static int check(enum config_role role, bool may_write, const char *name, const char *params,
                  struct jsonrpc_error *error) {
@@ -535,8 +536,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("methods");
     TCase *tc = tcase_create("methods");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tc, a_call_in_order_is_found);
     tcase_add_test(tc, a_call_out_of_order_is_refused_with_its_code);
@@ -552,8 +551,5 @@ int main(void) {
     tcase_add_test(tc, the_numbers_of_statistics_are_those_of_the_vocabulary);
     tcase_add_test(tc, sessions_are_listed_by_number_in_portions);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

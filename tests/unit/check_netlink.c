@@ -19,6 +19,7 @@
 
 #include "common/clock.h"
 #include "os/netlink_internal.h"
+#include "tests/unit/suite.h"
 
 static char directory[64], path[100], why[300];
 static struct loop *loop;
@@ -582,8 +583,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("netlink");
     TCase *kernel = tcase_create("kernel");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(kernel, 60);
     tcase_add_checked_fixture(kernel, setup, teardown);
@@ -613,8 +612,5 @@ int main(void) {
         suite_add_tcase(suite, kernel);
     else
         suite_add_tcase(suite_create("skipped without root"), kernel);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

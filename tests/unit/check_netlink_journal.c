@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/unit/suite.h"
+
 static char directory[64], path[100], why[300];
 
 static void directory_make(void) {
@@ -240,8 +242,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("netlink_journal");
     TCase *file = tcase_create("journal");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(file, directory_make, directory_remove);
     tcase_add_test(file, changes_survive_being_written_and_read);
@@ -255,8 +255,5 @@ int main(void) {
     tcase_add_test(file, a_journal_in_use_and_one_that_is_no_file_are_refused);
     tcase_add_test(file, a_journal_that_cannot_be_written_forbids_the_change);
     suite_add_tcase(suite, file);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bond/kept.h"
+#include "tests/unit/suite.h"
 
 #define RTT (20 * NS_PER_MS)
 #define WRAP 0xfffffff0u /**< sequences begin here, so that all tests wrap */
@@ -666,9 +667,5 @@ int main(void) {
     tcase_add_test(tests, kept_superpackets_are_counted_by_user_and_let_go_by_age);
     tcase_add_test(tests, kept_finds_each_of_many);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -3,9 +3,9 @@
 #include "quic/pacer.h"
 
 #include <check.h>
-#include <stdlib.h>
 
 #include "common/clock.h"
+#include "tests/unit/suite.h"
 
 #define PACKET 1472u
 
@@ -186,8 +186,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("pacer");
     TCase *tc = tcase_create("pacer");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tc, a_fresh_pacer_lets_ten_packets_go_at_once);
     tcase_add_test(tc, what_goes_out_keeps_to_the_rate);
@@ -201,8 +199,5 @@ int main(void) {
     tcase_add_test(tc, a_hold_is_never_shortened);
     tcase_add_test(tc, extreme_rates_do_no_harm);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/suite.h"
+
 static char why[160];
 
 static struct ip_addr addr(const char *text) {
@@ -337,9 +339,5 @@ int main(void) {
     tcase_add_test(tcase, a_reload_frees_and_keeps_the_right_addresses);
     tcase_add_test(tcase, a_64_carries_many_sessions_and_reuses_after_a_rest);
     tcase_add_test(tcase, random_use_never_gives_an_address_twice);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

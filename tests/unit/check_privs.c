@@ -31,6 +31,7 @@
 #include "os/loop.h"
 #include "os/netlink.h"
 #include "os/resolve.h"
+#include "tests/unit/suite.h"
 
 static char directory[64], runtime_dir[100], state_dir[100], pid_file[100], why[300];
 
@@ -480,8 +481,6 @@ static bool under_valgrind(void) {
 int main(void) {
     Suite *suite = suite_create("privs");
     TCase *anybody = tcase_create("anybody"), *root = tcase_create("root");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(anybody, 60);
     tcase_add_checked_fixture(anybody, setup, teardown);
@@ -509,8 +508,5 @@ int main(void) {
         suite_add_tcase(suite, root);
     else
         suite_add_tcase(suite_create("skipped without root"), root);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "make_packet.h"
+#include "tests/unit/suite.h"
 
 enum { ACK = 16 };
 
@@ -537,8 +538,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("queue");
     TCase *tc = tcase_create("queue");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, unused_queue_is_small);
@@ -565,8 +564,5 @@ int main(void) {
     tcase_add_test(tc, waiting_time_is_measured_at_each_segments_leaving);
     tcase_add_loop_test(tc, random_use_keeps_the_books_and_gives_every_buffer_back, 0, 5);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

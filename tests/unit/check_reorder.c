@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "tests/unit/suite.h"
 
 #define RTT (40 * NS_PER_MS)
 #define LIMIT (110 * NS_PER_MS) /**< repair limit at that RTT */
@@ -493,8 +494,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("reorder");
     TCase *tc = tcase_create("reorder");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, what_comes_in_order_goes_straight_on);
@@ -526,8 +525,5 @@ int main(void) {
     tcase_add_test(tc, what_is_held_goes_with_the_receiver);
     tcase_add_test(tc, any_order_of_arrival_comes_out_sorted);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

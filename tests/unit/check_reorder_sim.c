@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "tests/unit/suite.h"
 
 #define PACKETS 20000u            /**< sent in a conversation */
 #define FLIGHTS 4096u             /**< under way on a leg at once */
@@ -311,8 +312,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("reorder_sim");
     TCase *tc = tcase_create("reorder_sim");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, over_lossy_jittery_legs_order_yields_only_to_what_was_given_up);
@@ -320,8 +319,5 @@ int main(void) {
     tcase_add_test(tc, without_loss_legs_of_any_delay_keep_order_for_a_sender_that_does_not_repair);
     tcase_add_test(tc, a_sender_that_does_not_repair_is_not_waited_for_longer_than_the_legs_lag);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -2,6 +2,7 @@
 /* check_requests: a client or server of odd behaviour, made of a bare h3 or of bytes by hand, against the real other
  * end. */
 #include "tunnel_pair.h"
+#include "tests/unit/suite.h"
 
 /* A bare h3 in the place of one end. */
 
@@ -345,9 +346,5 @@ int main(void) {
     tcase_add_test(tcase, a_server_without_datagrams_is_refused_with_the_reason);
     tcase_add_test(tcase, an_impossible_setting_is_a_connection_error);
     tcase_add_test(tcase, a_client_that_takes_no_datagrams_gets_capsules_only);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

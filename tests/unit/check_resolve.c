@@ -16,6 +16,7 @@
 
 #include "common/addr.h"
 #include "common/clock.h"
+#include "tests/unit/suite.h"
 
 static sem_t entered;    /* the resolver library was called with "slow" */
 static sem_t go_on;      /* it may return */
@@ -195,8 +196,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("resolve");
     TCase *tcase = tcase_create("resolve");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_name_is_answered_in_the_loop_without_repetition);
@@ -207,8 +206,5 @@ int main(void) {
     tcase_add_test(tcase, an_answer_may_ask_again);
     tcase_add_test(tcase, freeing_during_a_query_neither_waits_nor_leaks);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -16,6 +16,7 @@
 #include "quic/ticket_seal.h"
 #include "quic/tls_context.h"
 #include "quic_pair.h"
+#include "tests/unit/suite.h"
 
 #define NAME "vpn.example.org"
 #define HOUR 3600u
@@ -481,9 +482,5 @@ int main(void) {
     tcase_add_test(tcase, the_cache_keeps_the_newest_and_gives_the_newest_first);
     tcase_add_test(tcase, a_sealed_ticket_opens_with_its_secret_in_its_time_and_unaltered_only);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

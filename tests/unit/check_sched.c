@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "tests/unit/suite.h"
 
 enum { LEGS = 4 };
 
@@ -493,9 +494,5 @@ int main(void) {
     tcase_add_test(tests, backup_uses_one_leg_by_priority_then_age);
     tcase_add_test(tests, resend_goes_where_it_arrives_first);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

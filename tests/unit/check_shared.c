@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bond/control.h"
+#include "tests/unit/suite.h"
 
 static struct shared shared;
 static struct evictions evictions;
@@ -176,8 +177,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("shared");
     TCase *tc = tcase_create("seats");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_users_limit_holds_over_all_workers);
@@ -188,9 +187,5 @@ int main(void) {
     tcase_add_test(tc, a_fixed_address_goes_to_the_newest_session);
     tcase_add_test(tc, a_joining_leg_finds_its_session_until_that_is_unseated);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "make_packet.h"
+#include "tests/unit/suite.h"
 
 enum { FIN = 1, SYN = 2, PSH = 8, ACK = 16, URG = 32, ECE = 64, CWR = 128 };
 
@@ -284,8 +285,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("split");
     TCase *tc = tcase_create("split");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, tcp_superpackets_are_cut_at_gso_size_whatever_the_sizes);
@@ -299,8 +298,5 @@ int main(void) {
     tcase_add_test(tc, offload_data_that_does_not_agree_with_the_headers_is_refused);
     tcase_add_test(tc, ipv6_extension_headers_are_kept_up_to_the_limit);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

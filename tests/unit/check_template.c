@@ -3,10 +3,10 @@
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "masque/connect_ip.h"
+#include "tests/unit/suite.h"
 
 static const struct connect_ip_scope anything = {.any_target = true, .protocol = -1};
 
@@ -139,9 +139,5 @@ int main(void) {
     tcase_add_test(tcase, faulty_templates_are_told);
     tcase_add_test(tcase, paths_match_and_give_their_scope);
     tcase_add_test(tcase, other_paths_and_bad_values_are_told_apart);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -5,6 +5,8 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "tests/unit/suite.h"
+
 struct witness {
     struct timer timer;
     uint64_t due;
@@ -70,9 +72,5 @@ int main(void) {
     tcase_add_test(tcase, timers_run_in_order_of_deadline_whatever_order_they_were_set_in);
     tcase_add_test(tcase, a_timer_that_sets_itself_to_the_past_runs_once_a_call);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -18,6 +18,7 @@
 #include "quic/tls_frame.h"
 #include "quic_hello.h"
 #include "quic_pair.h"
+#include "tests/unit/suite.h"
 
 #define NAME "vpn.example.org"
 
@@ -505,8 +506,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("tls");
     TCase *tc = tcase_create("tls");
-    SRunner *runner = srunner_create(suite);
-    int failed;
     tcase_set_timeout(tc, 60);
     tcase_add_unchecked_fixture(tc, make_files, remove_files);
     tcase_add_test(tc, keygen_writes_a_key_for_its_owner_only_and_touches_no_existing_file);
@@ -535,8 +534,5 @@ int main(void) {
     tcase_add_test(tc, session_that_does_not_fit_its_context_is_not_made);
     tcase_add_loop_test(tc, keys_are_updated_while_datagrams_flow_with_every_suite, 0, 3);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

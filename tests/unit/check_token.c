@@ -3,8 +3,9 @@
 #include "quic/token.h"
 
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "tests/unit/suite.h"
 
 #define NOW UINT64_C(1800000000)
 
@@ -124,8 +125,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("token");
     TCase *tc = tcase_create("token");
-    SRunner *runner = srunner_create(suite);
-    int failed;
     tcase_add_test(tc, retry_token_gives_the_original_connection_id_back);
     tcase_add_test(tc, retry_token_is_bound_to_address_port_connection_id_and_ten_seconds);
     tcase_add_test(tc, regular_token_is_bound_to_the_address_and_a_day);
@@ -133,8 +132,5 @@ int main(void) {
     tcase_add_test(tc, two_tokens_for_one_address_differ);
     tcase_add_test(tc, retry_needs_room_and_an_original_id_of_eight_bytes);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -4,12 +4,12 @@
 
 #include <check.h>
 #include <errno.h>
-#include <stdlib.h>
 
 #include "common/clock.h"
 #include "common/drop.h"
 #include "common/log.h"
 #include "common/suggest.h"
+#include "tests/unit/suite.h"
 
 START_TEST(sizes_take_powers_of_1024) {
     uint64_t n;
@@ -150,8 +150,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("units");
     TCase *tc = tcase_create("units");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tc, sizes_take_powers_of_1024);
     tcase_add_test(tc, durations_add_up);
@@ -165,8 +163,5 @@ int main(void) {
     tcase_add_test(tc, limited_messages_come_once_a_second);
     tcase_add_test(tc, every_drop_reason_has_a_name_of_its_own);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/unit/suite.h"
+
 static char directory[64], config_file[80], users_file[80];
 static struct config *config;
 static char why[CONFIG_WHY_MAX];
@@ -178,8 +180,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("users");
     TCase *tc = tcase_create("users");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, without_a_users_file_there_are_the_configured_users);
@@ -190,8 +190,5 @@ int main(void) {
     tcase_add_test(tc, a_full_disk_leaves_the_old_file_and_no_litter);
     tcase_add_test(tc, a_faulty_users_file_is_told_and_not_overwritten);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

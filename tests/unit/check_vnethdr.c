@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/suite.h"
+
 #define USO 5 /* VIRTIO_NET_HDR_GSO_UDP_L4 */
 #define LENGTH 3000u
 
@@ -169,8 +171,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("vnethdr");
     TCase *tc = tcase_create("vnethdr");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tc, plain_packet_has_no_offload);
     tcase_add_test(tc, every_kind_survives_encoding_and_decoding);
@@ -179,8 +179,5 @@ int main(void) {
     tcase_add_test(tc, impossible_headers_are_refused);
     tcase_add_test(tc, random_headers_never_give_offsets_outside_the_packet);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -12,6 +12,7 @@
 #include <wolfssl/wolfcrypt/asn_public.h>
 
 #include "quic/tls_file.h"
+#include "tests/unit/suite.h"
 
 static uint8_t der[4096];
 static size_t der_length;
@@ -133,8 +134,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("x509");
     TCase *tc = tcase_create("x509");
-    SRunner *runner = srunner_create(suite);
-    int failed;
     tcase_add_unchecked_fixture(tc, load, NULL);
     tcase_add_test(tc, names_match_as_rfc_9525_says);
     tcase_add_test(tc, odd_names_match_nothing);
@@ -142,8 +141,5 @@ int main(void) {
     tcase_add_test(tc, key_lies_within_the_certificate_and_names_follow_it);
     tcase_add_test(tc, cut_and_flipped_certificates_are_never_read_past_their_end);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

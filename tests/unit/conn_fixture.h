@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/sim/pair.h"
+#include "tests/unit/suite.h"
 
 /** Where the files are, and contexts made from them. */
 static struct {
@@ -87,19 +88,16 @@ static inline void fixture_connect(struct pair *pair, const struct pair_settings
 static inline int fixture_run(const char *name, const TTest *const *tests, size_t count) {
     Suite *suite = suite_create(name);
     TCase *tc = tcase_create(name);
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    int status;
 
     fixture_init();
     tcase_set_timeout(tc, 60);
     for (size_t i = 0; i < count; i++)
         tcase_add_test(tc, tests[i]);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    status = suite_run(suite);
     fixture_fini();
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }
 
 #endif

@@ -5,6 +5,7 @@
 #include "tests/sim/cc/flows.h"
 #include "tests/sim/cc/rows.h"
 #include "tests/unit/conn_fixture.h"
+#include "tests/unit/suite.h"
 
 static struct flows_result run(const struct flows_settings *settings) {
     struct flows_result r;
@@ -105,8 +106,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("cc");
     TCase *tc = tcase_create("cc");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     fixture_init();
     tcase_set_timeout(tc, 60);
@@ -118,9 +117,7 @@ int main(void) {
     tcase_add_loop_test(tc, the_link_is_shared_with_another, 0, 12);
     tcase_add_test(tc, a_rate_that_falls_and_comes_back_is_used_within_two_seconds);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = suite_run(suite);
     fixture_fini();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return status;
 }

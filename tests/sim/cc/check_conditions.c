@@ -4,6 +4,7 @@
 #include "tests/sim/cc/conditions.h"
 #include "tests/sim/cc/dice.h"
 #include "tests/unit/conn_fixture.h"
+#include "tests/unit/suite.h"
 
 static struct flows_result result; /* of the last run */
 
@@ -94,8 +95,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("conditions");
     TCase *tc = tcase_create("conditions");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     fixture_init();
     tcase_set_timeout(tc, 120);
@@ -107,9 +106,7 @@ int main(void) {
     tcase_add_loop_test(tc, several_of_ours_converge, 0, 3);
     tcase_add_loop_test(tc, two_of_ours_converge_when_one_begins_late, 0, 4);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = suite_run(suite);
     fixture_fini();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return status;
 }

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* suite: how every test program ends. */
+#ifndef MPVPN_TESTS_UNIT_SUITE_H
+#define MPVPN_TESTS_UNIT_SUITE_H
+
+#include <check.h>
+#include <stdlib.h>
+
+/** Run a suite as CK_VERBOSITY and CK_FORK say, and free it. @return what main() is to return */
+static inline int suite_run(Suite *suite) {
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+#endif
