@@ -5,10 +5,9 @@
 #include <check.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
-#include <semaphore.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "os/ring.h"
@@ -24,7 +23,7 @@ static void teardown(void) {
     env_fini(&env);
 }
 
-/* A watched eventfd. */
+/* A watched eventfd, or a timer. */
 struct bell {
     struct loop_watch watch;
     int fd;
@@ -50,10 +49,14 @@ static void on_bell(void *context, uint32_t revents) {
     }
 }
 
-static void bell_init(struct bell *bell, uint32_t events) {
-    *bell = (struct bell){.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+static void bell_watch(struct bell *bell, int fd, uint32_t events) {
+    *bell = (struct bell){.fd = fd};
     bell->watch = (struct loop_watch){.fd = bell->fd, .events = events, .on_ready = on_bell, .context = bell};
     ck_assert_int_eq(loop_watch(env.loop, &bell->watch), 0);
+}
+
+static void bell_init(struct bell *bell, uint32_t events) {
+    bell_watch(bell, eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), events);
 }
 
 static void bell_fini(struct bell *bell) {
@@ -91,46 +94,31 @@ START_TEST(past_deadline_does_not_block) {
 }
 END_TEST
 
-/* Two bells: the first is rung at once, the second by a thread once the first was heard. */
+/* Two bells: the first is rung at once, the second by a timer a millisecond after the first was heard. */
 struct chime {
     struct bell bell[2]; /* the bells */
-    sem_t heard;         /* the thread may ring */
-    bool told;           /* it was told so */
+    bool wound;          /* the timer runs */
 };
-
-static void *ring_second(void *context) {
-    struct chime *chime = context;
-
-    while (sem_wait(&chime->heard) != 0) {
-    }
-    usleep(1000);
-    ring_bell(&chime->bell[1]);
-    return NULL;
-}
 
 /* Asked at the end of each turn. */
 static bool rung_both(void *context) {
     struct chime *chime = context;
+    struct itimerspec soon = {.it_value.tv_nsec = NS_PER_MS};
 
-    if (chime->bell[0].rings > 0 && !chime->told) {
-        chime->told = true;
-        sem_post(&chime->heard);
+    if (chime->bell[0].rings > 0 && !chime->wound) {
+        chime->wound = true;
+        ck_assert_int_eq(timerfd_settime(chime->bell[1].fd, 0, &soon, NULL), 0);
     }
     return chime->bell[1].rings > 0;
 }
 
 static void ring_one_after_the_other(void) {
-    struct chime chime = {.told = false};
-    pthread_t thread;
+    struct chime chime = {.wound = false};
 
-    ck_assert_int_eq(sem_init(&chime.heard, 0, 0), 0);
     bell_init(&chime.bell[0], POLLIN);
-    bell_init(&chime.bell[1], POLLIN);
+    bell_watch(&chime.bell[1], timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), POLLIN);
     ring_bell(&chime.bell[0]);
-    ck_assert_int_eq(pthread_create(&thread, NULL, ring_second, &chime), 0);
     env_run(&env, rung_both, &chime);
-    pthread_join(thread, NULL);
-    sem_destroy(&chime.heard);
     bell_fini(&chime.bell[0]);
     bell_fini(&chime.bell[1]);
 }
