@@ -507,7 +507,11 @@ static void grow(struct knee *knee, double bytes, double in_flight, uint64_t now
         late = fmax(late, 0.75 * knee->base);
     knee->window += bytes * (knee->window < START_FAST * knee->packet ? 1 : START_GROWTH);
     limit(knee);
-    if (knee->round >= KNEE_ROUNDS + START_ROUNDS && knee->recent_rtt > knee->base + late)
+    /* Who hardly fills the first windows, as acknowledgements do, did not make the queue that shows, and learns no
+     * rate.
+     */
+    if (knee->round >= KNEE_ROUNDS + START_ROUNDS && knee->recent_rtt > knee->base + late &&
+        (in_flight > USED * knee->window || knee->window > 2 * INITIAL_PACKETS * knee->packet))
         leave_start(knee, in_flight / knee->recent_rtt, now);
 }
 
