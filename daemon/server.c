@@ -81,6 +81,7 @@ static void grant(struct carrier *carrier, struct connect_ip_answer *answer) {
     struct server *server = carrier->owner;
     size_t length = server_session_answer(carrier, server->bond_text, sizeof server->bond_text);
     answer->status = 200;
+    conn_end_exports(leg_conn(carrier->leg));
     if (length)
         add_bond_field(server, answer, length);
 }

@@ -281,6 +281,10 @@ int conn_export(struct conn *conn, const char *label, const uint8_t *context, si
     return tls_session_export(conn->tls, label, context, context_length, out, length);
 }
 
+void conn_end_exports(struct conn *conn) {
+    tls_session_end_exports(conn->tls);
+}
+
 bool conn_is_resumed(const struct conn *conn) {
     return tls_session_resumed(conn->tls);
 }

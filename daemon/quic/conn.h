@@ -229,9 +229,12 @@ int conn_submit_token(struct conn *conn, const uint8_t *token, size_t length);
  * validated on the way, and on_path tells success. @return 0; -EINVAL: not possible (no spare CID, before confirmation)
  */
 int conn_migrate(struct conn *conn, const struct conn_path *path, uint64_t now);
-/** TLS exporter (RFC 8446 section 7.5). @return 0; -ENOTCONN: before the handshake; -EIO */
+/** TLS exporter (RFC 8446 section 7.5). @return 0; -ENOTCONN: before the handshake; -EIO, also after conn_end_exports()
+ */
 int conn_export(struct conn *conn, const char *label, const uint8_t *context, size_t context_length, uint8_t *out,
                 size_t length);
+/** Nothing will be exported any more: frees what only that needs (server). */
+void conn_end_exports(struct conn *conn);
 /** Whether the TLS session of an earlier connection was resumed, instead of showing and verifying a certificate again.
  */
 bool conn_is_resumed(const struct conn *conn);

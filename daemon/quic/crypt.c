@@ -79,6 +79,10 @@ const struct crypt_suite *crypt_suite_initial(void) {
     return &suites[0];
 }
 
+const char *crypt_suite_name(const struct crypt_suite *suite) {
+    return suite->name;
+}
+
 size_t crypt_suite_secret_bytes(const struct crypt_suite *suite) {
     return suite->secret_bytes;
 }

@@ -34,6 +34,8 @@ void crypt_set_callbacks(ngtcp2_callbacks *callbacks, bool server);
 const struct crypt_suite *crypt_suite_find(const char *name);
 /** The suite of Initial packets: AES-128-GCM with SHA-256. */
 const struct crypt_suite *crypt_suite_initial(void);
+/** @return its name, as TLS has it */
+const char *crypt_suite_name(const struct crypt_suite *suite);
 /** @return bytes of the suite's traffic secrets (and its hash) */
 size_t crypt_suite_secret_bytes(const struct crypt_suite *suite);
 /**

@@ -6,7 +6,8 @@
  * connection's error. Transport parameters travel in the handshake: ours are handed over before our flight is made, the
  * peer's are taken when the secrets show that they have arrived. A client checks the server's certificate in the verify
  * callback: chain (by wolfSSL) and name, or the pin of its key and nothing else. When something fails, the first reason
- * is kept in words. A client offers a ticket of its context's cache; a server that cannot open it goes on with its
+ * is kept in words. wolfSSL's part of a server's session, 14 KB, goes when nobody will ask it for exported keys any
+ * more. A client offers a ticket of its context's cache; a server that cannot open it goes on with its
  * certificate. The tickets that come after the handshake go into the cache (ticket.c); a server's are sealed by
  * ticket_seal.c.
  *
@@ -57,7 +58,7 @@ enum {
 
 struct tls_session {
     struct tls_context *context;       /**< a reference */
-    WOLFSSL *wolf;                     /**< TLS itself */
+    WOLFSSL *wolf;                     /**< TLS itself; NULL: done with */
     ngtcp2_conn *conn;                 /**< what it is bound to */
     const struct crypt_suite *suite;   /**< negotiated suite; NULL before */
     struct tls_frame frame;            /**< place in the CRYPTO stream */
@@ -199,10 +200,18 @@ static int install(struct tls_session *session, bool receive, ngtcp2_encryption_
     return 0;
 }
 
+/* What wolfSSL agreed on. @return its name; empty: nothing yet */
+static const char *cipher_of(WOLFSSL *wolf) {
+    int suite = wolfSSL_get_current_cipher_suite(wolf);
+    const char *name =
+        suite != 0 ? wolfSSL_get_cipher_name_iana_from_suite((unsigned char)(suite >> 8), (unsigned char)suite) : NULL;
+    return name != NULL ? name : "";
+}
+
 /* The first secrets: the suite is settled. */
 static int settle_suite(struct tls_session *session, size_t secret_length) {
     ngtcp2_crypto_ctx context;
-    session->suite = crypt_suite_find(tls_session_cipher_name(session));
+    session->suite = crypt_suite_find(cipher_of(session->wolf));
     if (session->suite == NULL || crypt_suite_secret_bytes(session->suite) != secret_length) {
         session->suite = NULL;
         return fail(session, NGTCP2_ERR_CRYPTO, ALERT_HANDSHAKE_FAILURE, "no cipher suite that QUIC can use");
@@ -560,6 +569,9 @@ int tls_session_export(struct tls_session *session, const char *label, const uin
     if (!session->complete) {
         return -ENOTCONN;
     }
+    if (session->wolf == NULL) {
+        return -EIO;
+    }
     /* TLS 1.3 knows no difference between an empty context and none. */
     if (wolfSSL_export_keying_material(session->wolf, out, length, label, strlen(label), context, context_length,
                                        context != NULL) != WOLFSSL_SUCCESS) {
@@ -568,9 +580,14 @@ int tls_session_export(struct tls_session *session, const char *label, const uin
     return 0;
 }
 
+void tls_session_end_exports(struct tls_session *session) {
+    if (!session->context->server || !session->complete || session->error != 0) {
+        return;
+    }
+    wolfSSL_free(session->wolf);
+    session->wolf = NULL;
+}
+
 const char *tls_session_cipher_name(const struct tls_session *session) {
-    int suite = wolfSSL_get_current_cipher_suite(session->wolf);
-    const char *name =
-        suite != 0 ? wolfSSL_get_cipher_name_iana_from_suite((unsigned char)(suite >> 8), (unsigned char)suite) : NULL;
-    return name != NULL ? name : "";
+    return session->suite != NULL ? crypt_suite_name(session->suite) : "";
 }

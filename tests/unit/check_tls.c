@@ -180,6 +180,24 @@ START_TEST(pinned_server_is_accepted_with_every_suite_and_both_ends_export_the_s
 }
 END_TEST
 
+START_TEST(when_exports_end_a_server_keeps_no_tls_and_still_tells_its_suite) {
+    static const uint8_t ticket[] = {4, 0, 0, 0};
+    uint8_t out[32];
+    struct pair pair;
+    shake(&pair, pinned_client(certificate), server_context(certificate, key, suites[0]), NULL);
+    tls_session_end_exports(pair.server.session);
+    tls_session_end_exports(pair.server.session);
+    tls_session_end_exports(pair.client.session);
+    ck_assert_int_eq(tls_session_export(pair.server.session, "EXPORTER-test", NULL, 0, out, sizeof out), -EIO);
+    ck_assert_int_eq(tls_session_export(pair.client.session, "EXPORTER-test", NULL, 0, out, sizeof out), 0);
+    ck_assert_str_eq(tls_session_cipher_name(pair.server.session), suites[0]);
+    ck_assert_int_eq(
+        tls_session_feed(pair.server.session, NGTCP2_ENCRYPTION_LEVEL_1RTT, ticket, sizeof ticket),
+        NGTCP2_ERR_CRYPTO); /* nothing may come after the handshake, whether wolfSSL is there or not */
+    pair_fini(&pair);
+}
+END_TEST
+
 /* The client must have failed with this alert and these words. */
 static void expect_refused(struct pair *pair, uint8_t alert, const char *words) {
     ck_assert(!ngtcp2_conn_get_handshake_completed(pair->client.conn));
@@ -512,6 +530,7 @@ int main(void) {
     tcase_add_test(tc, context_errors_name_the_file_and_the_reason);
     tcase_add_test(tc, derived_secrets_depend_on_key_and_label_alone);
     tcase_add_test(tc, sha256_and_hmac_match_known_values);
+    tcase_add_test(tc, when_exports_end_a_server_keeps_no_tls_and_still_tells_its_suite);
     tcase_add_loop_test(tc, pinned_server_is_accepted_with_every_suite_and_both_ends_export_the_same, 0, 3);
     tcase_add_test(tc, server_with_another_key_than_the_pin_is_refused_with_its_pin);
     tcase_add_test(tc, server_with_the_pinned_certificate_but_another_key_is_refused);
