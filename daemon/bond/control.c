@@ -13,6 +13,7 @@
 #include "bond/control.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "masque/capsule.h"
@@ -208,18 +209,25 @@ size_t control_encode(const struct control_capsule *capsule, uint8_t *out, size_
 
 bool control_is_news(struct control_serials *serials, const struct control_capsule *capsule) {
     uint64_t kind = capsule->type - CONTROL_LEG_ROLE;
-    uint8_t bit = (uint8_t)(1u << (capsule->leg & 7)), *known;
-    uint32_t *newest;
+    unsigned leg = capsule->leg % CONTROL_SERIALS_LEGS;
+    struct control_serials_part **part = &serials->parts[capsule->leg / CONTROL_SERIALS_LEGS];
+    uint16_t bit = (uint16_t)(1u << leg);
 
     if (kind >= KINDS)
         return false;
-    known = &serials->known[kind][capsule->leg >> 3];
-    newest = &serials->newest[kind][capsule->leg];
-    if ((*known & bit) && (int32_t)(capsule->serial - *newest) <= 0)
+    if (!*part)
+        *part = calloc(1, sizeof **part);
+    if (!*part || (((*part)->known[kind] & bit) && (int32_t)(capsule->serial - (*part)->newest[kind][leg]) <= 0))
         return false;
-    *known |= bit;
-    *newest = capsule->serial;
+    (*part)->known[kind] |= bit;
+    (*part)->newest[kind][leg] = capsule->serial;
     return true;
+}
+
+void control_serials_fini(struct control_serials *serials) {
+    for (size_t i = 0; i < sizeof serials->parts / sizeof serials->parts[0]; i++)
+        free(serials->parts[i]);
+    *serials = (struct control_serials){0};
 }
 
 const char *control_leg_state_name(enum control_leg_state state) {

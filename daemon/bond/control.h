@@ -73,10 +73,16 @@ struct control_capsule {
     };
 };
 
+#define CONTROL_SERIALS_LEGS 16u /**< legs whose serials lie together */
+
+/** Newest serials that came of legs with neighbouring numbers. */
+struct control_serials_part {
+    uint32_t newest[4][CONTROL_SERIALS_LEGS]; /**< by kind and leg */
+    uint16_t known[4];                        /**< bit: one came of the leg */
+};
 /** Newest serials that came; zeroed: none yet. One for a session. */
 struct control_serials {
-    uint32_t newest[4][256];   /**< by kind and leg */
-    uint8_t known[4][256 / 8]; /**< bit: one came */
+    struct control_serials_part *parts[256 / CONTROL_SERIALS_LEGS]; /**< made when one comes; owned */
 };
 
 /**
@@ -87,8 +93,10 @@ int control_decode(uint64_t type, const uint8_t *value, size_t length, struct co
 /** Encode a capsule with its type and length. @return bytes; 0: no room, or contents that control_decode() would refuse
  */
 size_t control_encode(const struct control_capsule *capsule, uint8_t *out, size_t size);
-/** Whether a capsule is newer than all of its kind and leg before, and take note of it. */
+/** Whether a capsule is newer than all of its kind and leg before, and take note of it. Without memory it is not. */
 bool control_is_news(struct control_serials *serials, const struct control_capsule *capsule);
+/** Forget all that came. */
+void control_serials_fini(struct control_serials *serials);
 /** A leg's state in words: "up", "standby", "draining", "down". */
 const char *control_leg_state_name(enum control_leg_state state);
 

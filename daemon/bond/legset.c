@@ -8,7 +8,9 @@
  *
  * That time is measured. The trail notes, at most once a millisecond, which sequence was the furthest ahead and when;
  * how long after that a later leg brings the same sequence is its lateness, smoothed as RFC 6298 smooths an RTT. A leg
- * that stays silent for its smoothed lateness and three deviations after another brought more is not waited for.
+ * that stays silent for its smoothed lateness and three deviations after another brought more is not waited for. An
+ * only leg is behind nobody: the trail begins when a second one is known. Where there is no memory for it, a leg's RTT
+ * stands in for its lateness.
  *
  * What it leaves out: the packets (reorder.c), and whether a sequence is to be believed (duplicate.c).
  *
@@ -19,6 +21,7 @@
 #include "bond/legset.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bond/duplicate.h"
@@ -28,6 +31,11 @@
 void legset_init(struct legset *set, uint32_t first) {
     memset(set, 0, sizeof *set);
     set->head = first - 1;
+}
+
+void legset_fini(struct legset *set) {
+    free(set->points);
+    set->points = NULL;
 }
 
 static uint64_t later(uint64_t a, uint64_t b) {
@@ -50,6 +58,8 @@ static struct legset_leg *find_or_add(struct legset *set, uint8_t number) {
     *leg = (struct legset_leg){.number = number, .next = set->head - DUPLICATE_WINDOW_MAX};
     leg->announced = leg->next;
     set->slot[number] = (uint8_t)set->count;
+    if (set->count > 1 && !set->points)
+        set->points = malloc(LEGSET_POINTS * sizeof *set->points);
     return leg;
 }
 
@@ -112,6 +122,8 @@ static const struct legset_point *point(const struct legset *set, uint32_t index
 /** The first packet that gets this far. */
 static void lead(struct legset *set, uint32_t sequence, uint64_t now) {
     set->head = sequence;
+    if (!set->points)
+        return;
     if (set->trail > 0 && now - point(set, set->trail - 1)->at < LEGSET_TICK)
         return;
     set->points[set->trail++ % LEGSET_POINTS] = (struct legset_point){.at = now, .sequence = sequence};
@@ -160,7 +172,7 @@ void legset_on_packet(struct legset *set, uint8_t number, uint32_t sequence, uin
         lead(set, sequence, now);
     if (leg) {
         /* What is not ahead of all that came on this leg before is a copy, and says nothing of the leg's lateness. */
-        if (!frame_before32(sequence, leg->next) && now - leg->sampled >= LEGSET_TICK)
+        if (!frame_before32(sequence, leg->next) && now - leg->sampled >= LEGSET_TICK && (first || set->trail > 0))
             sample(leg, first ? 0 : lateness(set, sequence, now), now);
         /* What was sent before a leg was called idle does not call it back. */
         if ((leg->member && !leg->idle) || !frame_before32(sequence, leg->announced))

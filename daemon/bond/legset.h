@@ -40,17 +40,19 @@ struct legset_point {
 
 /** The set; embedded by value, written by legset.c alone. */
 struct legset {
-    struct legset_leg legs[LEGSET_MAX];        /**< count of them */
-    struct legset_point points[LEGSET_POINTS]; /**< ring of the trail */
-    uint64_t ticked;                           /**< ns, when bookkeeping was done last */
-    uint32_t head;                             /**< the sequence furthest ahead */
-    uint32_t trail;                            /**< points written since the start */
-    unsigned count;                            /**< legs known */
-    uint8_t slot[FRAME_LEG_MAX + 1];           /**< by number: 1 + index in legs; 0: unknown; LEGSET_GONE */
+    struct legset_leg legs[LEGSET_MAX]; /**< count of them */
+    struct legset_point *points;        /**< ring of the trail: LEGSET_POINTS; made for a second leg; owned */
+    uint64_t ticked;                    /**< ns, when bookkeeping was done last */
+    uint32_t head;                      /**< the sequence furthest ahead */
+    uint32_t trail;                     /**< points written since the start */
+    unsigned count;                     /**< legs known */
+    uint8_t slot[FRAME_LEG_MAX + 1];    /**< by number: 1 + index in legs; 0: unknown; LEGSET_GONE */
 };
 
 /** Start with no legs. @param first the sequence expected first */
 void legset_init(struct legset *set, uint32_t first);
+/** Free the trail; fine on a zeroed struct. */
+void legset_fini(struct legset *set);
 /** A packet, fresh or copy, came on a leg: it enters the set, and has passed everything before the packet. */
 void legset_on_packet(struct legset *set, uint8_t leg, uint32_t sequence, uint64_t now);
 /** A sequence unbelievably far ahead was believed after all: nothing before it is waited for. */

@@ -35,6 +35,7 @@
 #define REPAIR_MARGIN 10000000ull /**< ns that the repair limit has beyond 2.5 RTT */
 #define POOL_SHARE 4u             /**< at most one buffer in so many of each class is held */
 #define WORD 64u                  /**< bits of a word of gaps */
+#define PART 16u                  /**< buckets that are made together */
 
 /** A packet that is held, at the beginning of its buffer; the IP packet follows. */
 struct held {
@@ -61,15 +62,15 @@ struct bucket {
 
 /** A receiver. */
 struct reorder {
-    struct reorder_settings settings;     /**< as given */
-    struct duplicate window;              /**< which sequences have come */
-    struct legset legs;                   /**< how far the legs have come */
-    struct bucket buckets[FRAME_BUCKETS]; /**< by number */
-    uint64_t gaps[FRAME_BUCKETS / WORD];  /**< bit set: the bucket holds packets */
-    struct held *oldest;                  /**< arrived first; NULL: nothing is held */
-    struct held *newest;                  /**< arrived last */
-    size_t held_of_class[BUF_CLASSES];    /**< buffers held of each class */
-    uint64_t deadline;                    /**< ns: the timer is not needed before */
+    struct reorder_settings settings;           /**< as given */
+    struct duplicate window;                    /**< which sequences have come */
+    struct legset legs;                         /**< how far the legs have come */
+    struct bucket *parts[FRAME_BUCKETS / PART]; /**< of buckets, by number; made when a packet comes for one */
+    uint64_t gaps[FRAME_BUCKETS / WORD];        /**< bit set: the bucket holds packets */
+    struct held *oldest;                        /**< arrived first; NULL: nothing is held */
+    struct held *newest;                        /**< arrived last */
+    size_t held_of_class[BUF_CLASSES];          /**< buffers held of each class */
+    uint64_t deadline;                          /**< ns: the timer is not needed before */
     uint64_t kept_limit;                  /**< ns: hold limit since a leg left, for what was held because of it … */
     uint64_t kept_until;                  /**< … ns: until then */
     uint32_t floor;                       /**< nothing before this sequence will be sent again */
@@ -91,8 +92,6 @@ struct reorder *reorder_new(const struct reorder_settings *settings) {
     if (reorder->settings.held_max == 0)
         reorder->settings.held_max = REORDER_HELD_MAX;
     legset_init(&reorder->legs, settings->first_sequence);
-    for (unsigned i = 0; i < FRAME_BUCKETS; i++)
-        reorder->buckets[i].next = settings->first_bucket_sequence & FRAME_SEQUENCE24;
     reorder->deadline = UINT64_MAX;
     reorder->floor = settings->first_sequence;
     return reorder;
@@ -106,8 +105,31 @@ void reorder_free(struct reorder *reorder) {
         reorder->oldest = held->later;
         buf_unref(held->buf);
     }
+    for (unsigned i = 0; i < FRAME_BUCKETS / PART; i++)
+        free(reorder->parts[i]);
+    legset_fini(&reorder->legs);
     duplicate_fini(&reorder->window);
     free(reorder);
+}
+
+/** A bucket that a packet came for. */
+static struct bucket *bucket_of(const struct reorder *reorder, unsigned index) {
+    return &reorder->parts[index / PART][index % PART];
+}
+
+/** Make what a packet for a bucket needs. @return false: no memory */
+static bool make_bucket(struct reorder *reorder, unsigned index) {
+    struct bucket *part;
+
+    if (reorder->parts[index / PART])
+        return true;
+    part = calloc(PART, sizeof *part);
+    if (!part)
+        return false;
+    for (unsigned i = 0; i < PART; i++)
+        part[i].next = reorder->settings.first_bucket_sequence & FRAME_SEQUENCE24;
+    reorder->parts[index / PART] = part;
+    return true;
 }
 
 /** Two heaps into one. Their roots have no siblings. */
@@ -179,7 +201,7 @@ static struct held *take(struct reorder *reorder, size_t length) {
 
 /** A packet taken with take() joins what is held. */
 static void hold(struct reorder *reorder, struct held *held) {
-    struct bucket *bucket = &reorder->buckets[held->bucket];
+    struct bucket *bucket = bucket_of(reorder, held->bucket);
 
     bucket->heap = meld(bucket->heap, held);
     set_gap(reorder, held->bucket, true);
@@ -197,7 +219,7 @@ static void hold(struct reorder *reorder, struct held *held) {
 
 /** Deliver a packet that is held, which must be the root of its heap. */
 static void let_go(struct reorder *reorder, struct held *held, uint64_t now) {
-    struct bucket *bucket = &reorder->buckets[held->bucket];
+    struct bucket *bucket = bucket_of(reorder, held->bucket);
 
     bucket->heap = without_root(held);
     set_gap(reorder, held->bucket, bucket->heap != NULL);
@@ -320,7 +342,7 @@ static void sweep(struct reorder *reorder, uint32_t passed, uint64_t now) {
     reorder->any_waiting = false;
     for (unsigned word = 0; word < FRAME_BUCKETS / WORD; word++) {
         for (uint64_t left = reorder->gaps[word]; left; left &= left - 1) {
-            struct bucket *bucket = &reorder->buckets[word * WORD + (unsigned)__builtin_ctzll(left)];
+            struct bucket *bucket = bucket_of(reorder, word * WORD + (unsigned)__builtin_ctzll(left));
             uint32_t sequence = bucket->heap->sequence;
 
             if (bucket->lost ? floor_passed(reorder, sequence) : !frame_before32(passed, sequence))
@@ -352,7 +374,7 @@ static void pass_on(struct reorder *reorder, const uint8_t *packet, size_t lengt
 /** Hold a packet behind a gap. If there is no room, a gap is given up, its own at last. @return whether it is held */
 static bool hold_back(struct reorder *reorder, const struct frame_packet *frame, const uint8_t *packet, size_t length,
                       uint64_t now) {
-    struct bucket *bucket = &reorder->buckets[frame->bucket];
+    struct bucket *bucket = bucket_of(reorder, frame->bucket);
     struct held *held = NULL;
 
     while (frame_before24(bucket->next, frame->bucket_sequence)) {
@@ -386,7 +408,7 @@ static bool hold_back(struct reorder *reorder, const struct frame_packet *frame,
 /** A fresh packet of a bucket that keeps order. */
 static void put_in_order(struct reorder *reorder, const struct frame_packet *frame, const uint8_t *packet,
                          size_t length, uint64_t now) {
-    struct bucket *bucket = &reorder->buckets[frame->bucket];
+    struct bucket *bucket = bucket_of(reorder, frame->bucket);
 
     if (bucket->lost && !frame_before24(frame->bucket_sequence, bucket->next) &&
         frame_before24(frame->bucket_sequence, bucket->lost_through))
@@ -423,7 +445,7 @@ enum duplicate_result reorder_push(struct reorder *reorder, uint8_t leg, const s
     legset_on_packet(&reorder->legs, leg, frame->sequence, now);
     if (result == DUPLICATE_SEEN)
         reorder->statistics.duplicates++;
-    else if (frame->bucket == FRAME_BUCKET_UNORDERED)
+    else if (frame->bucket == FRAME_BUCKET_UNORDERED || !make_bucket(reorder, frame->bucket))
         pass_on(reorder, packet, length);
     else
         put_in_order(reorder, frame, packet, length, now);
@@ -489,10 +511,10 @@ void reorder_on_timer(struct reorder *reorder, uint64_t now) {
     reorder->deadline = UINT64_MAX;
     reorder->any_waiting = false;
     while (reorder->oldest && now - reorder->oldest->at >= limit)
-        give_up(reorder, &reorder->buckets[reorder->oldest->bucket], now);
+        give_up(reorder, bucket_of(reorder, reorder->oldest->bucket), now);
     for (unsigned word = 0; word < FRAME_BUCKETS / WORD; word++)
         for (uint64_t left = reorder->gaps[word]; left; left &= left - 1)
-            judge(reorder, &reorder->buckets[word * WORD + (unsigned)__builtin_ctzll(left)], now);
+            judge(reorder, bucket_of(reorder, word * WORD + (unsigned)__builtin_ctzll(left)), now);
     if (!reorder->oldest)
         return;
     not_later(reorder, reorder->oldest->at + limit);
@@ -505,7 +527,7 @@ bool reorder_release_oldest(struct reorder *reorder, uint64_t now) {
 
     if (!reorder->oldest)
         return false;
-    bucket = &reorder->buckets[reorder->oldest->bucket];
+    bucket = bucket_of(reorder, reorder->oldest->bucket);
     reorder->statistics.pressed += (uint32_t)frame_distance24(bucket->next, bucket->heap->bucket_sequence);
     give_up(reorder, bucket, now);
     judge(reorder, bucket, now);

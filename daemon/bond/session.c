@@ -41,6 +41,7 @@ void session_free(struct session *session) {
         return;
     outstanding_free(session->outstanding);
     reorder_free(session->reorder);
+    control_serials_fini(&session->serials);
     queue_free(session->queue);
     free(session->reach);
     free(session);
@@ -114,7 +115,7 @@ int session_bond(struct session *session, const uint8_t id[JOIN_ID_BYTES], const
     memcpy(session->bond_id, id, JOIN_ID_BYTES);
     memcpy(session->secret, secret, JOIN_SECRET_BYTES);
     memset(session->bucket_sequence, 0, sizeof session->bucket_sequence);
-    memset(&session->serials, 0, sizeof session->serials);
+    control_serials_fini(&session->serials);
     memset(session->parting, 0, sizeof session->parting);
     session->closed[0] = '\0';
     session->next_number = 0;

@@ -146,6 +146,7 @@ static void free_if_done(struct udp_socket *socket) {
         ring_later_cancel(socket->loop, &socket->later);
         ring_buffers_fini(socket->loop, &socket->buffers);
         ring_file_release(socket->loop, &socket->file);
+        udp_batches_free(socket);
         free(socket);
     }
 }

@@ -9,6 +9,8 @@
 #define UDP_DATAGRAM_MAX 65507u /**< bytes of payload, most that UDP over IPv4 and one GSO send carry */
 #define UDP_CONTROL_BYTES 96u   /**< packet info, ECN and segment size of one send */
 
+struct udp_batch;
+
 /** A socket in the ring. */
 struct udp_socket {
     struct loop *loop;                            /**< borrowed */
@@ -22,6 +24,7 @@ struct udp_socket {
     struct ring_later later;                      /**< reports an error and receives again */
     struct msghdr layout;                         /**< room for names and control data in each received buffer */
     unsigned senders;                             /**< udp_tx not freed yet */
+    struct udp_batch *spare_batches;              /**< that no sender has now */
     unsigned running;                             /**< our frames on the stack that will still touch this struct */
     bool closed;                                  /**< udp_close() was called */
     bool failed;                                  /**< an error was seen and nothing went well since */
@@ -53,6 +56,8 @@ void udp_socket_failed(struct udp_socket *socket, int error);
 int udp_share(int fd, const struct udp_settings *settings);
 /** After the first socket of a group was bound: which of them gets a packet. @return 0 or -errno */
 int udp_steer(int fd, unsigned count);
+/** Free the spare batches: the last sender is gone. */
+void udp_batches_free(struct udp_socket *socket);
 /** A sender is gone; frees a closed socket that nothing uses any more. */
 void udp_socket_release(struct udp_socket *socket);
 

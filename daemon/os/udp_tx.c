@@ -11,12 +11,12 @@
  * EIO or EINVAL for a run of several: the device cannot segment (no checksum offload) or something else is wrong; the
  * datagrams are sent one by one (sendmmsg), and if that works this sender stays with it.
  *
- * Buffers come from the socket's pool when the first datagram is written and go back when the batch is sent, so an idle
- * sender holds none.
+ * A batch, and its buffer from the socket's pool, are taken when the first datagram is written and go back when it is
+ * sent, so an idle sender holds neither; the socket keeps the batches for whoever sends next.
  *
  * Leaves out: zero copy (the payload is freshly encrypted and in cache), retransmission, pacing.
- * Invariants: `sending` is NULL or the batch that is not `filling`; the struct lives until nothing of it is in the
- * ring. */
+ * Invariants: a batch that a sender has holds a buffer, and is either `sending` or `filling`; the struct lives until
+ * nothing of it is in the ring. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -45,12 +45,13 @@ struct run {
 };
 
 /* Runs that lie one after the other in one buffer. */
-struct batch {
-    struct buf *buf;      /* large; NULL while empty */
-    uint32_t used;        /* bytes written */
-    unsigned runs;        /* runs begun */
-    unsigned next;        /* first run not sent */
-    struct run run[RUNS]; /* the runs */
+struct udp_batch {
+    struct udp_batch *next_spare; /* of those that the socket keeps */
+    struct buf *buf;              /* large; NULL: spare */
+    uint32_t used;                /* bytes written */
+    unsigned runs;                /* runs begun */
+    unsigned next;                /* first run not sent */
+    struct run run[RUNS];         /* the runs */
 };
 
 struct udp_tx {
@@ -59,9 +60,8 @@ struct udp_tx {
     struct buf_pool *pool;              /* the socket's */
     void (*on_writable)(void *context); /* the owner's */
     void *context;                      /* handed to it */
-    struct batch batch[2];              /* one filling, one sending */
-    unsigned filling;                   /* index of the one being filled */
-    struct batch *sending;              /* the one being sent, or NULL */
+    struct udp_batch *filling;          /* the one being filled, or NULL */
+    struct udp_batch *sending;          /* the one being sent, or NULL */
     unsigned active;                    /* sends in the ring */
     struct ring_op poll;                /* POLLOUT after EAGAIN */
     struct ring_later retry;            /* waits for a buffer */
@@ -101,17 +101,51 @@ static void end_trial(struct udp_tx *tx, bool cured) {
     }
 }
 
-static void release(struct batch *batch) {
-    buf_unref(batch->buf);
-    batch->buf = NULL;
+/* --- batches --- */
+
+/* A batch with a buffer. @return NULL: there is none */
+static struct udp_batch *take(struct udp_tx *tx) {
+    struct udp_batch *batch = tx->socket->spare_batches;
+    struct buf *buf = buf_get(tx->pool, BUF_LARGE_BYTES);
+
+    if (buf == NULL) {
+        return NULL;
+    }
+    if (batch != NULL) {
+        tx->socket->spare_batches = batch->next_spare;
+    } else if ((batch = calloc(1, sizeof *batch)) == NULL) {
+        buf_unref(buf);
+        return NULL;
+    }
+    batch->buf = buf;
     batch->used = 0;
     batch->runs = 0;
     batch->next = 0;
+    return batch;
+}
+
+static void release(struct udp_tx *tx, struct udp_batch **batch) {
+    if (*batch != NULL) {
+        buf_unref((*batch)->buf);
+        (*batch)->buf = NULL;
+        (*batch)->next_spare = tx->socket->spare_batches;
+        tx->socket->spare_batches = *batch;
+        *batch = NULL;
+    }
+}
+
+void udp_batches_free(struct udp_socket *socket) {
+    while (socket->spare_batches != NULL) {
+        struct udp_batch *batch = socket->spare_batches;
+
+        socket->spare_batches = batch->next_spare;
+        free(batch);
+    }
 }
 
 /* --- sending through the ring --- */
 
-static void submit_run(struct udp_tx *tx, struct batch *batch, struct run *run, bool last) {
+static void submit_run(struct udp_tx *tx, struct udp_batch *batch, struct run *run, bool last) {
     udp_message_make(&run->message, tx->socket, &run->local, &run->remote, run->ecn,
                      run->count > 1 ? run->segment_bytes : 0);
     udp_message_payload(&run->message, batch->buf->data + run->offset, run->length);
@@ -124,7 +158,7 @@ static void submit_run(struct udp_tx *tx, struct batch *batch, struct run *run, 
 }
 
 static void submit_runs(struct udp_tx *tx) {
-    struct batch *batch = tx->sending;
+    struct udp_batch *batch = tx->sending;
 
     ring_reserve(tx->loop, batch->runs - batch->next);
     for (unsigned i = batch->next; i < batch->runs; i++) {
@@ -165,7 +199,7 @@ static void skip_datagrams(struct run *run, unsigned count) {
 }
 
 static void send_directly(struct udp_tx *tx) {
-    struct batch *batch = tx->sending;
+    struct udp_batch *batch = tx->sending;
 
     while (batch->next < batch->runs && !tx->blocked) {
         struct run *run = &batch->run[batch->next];
@@ -205,24 +239,22 @@ static void free_if_done(struct udp_tx *tx) {
         struct udp_socket *socket = tx->socket;
 
         ring_later_cancel(tx->loop, &tx->retry);
-        release(&tx->batch[0]);
-        release(&tx->batch[1]);
+        release(tx, &tx->filling);
+        release(tx, &tx->sending);
         free(tx);
         udp_socket_release(socket);
     }
 }
 
 static bool take_filled(struct udp_tx *tx) {
-    struct batch *batch = &tx->batch[tx->filling];
+    bool filled = tx->flush && tx->filling != NULL && tx->filling->runs > 0;
 
-    if (!tx->flush || batch->runs == 0) {
-        tx->flush = false;
-        return false;
-    }
     tx->flush = false;
-    tx->sending = batch;
-    tx->filling ^= 1;
-    return true;
+    if (filled) {
+        tx->sending = tx->filling;
+        tx->filling = NULL;
+    }
+    return filled;
 }
 
 /* Go as far as possible: send, wait for the socket, or go on with the other batch. */
@@ -231,8 +263,7 @@ static void advance(struct udp_tx *tx) {
         if (tx->blocked) {
             wait_writable(tx);
         } else if (tx->sending->next == tx->sending->runs) {
-            release(tx->sending);
-            tx->sending = NULL;
+            release(tx, &tx->sending);
         } else if (tx->one_by_one) {
             send_directly(tx);
         } else {
@@ -245,7 +276,7 @@ static void advance(struct udp_tx *tx) {
 static void advance_and_tell(struct udp_tx *tx) {
     tx->running++;
     advance(tx);
-    if (tx->wanted && !tx->freed && tx->batch[tx->filling].runs == 0) {
+    if (tx->wanted && !tx->freed && (tx->filling == NULL || tx->filling->runs == 0)) {
         tx->wanted = false;
         tx->on_writable(tx->context);
     }
@@ -257,7 +288,7 @@ static void advance_and_tell(struct udp_tx *tx) {
 static void run_done(struct ring_op *op, int result, unsigned flags) {
     struct run *run = (struct run *)op;
     struct udp_tx *tx = run->tx;
-    struct batch *batch = tx->sending;
+    struct udp_batch *batch = tx->sending;
 
     (void)flags;
     tx->active--;
@@ -283,7 +314,7 @@ static void poll_done(struct ring_op *op, int result, unsigned flags) {
     (void)result;
     (void)flags;
     if (tx->freed) {
-        tx->sending = NULL;
+        release(tx, &tx->sending);
         tx->flush = false;
     }
     advance_and_tell(tx);
@@ -311,11 +342,6 @@ struct udp_tx *udp_tx_new(struct udp_socket *socket, void (*on_writable)(void *c
     tx->one_by_one = !socket->statistics.gso;
     tx->poll.done = poll_done;
     tx->retry.run = on_retry;
-    for (unsigned i = 0; i < 2; i++) {
-        for (unsigned j = 0; j < RUNS; j++) {
-            tx->batch[i].run[j] = (struct run){.op.done = run_done, .tx = tx};
-        }
-    }
     socket->senders++;
     return tx;
 }
@@ -329,34 +355,32 @@ void udp_tx_free(struct udp_tx *tx) {
     ring_later_cancel(tx->loop, &tx->retry);
     ring_cancel(tx->loop, &tx->poll);
     if (!tx->flush) {
-        release(&tx->batch[tx->filling]);
+        release(tx, &tx->filling);
     }
     free_if_done(tx);
 }
 
-static bool fits(const struct batch *batch, size_t length) {
-    return batch->runs < RUNS && batch->used + length <= UDP_DATAGRAM_MAX;
+static bool fits(const struct udp_batch *batch, size_t length) {
+    return batch == NULL || (batch->runs < RUNS && batch->used + length <= UDP_DATAGRAM_MAX);
 }
 
 uint8_t *udp_tx_reserve(struct udp_tx *tx, size_t length) {
     if (length > UDP_DATAGRAM_MAX) {
         return NULL;
     }
-    if (!fits(&tx->batch[tx->filling], length)) {
+    if (!fits(tx->filling, length)) {
         udp_tx_flush(tx);
     }
-    struct batch *batch = &tx->batch[tx->filling];
-
-    if (!fits(batch, length)) {
+    if (!fits(tx->filling, length)) {
         tx->wanted = true;
         return NULL;
     }
-    if (batch->buf == NULL && (batch->buf = buf_get(tx->pool, BUF_LARGE_BYTES)) == NULL) {
+    if (tx->filling == NULL && (tx->filling = take(tx)) == NULL) {
         tx->wanted = true;
         ring_later(tx->loop, &tx->retry);
         return NULL;
     }
-    return batch->buf->data + batch->used;
+    return tx->filling->buf->data + tx->filling->used;
 }
 
 static bool joins(const struct run *run, size_t length, const union sock_addr *local, const union sock_addr *remote,
@@ -366,10 +390,13 @@ static bool joins(const struct run *run, size_t length, const union sock_addr *l
            sock_addr_equal(&run->local, local);
 }
 
-static struct run *begin_run(struct batch *batch, size_t length, const union sock_addr *local,
+static struct run *begin_run(struct udp_tx *tx, size_t length, const union sock_addr *local,
                              const union sock_addr *remote, uint8_t ecn) {
+    struct udp_batch *batch = tx->filling;
     struct run *run = &batch->run[batch->runs++];
 
+    run->op.done = run_done;
+    run->tx = tx;
     run->offset = batch->used;
     run->length = 0;
     run->segment_bytes = (uint16_t)length;
@@ -383,11 +410,11 @@ static struct run *begin_run(struct batch *batch, size_t length, const union soc
 
 void udp_tx_commit(struct udp_tx *tx, size_t length, const union sock_addr *local, const union sock_addr *remote,
                    uint8_t ecn, bool alone) {
-    struct batch *batch = &tx->batch[tx->filling];
+    struct udp_batch *batch = tx->filling;
     struct run *run = batch->runs > 0 ? &batch->run[batch->runs - 1] : NULL;
 
     if (run == NULL || alone || !joins(run, length, local, remote, ecn)) {
-        run = begin_run(batch, length, local, remote, ecn);
+        run = begin_run(tx, length, local, remote, ecn);
     }
     run->length += (uint32_t)length;
     run->count++;
@@ -396,10 +423,13 @@ void udp_tx_commit(struct udp_tx *tx, size_t length, const union sock_addr *loca
 }
 
 void udp_tx_flush(struct udp_tx *tx) {
-    if (tx->batch[tx->filling].runs > 0) {
+    if (tx->filling == NULL) {
+        return;
+    }
+    if (tx->filling->runs > 0) {
         tx->flush = true;
         advance(tx);
     } else {
-        release(&tx->batch[tx->filling]); /* reserved for nothing: an idle sender holds no buffer */
+        release(tx, &tx->filling); /* reserved for nothing: an idle sender holds no buffer */
     }
 }

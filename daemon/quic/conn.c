@@ -212,6 +212,7 @@ void conn_free(struct conn *conn) {
     tls_session_free(conn->tls);
     tls_context_unref(conn->tls_context);
     free(conn->close_packet);
+    free(conn->ids);
     free(conn);
 }
 

@@ -161,14 +161,14 @@ static int on_datagram(ngtcp2_conn *ng, uint32_t flags, const uint8_t *data, siz
 
 static int on_datagram_acked(ngtcp2_conn *ng, uint64_t id, void *user_data) {
     struct conn *conn = user_data;
-    uint64_t *lost = &conn->lost_ids[id % CONN_LOST_IDS];
+    uint64_t *lost = conn->ids != NULL ? &conn->ids->lost[id % CONN_LOST_IDS] : NULL;
 
     (void)ng;
     if (conn_mtu_is_probe(id)) {
         conn_mtu_on_probe(conn, id, true);
         return 0;
     }
-    if (*lost == id + 1) {
+    if (lost != NULL && *lost == id + 1) {
         *lost = 0;
         conn->datagrams_spurious++;
     }
@@ -185,7 +185,8 @@ static int on_datagram_lost(ngtcp2_conn *ng, uint64_t id, void *user_data) {
         conn_mtu_on_probe(conn, id, false);
         return 0;
     }
-    conn->lost_ids[id % CONN_LOST_IDS] = id + 1;
+    if (conn->ids != NULL)
+        conn->ids->lost[id % CONN_LOST_IDS] = id + 1;
     conn->datagrams_lost++;
     conn_mtu_on_lost(conn, id);
     CONN_TELL(conn, on_datagram_lost, id);

@@ -68,7 +68,12 @@ struct conn_mtu_watch {
     uint8_t largest_acked;           /**< largest size acknowledged since a row began */
     uint64_t round_trips;            /**< measured */
     struct conn_mtu_row rows[CONN_MTU_SIZES]; /**< per size */
-    uint8_t sent[CONN_MTU_IDS];               /**< size of a datagram's packet, by the low bits of its id */
+};
+
+/** What is remembered of datagrams, by the low bits of their ids. */
+struct conn_ids {
+    uint8_t size[CONN_MTU_IDS];   /**< of the packet, as an index into conn_mtu.c's table */
+    uint64_t lost[CONN_LOST_IDS]; /**< id + 1 of one declared lost; 0: none */
 };
 
 /** A packet that several datagrams may share; ngtcp2 wants to be given the same path and info until it is complete. */
@@ -118,20 +123,20 @@ struct conn {
     uint8_t *close_packet;   /**< it, owned; NULL: none was kept */
     size_t close_length;     /**< bytes of it */
 
-    struct conn_cid cids[CONN_CIDS];  /**< ours in use; length 0: free slot */
-    struct conn_rate rate;            /**< delivery rate */
-    uint64_t lost_ids[CONN_LOST_IDS]; /**< id + 1 of a datagram declared lost, by its low bits; 0: none */
-    uint64_t bytes_sent;              /**< UDP payload */
-    uint64_t bytes_received;          /**< UDP payload */
-    uint64_t packets_sent;            /**< written */
-    uint64_t packets_received;        /**< read */
-    uint64_t datagrams_sent;          /**< written */
-    uint64_t datagram_packets;        /**< packets that they went in */
-    uint64_t datagrams_lost;          /**< declared lost */
-    uint64_t datagrams_spurious;      /**< acknowledged after all */
-    uint64_t key_packets;             /**< packets written since the last key update */
-    uint64_t key_packets_max;         /**< update after this many */
-    uint64_t keys_made;               /**< keys of later phases made; ngtcp2 always has the next one ready */
+    struct conn_cid cids[CONN_CIDS]; /**< ours in use; length 0: free slot */
+    struct conn_rate rate;           /**< delivery rate */
+    struct conn_ids *ids;            /**< made with the first datagram; NULL: none yet, or no memory. Owned */
+    uint64_t bytes_sent;             /**< UDP payload */
+    uint64_t bytes_received;         /**< UDP payload */
+    uint64_t packets_sent;           /**< written */
+    uint64_t packets_received;       /**< read */
+    uint64_t datagrams_sent;         /**< written */
+    uint64_t datagram_packets;       /**< packets that they went in */
+    uint64_t datagrams_lost;         /**< declared lost */
+    uint64_t datagrams_spurious;     /**< acknowledged after all */
+    uint64_t key_packets;            /**< packets written since the last key update */
+    uint64_t key_packets_max;        /**< update after this many */
+    uint64_t keys_made;              /**< keys of later phases made; ngtcp2 always has the next one ready */
 };
 
 /** Call a hook that the owner set. */

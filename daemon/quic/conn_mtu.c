@@ -24,6 +24,7 @@
  * Standards: RFC 8899 sections 4.3 and 5; RFC 9000 section 14. */
 #include "quic/conn_internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define LOST_IN_A_ROW 5u             /**< datagrams of a size lost in a row before the path is suspected */
@@ -193,12 +194,21 @@ void conn_mtu_on_probe(struct conn *conn, uint64_t id, bool acked) {
 }
 
 void conn_mtu_on_sent(struct conn *conn, uint64_t id, size_t length) {
-    conn->mtu_watch.sent[id % CONN_MTU_IDS] = (uint8_t)size_of(length);
+    if (conn->ids == NULL)
+        conn->ids = calloc(1, sizeof *conn->ids);
+    if (conn->ids != NULL)
+        conn->ids->size[id % CONN_MTU_IDS] = (uint8_t)size_of(length);
+}
+
+/** Size of the packet that a datagram went in; the smallest, which nothing is concluded from, when that is not known.
+ */
+static unsigned size_sent(const struct conn *conn, uint64_t id) {
+    return conn->ids != NULL ? conn->ids->size[id % CONN_MTU_IDS] : 0;
 }
 
 void conn_mtu_on_acked(struct conn *conn, uint64_t id) {
     struct conn_mtu_watch *watch = &conn->mtu_watch;
-    unsigned size = watch->sent[id % CONN_MTU_IDS];
+    unsigned size = size_sent(conn, id);
 
     for (unsigned i = 0; i <= size; i++)
         watch->rows[i].lost = 0;
@@ -208,7 +218,7 @@ void conn_mtu_on_acked(struct conn *conn, uint64_t id) {
 
 void conn_mtu_on_lost(struct conn *conn, uint64_t id) {
     struct conn_mtu_watch *watch = &conn->mtu_watch;
-    unsigned size = watch->sent[id % CONN_MTU_IDS];
+    unsigned size = size_sent(conn, id);
     struct conn_mtu_row *row = &watch->rows[size];
 
     if (size == 0)

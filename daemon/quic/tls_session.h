@@ -58,8 +58,8 @@ const char *tls_session_reason(const struct tls_session *session);
 /** TLS exporter. @return 0; -ENOTCONN: before the handshake; -EIO, also after tls_session_end_exports() */
 int tls_session_export(struct tls_session *session, const char *label, const uint8_t *context, size_t context_length,
                        uint8_t *out, size_t length);
-/** Nothing will be exported any more. A server's session frees its TLS then: it gave its tickets with the handshake, and
- * takes nothing after it. A client's goes on, for tickets may come. */
+/** Nothing will be exported any more. A server's session frees its TLS then: it gave its tickets with the handshake,
+ * and takes nothing after it. A client's goes on, for tickets may come. */
 void tls_session_end_exports(struct tls_session *session);
 /** @return the negotiated suite's name ("TLS_AES_128_GCM_SHA256"); empty before there is one */
 const char *tls_session_cipher_name(const struct tls_session *session);

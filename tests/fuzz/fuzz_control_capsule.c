@@ -65,13 +65,13 @@ static uint64_t on_unknown(void *context, uint64_t type, const uint8_t *value, s
 static const struct capsule_hooks hooks = {on_addresses, on_addresses, on_routes, on_datagram, on_unknown};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static struct control_serials serials;
+    struct control_serials serials = {0};
     struct capsule_decoder *decoder;
 
-    memset(&serials, 0, sizeof serials);
     decoder = capsule_decoder_new(&hooks, &serials);
     check(decoder != NULL);
     capsule_decoder_feed(decoder, data, size);
     capsule_decoder_free(decoder);
+    control_serials_fini(&serials);
     return 0;
 }

@@ -186,6 +186,7 @@ START_TEST(only_what_is_newer_of_its_kind_and_leg_counts) {
     ck_assert(!control_is_news(serials, &other));
     other.type = CAPSULE_DATAGRAM;
     ck_assert(!control_is_news(serials, &other));
+    control_serials_fini(serials);
     free(serials);
 }
 END_TEST

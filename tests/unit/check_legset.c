@@ -18,14 +18,21 @@ static void setup(void) {
     legset_init(&set, FIRST);
 }
 
+static void teardown(void) {
+    legset_fini(&set);
+}
+
 static int mark(uint8_t on, uint8_t about, uint8_t flags, uint32_t next, uint64_t now) {
     return legset_on_mark(&set, on, &(struct frame_mark){.leg = about, .flags = flags, .next = next}, now);
 }
 
-/** Leg 0 first, leg 1 with each tenth packet, late by this much, for half a second. @return the time after it */
+/** Both are known from the beginning, as a session tells of its legs; leg 0 first, leg 1 with each tenth packet, late
+ * by this much, for half a second. @return the time after it */
 static uint64_t run_two(uint64_t late) {
     uint32_t ms = (uint32_t)(late / NS_PER_MS);
 
+    legset_set_srtt(&set, 0, 0);
+    legset_set_srtt(&set, 1, 0);
     for (uint32_t i = 0; i < 500; i++) {
         legset_on_packet(&set, 0, FIRST + 10 * i, START + i * NS_PER_MS);
         if (i >= ms)
@@ -70,6 +77,17 @@ START_TEST(the_lateness_of_a_leg_is_measured) {
     ck_assert_uint_ge(silent, now + 28 * NS_PER_MS);
     ck_assert_uint_le(silent, now + 40 * NS_PER_MS);
     ck_assert_uint_eq(legset_silent_at(&set, FIRST + 100, now), 0);
+}
+END_TEST
+
+START_TEST(an_only_leg_leaves_no_trail) {
+    legset_on_packet(&set, 0, FIRST, START);
+    legset_on_packet(&set, 0, FIRST + 1, START + 10 * NS_PER_MS);
+    ck_assert_ptr_null(set.points);
+    /* Of a leg that was not known, nobody can say how late its first packet is. */
+    legset_on_packet(&set, 1, FIRST, START + 40 * NS_PER_MS);
+    ck_assert_ptr_nonnull(set.points);
+    ck_assert_uint_eq(set.legs[1].sampled, 0);
 }
 END_TEST
 
@@ -138,10 +156,11 @@ int main(void) {
     Suite *suite = suite_create("legset");
     TCase *tc = tcase_create("legset");
 
-    tcase_add_checked_fixture(tc, setup, NULL);
+    tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, the_slowest_leg_says_what_was_passed);
     tcase_add_test(tc, a_removed_leg_never_comes_back);
     tcase_add_test(tc, the_lateness_of_a_leg_is_measured);
+    tcase_add_test(tc, an_only_leg_leaves_no_trail);
     tcase_add_test(tc, a_copy_says_nothing_of_lateness);
     tcase_add_test(tc, a_mark_on_another_leg_holds_after_what_was_under_way);
     tcase_add_test(tc, what_was_sent_before_a_leg_was_idle_does_not_call_it_back);

@@ -191,9 +191,8 @@ START_TEST(when_exports_end_a_server_keeps_no_tls_and_still_tells_its_suite) {
     ck_assert_int_eq(tls_session_export(pair.server.session, "EXPORTER-test", NULL, 0, out, sizeof out), -EIO);
     ck_assert_int_eq(tls_session_export(pair.client.session, "EXPORTER-test", NULL, 0, out, sizeof out), 0);
     ck_assert_str_eq(tls_session_cipher_name(pair.server.session), suites[0]);
-    ck_assert_int_eq(
-        tls_session_feed(pair.server.session, NGTCP2_ENCRYPTION_LEVEL_1RTT, ticket, sizeof ticket),
-        NGTCP2_ERR_CRYPTO); /* nothing may come after the handshake, whether wolfSSL is there or not */
+    ck_assert_int_eq(tls_session_feed(pair.server.session, NGTCP2_ENCRYPTION_LEVEL_1RTT, ticket, sizeof ticket),
+                     NGTCP2_ERR_CRYPTO); /* nothing may come after the handshake, whether wolfSSL is there or not */
     pair_fini(&pair);
 }
 END_TEST
