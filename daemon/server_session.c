@@ -124,6 +124,11 @@ static int start_bonding(struct server *server, struct session *session, const s
     return error;
 }
 
+static int attach(struct tunnel *tunnel, struct carrier *carrier) {
+    int number = session_next_number(tunnel->session, loop_now(carrier->worker->loop));
+    return number < 0 ? number : tunnel_attach(tunnel, carrier, (uint8_t)number);
+}
+
 static void on_lingered(struct tunnel *tunnel, uint64_t now) {
     (void)now;
     log_notice("session %llu of %s: ended, its client did not come back", (unsigned long long)tunnel->session->id,
@@ -163,7 +168,7 @@ int server_session_open(struct server *server, struct carrier *carrier, const st
     if (!error && join)
         error = start_bonding(server, session, carrier);
     if (!error)
-        error = tunnel_attach(tunnel, carrier, session->next_number++);
+        error = attach(tunnel, carrier);
     if (error)
         server_session_end(server, session);
     return error;
@@ -193,12 +198,10 @@ int server_session_join(struct server *server, struct carrier *carrier, const st
         break;
     if (!session)
         return -EKEYREJECTED;
-    /* Numbers are used up and nothing carries it any more: the client is to open another one. */
-    if (session->next_number > JOIN_LEG_MAX && session->leg_count == 0)
+    error = session->leg_count >= SESSION_LEGS_MAX ? -EMLINK : attach(tunnel_of(session), carrier);
+    /* No number is free and nothing carries it any more: the client is to open another one. */
+    if (error == -EMLINK && session->leg_count == 0)
         return -EKEYREJECTED;
-    if (session->leg_count >= SESSION_LEGS_MAX || session->next_number > JOIN_LEG_MAX)
-        return -EMLINK;
-    error = tunnel_attach(tunnel_of(session), carrier, session->next_number++);
     if (!error)
         shared_linger(server->shared, tunnel_of(session)->seat, false, LINGERING_PER_USER, &none);
     return error;

@@ -26,7 +26,7 @@
 
 #include "bond/duplicate.h"
 
-#define LEGSET_GONE 0xffu /**< slot of a leg that will not be back */
+#define LEGSET_GONE 0xffu /**< slot of a leg that left: what still speaks of it does not bring it back */
 
 void legset_init(struct legset *set, uint32_t first) {
     memset(set, 0, sizeof *set);
@@ -61,6 +61,11 @@ static struct legset_leg *find_or_add(struct legset *set, uint8_t number) {
     if (set->count > 1 && !set->points)
         set->points = malloc(LEGSET_POINTS * sizeof *set->points);
     return leg;
+}
+
+void legset_add(struct legset *set, uint8_t number) {
+    if (number <= FRAME_LEG_MAX && set->slot[number] == LEGSET_GONE)
+        set->slot[number] = 0;
 }
 
 void legset_remove(struct legset *set, uint8_t number) {

@@ -61,7 +61,9 @@ void legset_on_jump(struct legset *set, uint32_t sequence);
 int legset_on_mark(struct legset *set, uint8_t on, const struct frame_mark *mark, uint64_t now);
 /** Tell a leg's smoothed RTT. */
 void legset_set_srtt(struct legset *set, uint8_t leg, uint64_t srtt);
-/** The leg is gone; its number never enters again. */
+/** A leg of this number comes; another one had it long ago, if any. */
+void legset_add(struct legset *set, uint8_t leg);
+/** The leg is gone; its number does not enter again before legset_add(). */
 void legset_remove(struct legset *set, uint8_t leg);
 /** Bookkeeping for the passage of time; legset_on_packet() sees to it, too. */
 void legset_tick(struct legset *set, uint64_t now);

@@ -493,6 +493,10 @@ void reorder_set_leg(struct reorder *reorder, uint8_t leg, uint64_t srtt) {
     legset_set_srtt(&reorder->legs, leg, srtt);
 }
 
+void reorder_add_leg(struct reorder *reorder, uint8_t leg) {
+    legset_add(&reorder->legs, leg);
+}
+
 void reorder_remove_leg(struct reorder *reorder, uint8_t leg, uint64_t now) {
     part(reorder, now);
     legset_remove(&reorder->legs, leg);

@@ -68,7 +68,9 @@ void reorder_mark(struct reorder *reorder, uint8_t leg, const struct frame_mark 
 
 /** Tell a leg's smoothed RTT, whenever it changed noticeably. @param srtt ns; 0: not known */
 void reorder_set_leg(struct reorder *reorder, uint8_t leg, uint64_t srtt);
-/** The leg's connection is over: nothing more is waited for on it, and its number never comes back. */
+/** A leg came into the session. */
+void reorder_add_leg(struct reorder *reorder, uint8_t leg);
+/** The leg's connection is over: nothing more is waited for on it, whatever still speaks of it. */
 void reorder_remove_leg(struct reorder *reorder, uint8_t leg, uint64_t now);
 
 /** When reorder_on_timer() is to be called at the latest: ns, UINT64_MAX: nothing is held. May be early, never late. */

@@ -16,6 +16,9 @@
 
 #include "bond/session_internal.h"
 
+/* A leg's number is given again so long after it left: what spoke of the old leg has come, or the peer has missed it,
+ * by then. */
+#define NUMBER_REST (60 * NS_PER_SEC)
 #define MTU_PRIMARY 1280u /* bytes: a leg that carries less does not shrink the tunnel: capsules serve it */
 
 struct session *session_new(const struct session_settings *settings, uint64_t now) {
@@ -118,6 +121,7 @@ int session_bond(struct session *session, const uint8_t id[JOIN_ID_BYTES], const
     control_serials_fini(&session->serials);
     memset(session->parting, 0, sizeof session->parting);
     session->closed[0] = '\0';
+    memset(session->left, 0, sizeof session->left);
     session->next_number = 0;
     return 0;
 }
@@ -145,6 +149,38 @@ void session_totals(const struct session *session, struct reorder_statistics *or
     order->held_bytes = now->held_bytes;
 }
 
+/* Numbers that left are kept in two generations, of which the older is forgotten when both are old enough. */
+static void age_numbers(struct session *session, uint64_t now) {
+    uint64_t past = now - session->left_since;
+    if (past < NUMBER_REST)
+        return;
+    if (past < 2 * NUMBER_REST)
+        memcpy(session->left[1], session->left[0], sizeof session->left[1]);
+    else
+        memset(session->left[1], 0, sizeof session->left[1]);
+    memset(session->left[0], 0, sizeof session->left[0]);
+    session->left_since = now;
+}
+
+static bool number_is_free(const struct session *session, unsigned number) {
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
+        if (session->legs[i].leg && session->legs[i].number == number)
+            return false;
+    return !((session->left[0][number / 8] | session->left[1][number / 8]) & 1u << number % 8);
+}
+
+int session_next_number(struct session *session, uint64_t now) {
+    age_numbers(session, now);
+    for (unsigned i = 0; i <= FRAME_LEG_MAX; i++) {
+        unsigned number = (session->next_number + i) % (FRAME_LEG_MAX + 1);
+        if (!number_is_free(session, number))
+            continue;
+        session->next_number = (uint8_t)((number + 1) % (FRAME_LEG_MAX + 1));
+        return (int)number;
+    }
+    return -EMLINK;
+}
+
 int session_attach(struct session *session, struct leg *leg, void *owner, uint8_t number, uint64_t now) {
     for (int slot = 0; slot < (int)SESSION_LEGS_MAX; slot++) {
         if (session->legs[slot].leg)
@@ -159,6 +195,8 @@ int session_attach(struct session *session, struct leg *leg, void *owner, uint8_
         session->leg_count++;
         if (session->bonded) {
             leg_bond(leg);
+            session->parting[number / 8] &= (uint8_t) ~(1u << number % 8);
+            reorder_add_leg(session->reorder, number);
             session_roll(session, now);
         }
         return slot;
@@ -175,6 +213,8 @@ void session_detach(struct session *session, const struct leg *leg, uint64_t now
         reorder_remove_leg(session->reorder, found->number, now);
         if (!found->gone)
             session->parting[found->number / 8] |= (uint8_t)(1u << found->number % 8);
+        age_numbers(session, now);
+        session->left[0][found->number / 8] |= (uint8_t)(1u << found->number % 8);
     }
     *found = (struct session_leg){0};
     session->leg_count--;

@@ -86,7 +86,9 @@ struct session {
     bool bonded;                              /**< the following are in use */
     uint8_t bond_id[JOIN_ID_BYTES];           /**< the session's ID on the wire */
     uint8_t secret[JOIN_SECRET_BYTES];        /**< what joining legs prove */
-    uint8_t next_number;                      /**< server: of the next leg */
+    uint8_t next_number;                      /**< server: of the next leg, if it may be given */
+    uint8_t left[2][FRAME_LEG_MAX / 8 + 1];   /**< bit: the leg of this number left since left_since, or before … */
+    uint64_t left_since;                      /**< … ns, but not long before */
     uint32_t bucket_sequence[FRAME_BUCKETS];  /**< of the next packet of each bucket */
     struct sched sched;                       /**< for what we send */
     struct outstanding *outstanding;          /**< what we sent and not heard of; owned */
@@ -134,6 +136,9 @@ bool session_reaches(const struct session *session, const struct ip_addr *addr, 
 
 /** Start (or start anew) to bond: numbers from 0, nothing outstanding, nothing held. @return 0; -ENOMEM */
 int session_bond(struct session *session, const uint8_t id[JOIN_ID_BYTES], const uint8_t secret[JOIN_SECRET_BYTES]);
+/** A number for the next leg (server): one after the other, and those of legs that left long ago again. @return it;
+ * -EMLINK: none is free */
+int session_next_number(struct session *session, uint64_t now);
 /** Take a leg in. @param number on the wire @return its slot; -ENOSPC: SESSION_LEGS_MAX are in */
 int session_attach(struct session *session, struct leg *leg, void *owner, uint8_t number, uint64_t now);
 /** Let a leg go: what was outstanding on it is sent again on others. Unknown is fine. */

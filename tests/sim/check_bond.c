@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Two whole ends in virtual time, one session over several paths that differ, lose, die and come back. */
 #include <check.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,6 +218,65 @@ START_TEST(a_path_is_added_and_removed_under_traffic) {
     settle();
     is_whole(&at_server, 1500);
     ck_assert_ptr_null(client_find_path(&client.client, "sima"));
+    finish();
+}
+END_TEST
+
+/* A path that comes and goes all day must not use the numbers of legs up. */
+START_TEST(a_path_may_come_and_go_more_often_than_there_are_numbers) {
+    static const struct config_path again = {.device = "simb", .weight = 1};
+    const struct session *session;
+    char why[200] = "";
+    begin(75, &fast, &fast, "[Tunnel]\nScheduler = wrr\n");
+    ck_assert(comes_up(2, NS_PER_SEC));
+    for (unsigned i = 0; i < 300; i++) {
+        ck_assert(!client_remove_path(&client.client, "simb"));
+        loop_set_deadline(client.worker.loop, world_now());
+        world_run(world_now() + NS_PER_SEC / 2, NULL, NULL);
+        ck_assert_uint_eq(server.crew.server->sessions->leg_count, 1);
+        ck_assert_msg(!client_add_path(&client.client, &again, why, sizeof why), "%s", why);
+        loop_set_deadline(client.worker.loop, world_now());
+        ck_assert_msg(comes_up(2, NS_PER_SEC), "not after %u times", i);
+        world_run(world_now() + NS_PER_SEC / 2, NULL, NULL);
+    }
+    session = server.crew.server->sessions;
+    ck_assert_uint_lt(
+        session_find(client.client.session, client_find_path(&client.client, "simb")->carrier->leg)->number, 100);
+    up(0, 1000, MS);
+    ck_assert_uint_eq(reorder_legs(session->reorder), 2);
+    down(0, 1000, MS);
+    ck_assert_uint_eq(reorder_legs(client.client.session->reorder), 2);
+    settle();
+    is_whole(&at_server, 1000);
+    is_whole(&at_client, 1000);
+    ck_assert_uint_ge(sent_on(&client, 0), 400);
+    ck_assert_uint_ge(sent_on(&client, 1), 400);
+    ck_assert_uint_eq(session->next_number, (2 + 300 + 1) % 255); /* one was in use when its turn came again */
+    finish();
+}
+END_TEST
+
+START_TEST(no_number_is_given_again_at_once) {
+    struct session *session;
+    begin(76, &fast, &fast, "");
+    ck_assert(comes_up(2, NS_PER_SEC));
+    session = server.crew.server->sessions;
+    ck_assert_int_eq(session_next_number(session, world_now()), 2);
+    for (unsigned number = 3; number <= FRAME_LEG_MAX; number++) {
+        struct leg *leg = session->legs[1].leg;
+        void *owner = session->legs[1].owner;
+        ck_assert_int_eq(session_next_number(session, world_now()), (int)number);
+        session_detach(session, leg, world_now());
+        ck_assert_int_eq(session_attach(session, leg, owner, (uint8_t)number, world_now()), 1);
+    }
+    /* Number 2 was never used, and is free; 0 and 254 are in use; all others have just left. */
+    ck_assert_int_eq(session_next_number(session, world_now()), 2);
+    ck_assert_int_eq(session_attach(session, session->legs[1].leg, session->legs[1].owner, 2, world_now()), 2);
+    ck_assert_int_eq(session_next_number(session, world_now() + 59 * NS_PER_SEC), -EMLINK);
+    ck_assert_int_eq(session_next_number(session, world_now() + 121 * NS_PER_SEC), 3);
+    ck_assert_int_eq(session_next_number(session, world_now() + 300 * NS_PER_SEC), 4);
+    session->legs[2] = (struct session_leg){0};
+    session->leg_count--;
     finish();
 }
 END_TEST
@@ -492,6 +552,8 @@ int main(void) {
     tcase_add_test(tcase, a_client_that_stops_ends_its_session_at_once);
     tcase_add_test(tcase, a_restarted_server_gets_one_new_session_with_both_legs);
     tcase_add_test(tcase, counters_go_on_when_the_session_is_a_new_one);
+    tcase_add_test(tcase, a_path_may_come_and_go_more_often_than_there_are_numbers);
+    tcase_add_test(tcase, no_number_is_given_again_at_once);
     tcase_add_test(tcase, a_removed_path_is_out_of_the_set_before_its_own_word_comes);
     tcase_add_test(tcase, a_silent_path_is_out_of_the_set_once_it_is_suspect);
     tcase_add_test(tcase, a_path_is_added_and_removed_under_traffic);

@@ -65,6 +65,13 @@ START_TEST(a_removed_leg_never_comes_back) {
     ck_assert_uint_eq(set.count, 4);
     legset_on_packet(&set, 1, FIRST + 50, START);
     ck_assert_uint_eq(legset_passed(&set), FIRST + 4);
+    /* Unless its number is given to another one. */
+    legset_add(&set, 0);
+    legset_on_packet(&set, 0, FIRST + 2, START);
+    ck_assert_uint_eq(set.count, 5);
+    ck_assert_uint_eq(legset_passed(&set), FIRST + 3);
+    legset_add(&set, 0);
+    ck_assert_uint_eq(set.count, 5);
 }
 END_TEST
 
