@@ -19,6 +19,8 @@
  * - base: the least smoothed round-trip time lately, a mean, not the luckiest packet's. All that share a queue see it
  *   rise above their margins at the same time and drain at the same time; so it empties, all learn the true base, and
  *   several of a kind keep no more of a queue than one. The slower climb relatively faster, so shares even out.
+ * - Short paths: a busy host stops for milliseconds, and all that was on the way then seems to have met a queue. So a
+ *   queue is one only if all rounds begun within the time of a stall met it, and the window has room for half of one.
  * - Start: the window doubles up to START_FAST packets, then grows by START_GROWTH a round, until the round-trip time
  *   rises, or grows with the window for two rounds. It begins when there is something to send: where round-trip times
  *   vary, the luckiest of many on an idle path is far below those of a loaded one, which would look like a queue.
@@ -89,6 +91,28 @@ static double margin(const struct knee *knee) {
     return knee->pace > 0 ? fmax(m, 2.5 * knee->packet / knee->pace) : m;
 }
 
+/** @return by how much a host that stops may delay the packets of a short path, ns: half a stall; 0 on a path that is
+ * as long as one, whose rounds outlast it */
+static double stall(const struct knee *knee) {
+    return fmax(STALL - knee->base, 0) / 2;
+}
+
+/** @return a round-trip time, or the least of the rounds begun within a stall: what does not stand that long is a
+ * host's doing, not a queue's */
+static double standing(struct knee *knee, double rtt, uint64_t now) {
+    double least = rtt;
+
+    for (uint64_t i = 1; i < KNEE_ROUNDS; i++) {
+        const struct knee_round *r = round_at(knee, knee->round - i);
+
+        if ((double)now - (double)r->start > STALL)
+            break;
+        if (r->packets > 0)
+            least = fmin(least, mean_rtt(r));
+    }
+    return least;
+}
+
 /** @return time over which rates are averaged, ns: short while the pace climbs fast, for they would lag behind */
 static double span(const struct knee *knee) {
     return knee->climbed > 1.5 * CLIMB_FREE ? 2 * knee->rtt : SPAN_ROUNDS * knee->rtt + SPAN_NOISE * knee->noise.mean;
@@ -117,8 +141,8 @@ static double window_now(const struct knee *knee) {
         return fmax(knee->window * (1 - knee->depth), 2 * knee->packet);
     if (knee->mode == KNEE_CROWDED || knee->mode == KNEE_START)
         return knee->window;
-    return clamp(headroom * knee->pace * (knee->base + margin(knee)) + 2 * knee->packet, MIN_PACKETS * knee->packet,
-                 WINDOW_MAX);
+    return clamp(headroom * knee->pace * (knee->base + fmax(margin(knee), stall(knee))) + 2 * knee->packet,
+                 MIN_PACKETS * knee->packet, WINDOW_MAX);
 }
 
 uint64_t knee_window(const struct knee *knee) {
@@ -276,7 +300,9 @@ static void start_up(struct knee *knee, uint64_t now) {
     if (knee->round < KNEE_ROUNDS + START_ROUNDS || mean_rtt(before) == 0)
         return;
     grown = log(r->flight / before->flight);
-    knee->flat = grown > 0.3 && log(rtt / mean_rtt(before)) > FLAT * grown ? knee->flat + 1 : 0;
+    knee->flat = grown > 0.3 && log(rtt / mean_rtt(before)) > FLAT * grown && rtt > knee->base + stall(knee)
+                     ? knee->flat + 1
+                     : 0;
     if (knee->flat >= 2)
         leave_start(knee, knee->best, now);
 }
@@ -303,7 +329,7 @@ static void climb(struct knee *knee, double duration, uint64_t now) {
     double before = mean_rtt(round_at(knee, knee->round - 2));
     bool lossy = loses(knee);
 
-    if (lossy || knee->smooth_rtt > knee->base + margin(knee)) {
+    if (lossy || standing(knee, knee->smooth_rtt, now) > knee->base + margin(knee)) {
         knee->drain.jumped = before > 0 && knee->rtt - before > JUMP * margin(knee);
         knee->drain.lossy = lossy;
         knee->gentle = lossy ? GENTLE : 1;
@@ -314,6 +340,8 @@ static void climb(struct knee *knee, double duration, uint64_t now) {
         begin_drain(knee, lossy ? DRAIN_LOSSY : RESERVE, now);
         return;
     }
+    if (knee->smooth_rtt > knee->base + margin(knee))
+        return;
     if (now < knee->hold_until && knee->rtt > knee->base + 0.3 * margin(knee))
         step *= 0.2;
     if (free > 0)
@@ -340,7 +368,7 @@ static void on_failed_drain(struct knee *knee, double queue, uint64_t now) {
 /** A round of a drain. */
 static void watch_drain(struct knee *knee, uint64_t now) {
     struct knee_drain *d = &knee->drain;
-    double queue = knee->rtt - knee->base, m = margin(knee);
+    double queue = standing(knee, knee->rtt, now) - knee->base, m = margin(knee);
 
     if (queue < 0.4 * m && (!d->lossy || knee->round >= d->round + DRAIN_ROUNDS)) {
         d->failed = 0;
@@ -501,7 +529,7 @@ static void next_round(struct knee *knee, uint64_t now) {
 
 /** A packet was acknowledged in start-up, and its window was used: grow, or see that it is enough. */
 static void grow(struct knee *knee, double bytes, double in_flight, uint64_t now) {
-    double late = fmax(fmax(knee->base / 20 + 5e5, 3 * knee->jitter), 2e6);
+    double late = fmax(fmax(knee->base / 20 + 5e5, 3 * knee->jitter), fmax(2e6, stall(knee)));
 
     if (knee->round < KNEE_ROUNDS + START_ROUNDS + 3)
         late = fmax(late, 0.75 * knee->base);

@@ -23,6 +23,7 @@
 #define QUEUE_MAX 6e6            /* ns: … and at most, without noise … */
 #define QUEUE_SHARE 0.125        /* … and as a share of the round-trip time … */
 #define QUEUE_NOISE 2.5          /* … and so many noises more */
+#define STALL 1e7                /* ns: hosts stop for so long now and then, all that was on the way included */
 #define SPAN_ROUNDS 4.0          /* rates are averaged over so many round-trip times … */
 #define SPAN_NOISE 25.0          /* … and noises: the error is some two percent */
 #define CLIMB 0.03               /* growth of ln(pace) in one span at CLIMB_RATE */

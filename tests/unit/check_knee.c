@@ -153,6 +153,8 @@ struct link {
     double offered[FLOWS];      /**< Mbit/s that there is to send; 0: always enough */
     struct knee knee[FLOWS];
     unsigned flows;
+    uint64_t stall; /**< ns: for so long the far end does nothing, … */
+    uint64_t every; /**< … once in so many ns; 0: never */
     uint64_t now, free, random;
     struct packet ring[RING];
     uint64_t first, next;   /**< packets of the ring */
@@ -212,6 +214,8 @@ static void link_send(struct link *l, unsigned flow) {
 static void link_answer(struct link *l) {
     uint64_t newest[FLOWS] = {0};
 
+    if (l->every > 0 && l->now % l->every < l->stall)
+        return;
     for (; l->first < l->next && l->ring[l->first % RING].answered <= l->now; l->first++) {
         const struct packet *p = &l->ring[l->first % RING];
         struct knee *knee = &l->knee[p->flow];
@@ -316,6 +320,21 @@ START_TEST(short_rounds_are_not_too_noisy_to_fill_a_link) {
 }
 END_TEST
 
+START_TEST(hosts_that_stop_for_milliseconds_are_no_queue) {
+    struct link *l = &link_now;
+    double share;
+
+    for (uint64_t ms = 2; ms <= 4; ms++) {
+        link_init(l, 500, 0.2, ms);
+        l->stall = ms * NS_PER_MS;
+        l->every = 23 * NS_PER_MS;
+        link_run(l, 2);
+        share = link_run(l, 4);
+        ck_assert_msg(share > 0.95, "stopped for %u ms: %.2f", (unsigned)ms, share);
+    }
+}
+END_TEST
+
 START_TEST(who_has_little_to_send_keeps_what_is_known_of_the_link) {
     struct link *l = &link_now;
     double pace;
@@ -349,6 +368,7 @@ int main(void) {
     tcase_add_test(tc, start_up_into_a_short_queue_does_not_stay_in_a_state_of_drops);
     tcase_add_test(tc, two_of_ours_do_not_move_in_step_and_end_with_equal_shares);
     tcase_add_test(tc, short_rounds_are_not_too_noisy_to_fill_a_link);
+    tcase_add_test(tc, hosts_that_stop_for_milliseconds_are_no_queue);
     tcase_add_test(tc, who_has_little_to_send_keeps_what_is_known_of_the_link);
     tcase_add_test(tc, a_window_never_falls_below_two_packets_whatever_is_lost);
     suite_add_tcase(suite, tc);
