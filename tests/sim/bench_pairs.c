@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* bench_pairs: the table of all pairs: each path alone, then the bond, with a ping beside the flows.
  * bench_pairs [-f flows] [-c cubic|bbr] [-q] [-d] [-t seconds] [-k skip] [-s seed] [-o "Path = lines"] [-g "global
- * lines"] [-b] [-v seconds] [-p paths] [pair …]; -q: the flows are QUIC's; -d: down; -b: the bond only; -v seconds: a
- * line so often; -p 1 or 2: path A or B in the place of the bond. The column vain%: sent again beyond what was lost. */
+ * lines"] [-b] [-v seconds] [-p paths] [-n seeds] [-x seconds] [pair …]; -q: the flows are QUIC's; -d: down; -b: the
+ * bond only; -v seconds: a line so often; -p 1 or 2: path A or B in the place of the bond; -n: so many seeds from -s
+ * on, shown as median and worst beside what is to be reached; -x: path A dies then, for two seconds. The column vain%:
+ * sent again beyond what was lost. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -10,12 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "pairs.h"
+#include "goals.h"
 
 static struct pair_run settings = {.flows = 1, .path_config = "", .config = "", .skip = 5, .seconds = 20, .seed = 1};
 static char path_config[256], config[256];
 static bool bond_only;
-static unsigned only;
+static unsigned only, seeds;
 static int first_name;
 static char **arguments;
 static int argument_count;
@@ -56,7 +58,77 @@ static void show(const struct pair *pair) {
     fflush(stdout);
 }
 
+/* Figures of the same kind, one for each seed. */
+#define SEEDS_MAX 64u
+struct figures {
+    double of[SEEDS_MAX];
+    unsigned count;
+};
+
+static void note(struct figures *figures, double figure) {
+    figures->of[figures->count++] = figure;
+}
+
+static int compare(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Print median and worst. @param most whether the largest is the worst */
+static void show_figures(struct figures *figures, bool most, const char *after) {
+    qsort(figures->of, figures->count, sizeof *figures->of, compare);
+    printf(" %5.1f %5.1f%s", figures->of[figures->count / 2], figures->of[most ? figures->count - 1 : 0], after);
+}
+
+static void show_seeds(const struct pair *pair) {
+    struct figures goodput = {0}, alone[2] = {{{0}, 0}}, best = {0}, sum = {0}, ping = {0}, vain = {0}, gap = {0};
+    struct pair_run run = settings;
+    double goal = 0, bound = 0;
+    run.pair = pair;
+    for (unsigned i = 0; i < seeds; i++) {
+        struct pair_result both;
+        double one[2] = {NAN, NAN};
+        run.seed = settings.seed + i;
+        run.paths = 3;
+        both = pair_run(&run);
+        for (unsigned path = 0; !bond_only && path < 2; path++) {
+            run.paths = 1u << path;
+            one[path] = pair_run(&run).goodput;
+        }
+        goal = goals_ping(&run);
+        bound = both.bound;
+        note(&goodput, both.goodput);
+        note(&alone[0], one[0]);
+        note(&alone[1], one[1]);
+        note(&best, 100 * both.goodput / fmax(one[0], one[1]));
+        note(&sum, 100 * both.goodput / (one[0] + one[1]));
+        note(&ping, both.ping_95);
+        note(&vain, both.vain_percent);
+        note(&gap, (double)both.tcp.longest_gap / 1e6);
+    }
+    printf("%-12s %6.1f", pair->name, bound);
+    show_figures(&alone[0], false, "");
+    show_figures(&alone[1], false, " |");
+    show_figures(&goodput, false, " |");
+    show_figures(&best, false, " |");
+    show_figures(&sum, false, " |");
+    show_figures(&ping, true, "");
+    printf(" (%3.0f) |", goal);
+    show_figures(&vain, true, " |");
+    show_figures(&gap, true, "\n");
+    fflush(stdout);
+}
+
 START_TEST(table) {
+    if (seeds)
+        printf("pair          bound  A and worst B and worst | bond and worst | /best %% | /sum %% | ping p95 (goal) | "
+               "vain %% | "
+               "longest gap\n");
+    for (size_t i = 0; seeds && i < pair_count; i++)
+        if (is_wanted(&pairs[i]))
+            show_seeds(&pairs[i]);
+    if (seeds)
+        return;
     printf("pair          A       B      bond   bound  /best /sum /bound | ping med p95 max (raw A; raw B med p95) | "
            "held%% hold resent%% lost%% vain%% drop%% given_up%% | B%% queue%% sojourn | inner: again recov undone "
            "late rto cwnd\n");
@@ -71,7 +143,7 @@ int main(int argc, char **argv) {
     TCase *tcase = tcase_create("table");
     SRunner *runner;
     int option, failed;
-    while ((option = getopt(argc, argv, "f:c:qdt:k:s:o:g:bv:p:")) != -1) {
+    while ((option = getopt(argc, argv, "f:c:qdt:k:s:o:g:bv:p:n:x:")) != -1) {
         switch (option) {
         case 'f':
             settings.flows = (unsigned)atoi(optarg);
@@ -108,6 +180,13 @@ int main(int argc, char **argv) {
         case 'p':
             only = (unsigned)atoi(optarg);
             break;
+        case 'n':
+            seeds = (unsigned)atoi(optarg);
+            break;
+        case 'x':
+            settings.dies = atof(optarg);
+            settings.returns = settings.dies + 2;
+            break;
         case 'v':
             settings.trace = atof(optarg);
             break;
@@ -115,6 +194,8 @@ int main(int argc, char **argv) {
             return EXIT_FAILURE;
         }
     }
+    if (seeds > SEEDS_MAX)
+        return EXIT_FAILURE;
     if (settings.flows < 1 || settings.flows > PAIR_FLOWS_MAX || (settings.quic && settings.cc != INNER_CUBIC)) {
         fprintf(stderr, "bench_pairs: 1 to %u flows; QUIC's have CUBIC\n", PAIR_FLOWS_MAX);
         return EXIT_FAILURE;

@@ -27,7 +27,7 @@ static double ratio(const struct pair *pair) {
     return fmax(a, b) / fmin(a, b);
 }
 
-static double ping_goal(const struct pair_run *run) {
+double goals_ping(const struct pair_run *run) {
     double median, p95, least = INFINITY;
     if (ratio(run->pair) > 2)
         return 2 * fmin(run->pair->path[0].delay, run->pair->path[1].delay) + PING_FAR;
@@ -51,7 +51,7 @@ void goals_check(const struct pair_run *run, const struct goals *goals) {
     double one = goals->best >= 0 || all ? alone(run, 0) : 0;
     double other = identical ? one : all || (goals->best >= 0 && !slow) ? alone(run, 1) : 0, best = fmax(one, other);
     double share = goals->best > GOAL ? goals->best : BEST, of_sum = goals->sum > GOAL ? goals->sum : SUM;
-    double ping = goals->ping > GOAL ? goals->ping : ping_goal(run), vain = goals->vain > GOAL ? goals->vain : VAIN;
+    double ping = goals->ping > GOAL ? goals->ping : goals_ping(run), vain = goals->vain > GOAL ? goals->vain : VAIN;
     ck_assert_msg(both.goodput >= both.bound * goals->least / 100, "%s: %.1f Mbit/s, not %.0f %% of %.1f", goals->pair,
                   both.goodput, goals->least, both.bound);
     if (goals->best >= 0)

@@ -24,6 +24,8 @@ struct goals {
 
 /** Run the pair, and each path alone as far as a goal asks for it. Fails the test when a bound is not held. */
 void goals_check(const struct pair_run *run, const struct goals *goals);
+/** The goal of a run's ping, ms. */
+double goals_ping(const struct pair_run *run);
 /** A run of a pair with one flow, measured from 4 s for 8 s. */
 struct pair_run goals_run(const char *pair);
 

@@ -77,7 +77,7 @@ tests_sim_check_flows_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 check_PROGRAMS += tests/sim/bench_pairs
 tests_sim_bench_pairs_CPPFLAGS = $(libworld_a_CPPFLAGS)
 tests_sim_bench_pairs_LDADD = $(world_libs)
-tests_sim_bench_pairs_SOURCES = tests/sim/bench_pairs.c $(pairs_sources)
+tests_sim_bench_pairs_SOURCES = tests/sim/bench_pairs.c $(goals_sources)
 tests_sim_bench_pairs_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 if CCSEAM
 long_tests += tests/sim/check_shared_link
