@@ -46,6 +46,7 @@ struct sched_leg {
     uint16_t packet_max;  /**< longest IP packet it takes, bytes */
     uint64_t srtt;        /**< smoothed round-trip time, ns; 0: unknown */
     uint64_t rttvar;      /**< its mean variation, ns */
+    uint64_t repair;      /**< how much later a packet arrives there that is lost at first, ns; 0: hardly any is */
     uint64_t delay;       /**< estimated one-way delay, queues left out, ns; 0: unknown */
     uint64_t in_flight;   /**< bytes sent without answer */
     uint64_t wait;        /**< when it cannot send: ns until it will, as far as can be told */

@@ -113,8 +113,8 @@ static bool is_worth_it(const struct sched *sched, const struct sched_leg *legs,
         return false;
     extra = later - sooner;
     rate_bps = rate_before(legs, candidates, packet->length, later);
-    if (rate_bps &&
-        (double)packet->flow_bytes * 8e9 / (double)rate_bps > (double)(extra + margin(extra) + 2 * legs[leg].rttvar))
+    if (rate_bps && (double)packet->flow_bytes * 8e9 / (double)rate_bps >
+                        (double)(extra + margin(extra) + 2 * legs[leg].rttvar + legs[leg].repair))
         return true;
     /* For little it is not worth it to have all wait, however much the best leg is delayed by its own queue. A leg that
      * has carried little so far is on trial: only in use can it show its rate. */

@@ -390,6 +390,10 @@ START_TEST(ecf_waits_for_the_fast_leg_when_that_is_sooner) {
     ck_assert_int_eq(pick_waiting(50 * 1000, 0, NS_PER_SEC), SCHED_SKIP);
     /* What the fast leg would need 48 ms for. */
     ck_assert_int_eq(pick_waiting(300 * 1000, 0, NS_PER_SEC), 1);
+    /* Where packets are lost it must pay for the repair, too. */
+    legs[1].repair = 150 * NS_PER_MS;
+    ck_assert_int_eq(pick_waiting(300 * 1000, 0, NS_PER_SEC), SCHED_SKIP);
+    ck_assert_int_eq(pick_waiting(1300 * 1000, 0, NS_PER_SEC), 1);
     /* As long as the round trips are the same, the other leg costs nothing. */
     legs[1].srtt = 41 * NS_PER_MS;
     legs[1].delay = legs[1].srtt / 2;
