@@ -39,8 +39,10 @@ libmpvpn_a_SOURCES += \
 	daemon/bond/session_probe.c \
 	daemon/bond/session_receive.c \
 	daemon/bond/session_send.c \
-	daemon/bond/session_tell.c
-unit_tests += tests/unit/check_queue
+	daemon/bond/session_tell.c \
+	daemon/bond/thin.c \
+	daemon/bond/thin.h
+unit_tests += tests/unit/check_queue tests/unit/check_thin
 unit_tests += tests/unit/check_duplicate tests/unit/check_frame tests/unit/check_legset \
 	tests/unit/check_reorder tests/unit/check_reorder_sim
 fuzz_targets += tests/fuzz/fuzz_frame tests/fuzz/fuzz_reorder

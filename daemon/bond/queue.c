@@ -96,6 +96,7 @@ struct queue {
     struct queue_settings settings;                       /**< as given, zeros replaced */
     uint64_t interval;                                    /**< CoDel's, ns */
     uint64_t target;                                      /**< CoDel's, ns */
+    uint64_t patient_until;                               /**< ns: CoDel drops nothing before */
     struct flow_fifo fresh, stale;                        /**< active flows */
     struct flow_fifo aside[2];                            /**< fresh and stale ones that were set aside */
     unsigned skipped;                                     /**< how many those are */
@@ -175,6 +176,10 @@ void queue_set_timing(struct queue *queue, uint64_t largest_srtt, uint64_t rate_
     /* A target above the interval would switch CoDel off on very slow links. */
     queue->interval = interval > target ? interval : target;
     queue->target = target;
+}
+
+void queue_be_patient(struct queue *queue, uint64_t until) {
+    queue->patient_until = until;
 }
 
 /** The flow of a hash. @return NULL: no memory for it */
@@ -335,7 +340,8 @@ static uint64_t waited(const struct flow *flow, uint64_t now) {
 static bool over_target(const struct queue *queue, struct flow *flow, uint64_t now) {
     struct codel *codel = &flow->codel;
 
-    if (!flow->head || waited(flow, now) < queue->target || queue->bytes <= queue->settings.quantum_bytes) {
+    if (!flow->head || waited(flow, now) < queue->target || now < queue->patient_until ||
+        queue->bytes <= queue->settings.quantum_bytes) {
         codel->first_above_time = 0;
         return false;
     }

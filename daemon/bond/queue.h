@@ -66,6 +66,9 @@ void queue_free(struct queue *queue);
  * @param rate_bps the session's delivery rate, bits per second; 0: unknown
  */
 void queue_set_timing(struct queue *queue, uint64_t largest_srtt, uint64_t rate_bps);
+/** Packets wait because the legs have not found out yet how much they carry: CoDel drops nothing until that moment.
+ * @param until ns */
+void queue_be_patient(struct queue *queue, uint64_t until);
 /**
  * Take a superpacket. To make room, segments of the flow with the largest backlog are dropped.
  * @param packet its buffer reference passes to the queue on success, and stays the caller's on failure; the buffer is

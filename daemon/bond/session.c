@@ -19,6 +19,9 @@
 /* A leg's number is given again so long after it left: what spoke of the old leg has come, or the peer has missed it,
  * by then. */
 #define NUMBER_REST (60 * NS_PER_SEC)
+#define ACKS 7u           /* acknowledgements of a flow in a round trip, at most: HyStart judges by nine */
+#define GROWTH_SHARE 8u   /* by this part windows grow when the legs have not found their rates yet */
+#define LONG_QUEUE 2u     /* times CoDel's target that packets wait for; then all acknowledgements go on */
 #define MTU_PRIMARY 1280u /* bytes: a leg that carries less does not shrink the tunnel: capsules serve it */
 
 struct session *session_new(const struct session_settings *settings, uint64_t now) {
@@ -34,6 +37,7 @@ struct session *session_new(const struct session_settings *settings, uint64_t no
     snprintf(session->user, sizeof session->user, "%s", settings->user);
     session->deliver = settings->deliver;
     session->buffers = settings->buffers;
+    memcpy(session->key, settings->queue->key, sizeof session->key);
     session->since = now;
     session->sent.window_start = session->received.window_start = now;
     return session;
@@ -45,6 +49,7 @@ void session_free(struct session *session) {
     outstanding_free(session->outstanding);
     reorder_free(session->reorder);
     control_serials_fini(&session->serials);
+    thin_free(session->thin);
     queue_free(session->queue);
     free(session->reach);
     free(session);
@@ -90,9 +95,21 @@ bool session_in_use(const struct session_leg *leg, uint64_t now) {
     return leg->entered || now - leg->last_sent < IDLE_AFTER;
 }
 
-static void deliver(void *context, const uint8_t *packet, size_t length) {
+static void on_released(void *context, const uint8_t *packet, size_t length) {
     struct session *session = context;
     session->deliver(session, packet, length);
+}
+
+/* Whether packets wait for so long that senders should see it: their windows are too large. */
+static bool has_long_queue(const struct queue *queue) {
+    return queue_bytes(queue) > 0 && queue_stats(queue)->sojourn_last > LONG_QUEUE * queue_target(queue);
+}
+
+static void deliver(void *context, const uint8_t *packet, size_t length) {
+    struct session *session = context;
+    thin_set_interval(session->thin, has_long_queue(session->queue) ? 0 : session->acks_apart);
+    if (!thin_take(session->thin, packet, length, session->now))
+        session->deliver(session, packet, length);
 }
 
 int session_bond(struct session *session, const uint8_t id[JOIN_ID_BYTES], const uint8_t secret[JOIN_SECRET_BYTES]) {
@@ -100,9 +117,13 @@ int session_bond(struct session *session, const uint8_t id[JOIN_ID_BYTES], const
     const struct reorder_settings receiving = {.pool = session->buffers, .deliver = deliver, .context = session};
     struct outstanding *outstanding = outstanding_new(&sending);
     struct reorder *reorder = reorder_new(&receiving);
+    struct thin_settings acks = {.release = on_released, .context = session};
     struct reorder_statistics order;
     struct outstanding_stats repair;
-    if (!outstanding || !reorder) {
+    memcpy(acks.key, session->key, sizeof acks.key);
+    if (!session->thin)
+        session->thin = thin_new(&acks);
+    if (!outstanding || !reorder || !session->thin) {
         outstanding_free(outstanding);
         reorder_free(reorder);
         return -ENOMEM;
@@ -210,6 +231,7 @@ void session_detach(struct session *session, const struct leg *leg, uint64_t now
         return;
     if (session->bonded) {
         outstanding_leg_died(session->outstanding, (unsigned)(found - session->legs), now);
+        session->now = now;
         reorder_remove_leg(session->reorder, found->number, now);
         if (!found->gone)
             session->parting[found->number / 8] |= (uint8_t)(1u << found->number % 8);
@@ -253,8 +275,32 @@ size_t session_mtu(struct session *session) {
     return session->mtu_bytes;
 }
 
+/* How far apart acknowledgements of a flow are to be: so that a round trip has ACKS of them. It may be as long as it
+ * varies, on the slowest leg in use; on the fastest while none is. */
+static uint64_t acks_apart(const struct session *session, uint64_t now) {
+    uint64_t used = 0, fastest = TIME_NEVER;
+    for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
+        const struct session_leg *leg = &session->legs[i];
+        struct conn_statistics s;
+        uint64_t round_trip;
+        if (!leg->leg)
+            continue;
+        conn_statistics(leg_conn(leg->leg), &s);
+        if (!s.rtt_smoothed)
+            continue;
+        round_trip = s.rtt_smoothed + 4 * s.rtt_variation;
+        if (round_trip > used && session_in_use(leg, now))
+            used = round_trip;
+        if (round_trip < fastest)
+            fastest = round_trip;
+    }
+    if (!used && fastest == TIME_NEVER)
+        return 0;
+    return (used ? used : fastest) / ACKS;
+}
+
 void session_roll(struct session *session, uint64_t now) {
-    uint64_t slowest = 0, slowest_of_all = 0, rate_bps = 0;
+    uint64_t slowest = 0, slowest_of_all = 0, rate_bps = 0, windows = 0;
     session->rolled = now;
     meter_roll(&session->sent, now);
     meter_roll(&session->received, now);
@@ -266,6 +312,7 @@ void session_roll(struct session *session, uint64_t now) {
         leg_roll(leg->leg, now);
         conn_statistics(leg_conn(leg->leg), &s);
         rate_bps += s.delivery_rate_bps;
+        windows += s.cwnd_bytes;
         leg->srtt = s.rtt_smoothed;
         session_age_gusts(leg, now);
         if (s.rtt_smoothed > slowest && (!session->bonded || session_in_use(leg, now)))
@@ -290,4 +337,10 @@ void session_roll(struct session *session, uint64_t now) {
     if (session->bonded && outstanding_wait(session->outstanding) > slowest)
         slowest = outstanding_wait(session->outstanding);
     queue_set_timing(session->queue, slowest, rate_bps);
+    /* Windows that become larger than they ever were are those of legs in their start-up. */
+    if (windows > session->windows + session->windows / GROWTH_SHARE) {
+        session->windows = windows;
+        queue_be_patient(session->queue, now + queue_interval(session->queue));
+    }
+    session->acks_apart = acks_apart(session, now);
 }

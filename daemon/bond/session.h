@@ -19,6 +19,7 @@
 #include "bond/queue.h"
 #include "bond/reorder.h"
 #include "bond/sched.h"
+#include "bond/thin.h"
 #include "common/addr.h"
 #include "masque/auth.h"
 
@@ -93,11 +94,15 @@ struct session {
     struct sched sched;                       /**< for what we send */
     struct outstanding *outstanding;          /**< what we sent and not heard of; owned */
     struct reorder *reorder;                  /**< what we received out of order; owned */
+    struct thin *thin;                        /**< keeps back acknowledgements; owned */
+    uint64_t acks_apart;                      /**< ns: how far apart it lets them go on */
+    uint64_t now;                             /**< ns, of the call that delivers packets */
     struct control_serials serials;           /**< of the peer's capsules */
     char closed[CONTROL_WORD_MAX + 1];        /**< reason of the peer's CLOSE; "": none came */
     uint32_t control_serial;                  /**< of our next capsule */
     uint64_t slowest;                         /**< ns, largest smoothed RTT of its legs in the last second … */
     uint64_t slowest_at;                      /**< … ns, and when it was that last */
+    uint64_t windows;                         /**< bytes, the largest that its legs' windows ever were together */
     uint64_t marked;                          /**< ns, when a mark was sent last */
     uint8_t parting[(FRAME_LEG_MAX + 8) / 8]; /**< bit: the leg of this number left, and a mark is to say so */
     struct reorder_statistics past_order;     /**< of the times that it was bonded before */
@@ -107,6 +112,7 @@ struct session {
     session_deliver_fn *deliver; /**< the hall's: an IP packet is through */
     uint16_t mtu_bytes;          /**< what session_mtu() said when a leg was known; 0: none was yet */
     struct buf_pool *buffers;    /**< for what is held */
+    uint8_t key[16];             /**< secret of the flow hash */
     struct session *prev, *next; /**< the hall's list */
     void *owner;                 /**< the hall's holder of it */
 };

@@ -20,6 +20,7 @@ void session_on_packet(struct session *session, const struct leg *leg, const str
         return;
     from->received.packets++;
     from->received.bytes += length;
+    session->now = now;
     if (reorder_push(session->reorder, from->number, frame, packet, length, now) == DUPLICATE_SEEN)
         from->received.duplicates++;
     from->received.repaired += order->repaired != repaired;
@@ -28,6 +29,7 @@ void session_on_packet(struct session *session, const struct leg *leg, const str
 
 void session_on_mark(struct session *session, const struct leg *leg, const struct frame_mark *mark, uint64_t now) {
     const struct session_leg *from = session_find(session, leg);
+    session->now = now;
     if (from)
         reorder_mark(session->reorder, from->number, mark, now);
 }

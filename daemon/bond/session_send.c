@@ -15,6 +15,7 @@
 
 #include "bond/session_internal.h"
 
+#define LOSSY 1000u                   /* a leg that loses more than one packet in so many is reckoned with repair */
 #define SUSPECT_SLACK (5 * NS_PER_MS) /* for scheduling of the two hosts */
 #define PATIENCE 6u                   /* mean variations of the round trip by which silence may be longer than it */
 #define GUST_MAX (150 * NS_PER_MS)    /* a silence that much longer than the round trip is an outage, not jitter */
@@ -52,6 +53,8 @@ static void view(const struct session_leg *leg, size_t length, struct sched_leg 
         out->srtt = s.rtt_latest;
         out->rttvar = s.rtt_variation < s.rtt_latest / 4 ? s.rtt_variation : s.rtt_latest / 4;
     }
+    if (s.packets_lost * LOSSY > s.packets_sent)
+        out->repair = s.rtt_smoothed * 3 / 2;
     out->delay = s.rtt_min == TIME_NEVER ? 0 : s.rtt_min / 2;
     out->in_flight = s.in_flight_bytes;
     out->rate_bps = rate_of(&s);
@@ -284,6 +287,9 @@ uint64_t session_deadline(const struct session *session, uint64_t now) {
     if (!session->bonded)
         return TIME_NEVER;
     nearest = reorder_deadline(session->reorder);
+    deadline = session->thin ? thin_deadline(session->thin) : TIME_NEVER;
+    if (deadline < nearest)
+        nearest = deadline;
     deadline = outstanding_deadline(session->outstanding);
     if (deadline < nearest)
         nearest = deadline;
@@ -306,7 +312,10 @@ uint64_t session_deadline(const struct session *session, uint64_t now) {
 void session_on_timer(struct session *session, uint64_t now) {
     if (!session->bonded)
         return;
+    session->now = now;
     reorder_on_timer(session->reorder, now);
+    if (session->thin)
+        thin_on_timer(session->thin, now);
     outstanding_on_timer(session->outstanding, now);
     for (unsigned i = 0; session->leg_count > 1 && i < SESSION_LEGS_MAX; i++)
         if (suspicious_at(session, i) <= now)

@@ -3,6 +3,7 @@
  * default configuration reaches its goals it must reach them, elsewhere it must not become worse. Other flows, and the
  * other direction: check_flows.c. Whole tables: bench_pairs. */
 #include <check.h>
+#include <math.h>
 
 #include "goals.h"
 #include "tests/unit/suite.h"
@@ -10,12 +11,12 @@
 /* better alone, sum, ping, what the paths carry, vain */
 static const struct goals rows[] = {
     {"baseline", GOAL, GOAL, GOAL, 95, GOAL}, {"rtt_40", GOAL, GOAL, GOAL, 93, GOAL},
-    {"rtt_70", GOAL, GOAL, GOAL, 82, GOAL},   {"rtt_120", GOAL, NOT, GOAL, 45, GOAL},
+    {"rtt_70", GOAL, GOAL, GOAL, 90, GOAL},   {"rtt_120", GOAL, NOT, GOAL, 45, GOAL},
     {"rtt_320", GOAL, NOT, GOAL, 45, GOAL},   {"jit_5", GOAL, GOAL, GOAL, 80, GOAL},
-    {"jit_20", GOAL, 60, GOAL, 40, 1},        {"loss_05", GOAL, 70, GOAL, 65, 1},
+    {"jit_20", GOAL, 75, GOAL, 70, 1},        {"loss_05", GOAL, GOAL, GOAL, 85, 1},
     {"loss_2", GOAL, GOAL, 110, 70, 2},       {"bw_4to1", GOAL, GOAL, GOAL, 92, GOAL},
-    {"bw_10to1", GOAL, GOAL, GOAL, 90, GOAL}, {"dual_lte", GOAL, 75, GOAL, 60, 1},
-    {"fiber_lte", GOAL, NOT, GOAL, 80, GOAL}, {"lte_starlink", 65, 45, 300, 18, 1},
+    {"bw_10to1", GOAL, GOAL, GOAL, 90, GOAL}, {"dual_lte", GOAL, GOAL, GOAL, 80, 1},
+    {"fiber_lte", GOAL, NOT, GOAL, 80, GOAL}, {"lte_starlink", GOAL, 65, 170, 40, 1},
     {"lte_geo", GOAL, NOT, GOAL, 55, GOAL},   {"congested", 80, 50, 320, 20, GOAL},
     {"loss_1_one", GOAL, GOAL, GOAL, 90, 1},  {"loss_1_alone", GOAL, GOAL, GOAL, 75, 1},
 };
@@ -27,11 +28,35 @@ START_TEST(one_flow_up_reaches_what_it_is_to) {
 }
 END_TEST
 
+/* What a flow carries from its first second to its fourth, percent of what the paths can: neither jitter nor repair nor
+ * the legs' own start-up may end its slow start early. The median of three seeds. */
+static const struct beginning {
+    const char *pair;
+    double least;
+} beginnings[] = {{"rtt_70", 70}, {"jit_20", 45}, {"loss_2", 80}, {"dual_lte", 65}, {"lte_starlink", 20}};
+enum { BEGINNINGS = sizeof beginnings / sizeof *beginnings };
+
+START_TEST(a_flow_fills_the_paths_soon) {
+    struct pair_run run = goals_run(beginnings[_i].pair);
+    double share[3], median;
+    run.skip = 1;
+    run.seconds = 3;
+    for (run.seed = 1; run.seed <= 3; run.seed++) {
+        const struct pair_result result = pair_run(&run);
+        share[run.seed - 1] = 100 * result.goodput / result.bound;
+    }
+    median = fmax(fmin(share[0], share[1]), fmin(fmax(share[0], share[1]), share[2]));
+    ck_assert_msg(median >= beginnings[_i].least, "%s: %.0f %% (%.0f, %.0f, %.0f)", beginnings[_i].pair, median,
+                  share[0], share[1], share[2]);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("sim_pairs");
     TCase *tcase = tcase_create("pairs");
     tcase_set_timeout(tcase, 300);
     tcase_add_loop_test(tcase, one_flow_up_reaches_what_it_is_to, 0, ROWS);
+    tcase_add_loop_test(tcase, a_flow_fills_the_paths_soon, 0, BEGINNINGS);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -257,6 +257,17 @@ START_TEST(standing_queue_is_dropped_until_the_wait_is_short) {
 }
 END_TEST
 
+/* While the legs find their rates a queue stands for no fault of its flow; after that it is judged as ever. */
+START_TEST(a_patient_queue_drops_nothing) {
+    queue_set_timing(queue, 40 * NS_PER_MS, 10000000);
+    queue_be_patient(queue, 3 * NS_PER_SEC);
+    run(0, 3 * NS_PER_SEC, 12000000, 10000000, 0);
+    ck_assert_uint_eq(queue_stats(queue)->codel_drops, 0);
+    run(3 * NS_PER_SEC, NS_PER_SEC, 10000000, 10000000, 0);
+    ck_assert_uint_gt(queue_stats(queue)->codel_drops, 0);
+}
+END_TEST
+
 START_TEST(burst_that_drains_within_the_interval_is_left_alone) {
     queue_set_timing(queue, 40 * NS_PER_MS, 10000000);
     for (uint64_t round = 0; round < 20; round++) {
@@ -549,6 +560,7 @@ int main(void) {
     tcase_add_test(tc, flows_share_by_bytes_whatever_their_packets);
     tcase_add_test(tc, sparse_flow_goes_first);
     tcase_add_test(tc, standing_queue_is_dropped_until_the_wait_is_short);
+    tcase_add_test(tc, a_patient_queue_drops_nothing);
     tcase_add_test(tc, burst_that_drains_within_the_interval_is_left_alone);
     tcase_add_test(tc, drops_come_closer_as_the_queue_persists);
     tcase_add_test(tc, ecn_capable_packets_are_marked_not_dropped);

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* thin: fewer acknowledgements for senders of TCP at this end.
+ *
+ * Why: senders with CUBIC end their slow start as soon as nine acknowledgements of one round trip were all later than
+ * over an idle path (HyStart). Over a bond they are for many reasons that are no queue: a link's jitter, the repair of
+ * a loss, a longer path that helps. Such a sender then climbs slowly, for many seconds, while the paths stand idle.
+ * With fewer acknowledgements in a round trip it takes a longer one, that is a queue, to bring nine together.
+ *
+ * How it works: an acknowledgement goes on when an interval has gone by since the last one of its flow did; else it
+ * waits until then, and one that comes meanwhile takes its place. Only plain ones wait: no data, no flag but ACK, no
+ * option but timestamps, and more acknowledged than before. Whatever else comes of the flow goes on at once, behind
+ * what waits. A flow has a place by its hash; another one that comes there takes it over.
+ *
+ * It leaves out QUIC, whose acknowledgements nobody can read, and how long the interval is (session.c).
+ *
+ * Invariants: at most one acknowledgement of a flow waits, nothing of its flow overtakes it; `deadline` is a lower
+ * bound.
+ *
+ * Standards: RFC 9293; RFC 3449 section 5.3 (filters of acknowledgements). */
+#include "bond/thin.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "packet/inner.h"
+
+#define TCP_BYTES 20u    /**< header without options */
+#define STAMPS_BYTES 32u /**< with timestamps and nothing else */
+#define FLAG_ACK 0x10u   /**< the one flag of a plain acknowledgement */
+
+/** A flow that is acknowledged. */
+struct thin_flow {
+    uint64_t passed;               /**< ns, when its last acknowledgement went on */
+    uint32_t hash;                 /**< of the flow */
+    uint32_t acked;                /**< the highest number acknowledged */
+    uint16_t length;               /**< bytes of the one that waits; 0: none does */
+    bool used;                     /**< the place is taken */
+    uint8_t bytes[THIN_BYTES_MAX]; /**< the one that waits */
+};
+
+/** A filter. */
+struct thin {
+    struct thin_settings settings; /**< as given */
+    uint64_t interval;             /**< ns */
+    uint64_t deadline;             /**< ns: nothing is due before; TIME_NEVER: nothing waits */
+    uint64_t count;                /**< left out */
+    struct thin_flow *flows;       /**< THIN_FLOWS, by hash; NULL: none came yet */
+};
+
+struct thin *thin_new(const struct thin_settings *settings) {
+    struct thin *thin = calloc(1, sizeof *thin);
+
+    if (!thin)
+        return NULL;
+    thin->settings = *settings;
+    thin->deadline = TIME_NEVER;
+    return thin;
+}
+
+void thin_free(struct thin *thin) {
+    if (thin)
+        free(thin->flows);
+    free(thin);
+}
+
+void thin_set_interval(struct thin *thin, uint64_t interval) {
+    thin->interval = interval;
+}
+
+static uint32_t number_at(const uint8_t *p) {
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/** Whether it is TCP without IP options or extension headers: cheap, as it is asked for every packet. */
+static bool is_tcp(const uint8_t *packet, size_t length) {
+    if (length < 40)
+        return false;
+    return (packet[0] == 0x45 && packet[9] == IPPROTO_TCP) || (packet[0] >> 4 == 6 && packet[6] == IPPROTO_TCP);
+}
+
+/** Whether it is an acknowledgement and nothing else. @param acked out: what it acknowledges */
+static bool is_plain(const uint8_t *packet, size_t length, uint32_t *acked) {
+    size_t header = packet[0] >> 4 == 4 ? 20 : 40, left = length - header;
+    const uint8_t *l4 = packet + header;
+
+    if (length > THIN_BYTES_MAX || (left != TCP_BYTES && left != STAMPS_BYTES))
+        return false;
+    if (l4[12] != left / 4 << 4 || l4[13] != FLAG_ACK)
+        return false;
+    if (left == STAMPS_BYTES && memcmp(l4 + TCP_BYTES, "\1\1\10\12", 4) != 0)
+        return false;
+    *acked = number_at(l4 + 8);
+    return true;
+}
+
+/** The place of a packet's flow. @return NULL: it is no flow of ours, or no memory */
+static struct thin_flow *find_place(struct thin *thin, const uint8_t *packet, size_t length, uint32_t *hash) {
+    struct inner inner;
+
+    if (!thin->flows)
+        thin->flows = calloc(THIN_FLOWS, sizeof *thin->flows);
+    if (!thin->flows || inner_parse(packet, length, false, &inner) || inner.total_bytes != length || inner.fragment)
+        return NULL;
+    *hash = inner_flow_hash(&inner, thin->settings.key);
+    return &thin->flows[*hash % THIN_FLOWS];
+}
+
+/** What waits goes on. */
+static void release(struct thin *thin, struct thin_flow *flow, uint64_t now) {
+    size_t length = flow->length;
+
+    if (!length)
+        return;
+    flow->length = 0;
+    flow->passed = now;
+    thin->settings.release(thin->settings.context, flow->bytes, length);
+}
+
+/** A plain acknowledgement waits, in the place of the one before it. */
+static void keep(struct thin *thin, struct thin_flow *flow, const uint8_t *packet, size_t length) {
+    thin->count += flow->length > 0;
+    flow->length = (uint16_t)length;
+    memcpy(flow->bytes, packet, length);
+    if (flow->passed + thin->interval < thin->deadline)
+        thin->deadline = flow->passed + thin->interval;
+}
+
+/** A plain acknowledgement came of a flow. @return whether it is kept */
+static bool take_plain(struct thin *thin, struct thin_flow *flow, uint32_t acked, const uint8_t *packet, size_t length,
+                       uint64_t now) {
+    if ((int32_t)(acked - flow->acked) <= 0) { /* a duplicate tells of a loss, or of the window */
+        release(thin, flow, now);
+        return false;
+    }
+    flow->acked = acked;
+    if (now - flow->passed < thin->interval) {
+        keep(thin, flow, packet, length);
+        return true;
+    }
+    thin->count += flow->length > 0;
+    flow->length = 0;
+    flow->passed = now;
+    return false;
+}
+
+bool thin_take(struct thin *thin, const uint8_t *packet, size_t length, uint64_t now) {
+    struct thin_flow *flow;
+    uint32_t hash, acked = 0;
+    bool plain;
+
+    if (!is_tcp(packet, length))
+        return false;
+    plain = is_plain(packet, length, &acked);
+    if (!plain && thin->deadline == TIME_NEVER)
+        return false;
+    flow = find_place(thin, packet, length, &hash);
+    if (!flow)
+        return false;
+    if (flow->used && flow->hash == hash) {
+        if (plain)
+            return take_plain(thin, flow, acked, packet, length, now);
+        release(thin, flow, now);
+    } else if (plain) {
+        release(thin, flow, now);
+        *flow = (struct thin_flow){.passed = now, .hash = hash, .acked = acked, .used = true};
+    }
+    return false;
+}
+
+uint64_t thin_deadline(const struct thin *thin) {
+    return thin->deadline;
+}
+
+void thin_on_timer(struct thin *thin, uint64_t now) {
+    uint64_t next = TIME_NEVER;
+
+    if (now < thin->deadline)
+        return;
+    for (unsigned i = 0; thin->flows && i < THIN_FLOWS; i++) {
+        struct thin_flow *flow = &thin->flows[i];
+        uint64_t due = flow->passed + thin->interval;
+
+        if (flow->length && due <= now)
+            release(thin, flow, now);
+        else if (flow->length && due < next)
+            next = due;
+    }
+    thin->deadline = next;
+}
+
+uint64_t thin_count(const struct thin *thin) {
+    return thin->count;
+}
