@@ -238,7 +238,8 @@ int config_parse_level(const struct config_value *value) {
 
     if (which < 0)
         return which;
-    log_level_parse(words[which], &level);
+    if (log_level_parse(words[which], &level))
+        return refuse(value, "is no level");
     *(int *)value->field = (int)level;
     return 0;
 }

@@ -59,4 +59,6 @@ tests_fuzz_fuzz_control_LDADD = $(fuzz_ldadd)
 
 sbin_PROGRAMS += mpvpnd
 mpvpnd_SOURCES = daemon/main.c
+mpvpnd_CFLAGS = $(lto_cflags)
+mpvpnd_LDFLAGS = $(MPVPN_LDFLAGS)
 mpvpnd_LDADD = $(daemon_libs)

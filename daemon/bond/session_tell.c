@@ -19,7 +19,7 @@
 static bool tell_leg(struct session_leg *slot, const struct control_capsule *capsule) {
     uint8_t bytes[CONTROL_MAX];
     size_t length = control_encode(capsule, bytes, sizeof bytes), head;
-    uint64_t type, size;
+    uint64_t type = 0, size = 0;
     if (!length || !slot->leg || !leg_is_open(slot->leg))
         return false;
     head = varint_read(bytes, length, &type);

@@ -158,7 +158,9 @@ int conn_read(struct conn *conn, const struct conn_path *path, uint8_t ecn, uint
         conn->write_wanted = true;
     ngtcp2_conn_get_conn_info(conn->ng, &after);
     count_delivered(conn, &after, before.bytes_in_flight, lost);
-    if (conn->cc.active || after.cwnd != before.cwnd || after.smoothed_rtt != before.smoothed_rtt)
+    /* Only what was acknowledged or lost changes the pace, and most packets that come with data tell of neither. */
+    if (after.bytes_in_flight != before.bytes_in_flight || after.cwnd != before.cwnd ||
+        after.smoothed_rtt != before.smoothed_rtt)
         set_pace(conn, &after);
     conn_mtu_watch(conn, after.smoothed_rtt != before.smoothed_rtt);
     return 0;
