@@ -23,7 +23,7 @@
 void client_on_link(struct client *client, unsigned ifindex, bool present, bool up) {
     struct client_path *path, *next;
     if (ifindex == tun_ifindex(client->worker->tun))
-        return;
+        return client_host_on_link(client, present && up);
     DL_FOREACH_SAFE(client->paths, path, next) {
         if (present && up) {
             if (path->state == PATH_LOST)

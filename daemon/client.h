@@ -92,7 +92,8 @@ struct client {
     size_t routed_count;                               /**< of them */
     bool assigned;                     /**< the server assigned addresses since the session was opened */
     uint32_t mtu_bytes;                /**< of the device now */
-    bool device_up;                    /**< the device was configured */
+    bool device_up;                    /**< the device was configured … */
+    bool device_down;                  /**< … and was down since: the kernel forgot addresses and routes */
     bool stopping;                     /**< no more reconnects */
     struct timer watch;                /**< BONDING_NO: looks whether the leg is silent */
     const struct client_path *watched; /**< whose leg was looked at last; compared only */

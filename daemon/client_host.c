@@ -147,6 +147,15 @@ void client_host_update(struct client *client) {
     update_routes(client, update_addresses(client));
 }
 
+void client_host_on_link(struct client *client, bool up) {
+    if (up && client->device_down) {
+        for (size_t i = 0; i < client->installed_count; i++)
+            netlink_address(client->netlink, tun_ifindex(client->worker->tun), &client->installed[i], true);
+        update_routes(client, true);
+    }
+    client->device_down = !up && client->device_up;
+}
+
 void client_host_mtu(struct client *client) {
     uint32_t mtu = client->config->mtu_bytes ? client->config->mtu_bytes : (uint32_t)session_mtu(client->session);
     if (!client->device_up || mtu == client->mtu_bytes)

@@ -12,6 +12,8 @@
 void client_host_update(struct client *client);
 /** Bring the device's MTU in line with what the leg carries. */
 void client_host_mtu(struct client *client);
+/** The device went up or down: set again what the kernel forgot with it. */
+void client_host_on_link(struct client *client, bool up);
 /** Make (or undo) the rule that sends packets from the path's source by the path's own gateway, so that no route into
  * the tunnel can catch them. */
 void client_host_rule(struct client_path *path, bool present);

@@ -87,7 +87,7 @@ const struct tun *crew_tun(const struct crew *crew) {
 static void on_ended(void *context) {
     struct hand *hand = context;
     if (!hand->crew->stopping)
-        loop_stop(hand->crew->main->loop);
+        loop_fail(hand->crew->main->loop, hand->error ? hand->error : -ECANCELED);
 }
 
 static void on_stop(struct server *server, void *context) {
@@ -127,15 +127,33 @@ int crew_run(struct crew *crew, char *why, size_t why_size) {
 
 /* start */
 
-static int configure_device(struct crew *crew, struct worker *worker, char *why, size_t why_size) {
-    const struct config *config = crew->policy.config;
-    const unsigned ifindex = tun_ifindex(worker->tun);
-    int error = netlink_device_up(crew->netlink, ifindex, config->mtu_bytes ? config->mtu_bytes : SERVER_TUN_MTU);
+/* The server's own address of each version. */
+static int set_addresses(struct crew *crew) {
+    const unsigned ifindex = tun_ifindex(crew_tun(crew));
+    int error = 0;
     for (uint8_t version = 4; !error && version <= 6; version += 2) {
         struct ip_prefix own;
         if (!pool_server_address(crew->shared.pool, version, &own))
             error = netlink_address(crew->netlink, ifindex, &own, true);
     }
+    return error;
+}
+
+void crew_on_link(struct crew *crew, unsigned ifindex, bool up) {
+    if (!crew->configured || ifindex != tun_ifindex(crew_tun(crew)))
+        return;
+    if (up && crew->device_down)
+        set_addresses(crew);
+    crew->device_down = !up;
+}
+
+static int configure_device(struct crew *crew, struct worker *worker, char *why, size_t why_size) {
+    const struct config *config = crew->policy.config;
+    const unsigned ifindex = tun_ifindex(worker->tun);
+    int error = netlink_device_up(crew->netlink, ifindex, config->mtu_bytes ? config->mtu_bytes : SERVER_TUN_MTU);
+    if (!error)
+        error = set_addresses(crew);
+    crew->configured = !error;
     if (error)
         snprintf(why, why_size, "%s could not be configured: %s", tun_name(worker->tun), strerror(-error));
     return error;

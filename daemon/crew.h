@@ -36,6 +36,8 @@ struct crew {
     struct station *station;      /**< of each; NULL with one; owned */
     struct worker **worker;       /**< of each; NULL with one; owned */
     bool stopping;                /**< threads are to end */
+    bool configured;              /**< the device has its addresses … */
+    bool device_down;             /**< … and was down since: the kernel forgot some of them */
 };
 
 /**
@@ -51,6 +53,8 @@ int crew_run(struct crew *crew, char *why, size_t why_size);
 /** Have fn run for each worker's part of the server, by that worker's thread, one after another; returns when all were.
  * Called by the main thread, outside of the workers' own functions. */
 void crew_each(struct crew *crew, void (*fn)(struct server *server, void *context), void *context);
+/** A link changed: give the tunnel device its addresses again when it comes up. */
+void crew_on_link(struct crew *crew, unsigned ifindex, bool up);
 /** The tunnel device, for its name; NULL: none. */
 const struct tun *crew_tun(const struct crew *crew);
 /** Tell every client goodbye. @return how many connections there are */

@@ -94,7 +94,9 @@ static void on_signal(void *context, uint32_t revents) {
 static void on_link(void *context, unsigned ifindex, const char *device, bool present, bool up) {
     struct daemon *daemon = context;
     (void)device;
-    if (daemon->config->role == CONFIG_CLIENT && daemon->client.worker)
+    if (daemon->config->role == CONFIG_SERVER)
+        crew_on_link(&daemon->crew, ifindex, present && up);
+    else if (daemon->client.worker)
         client_on_link(&daemon->client, ifindex, present, up);
 }
 

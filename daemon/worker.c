@@ -300,7 +300,7 @@ static void on_tun_packet(void *context, struct superpacket *packet) {
 static void on_tun_failure(void *context, int error) {
     struct worker *worker = context;
     log_error("%s: the device failed: %s", tun_name(worker->tun), strerror(-error));
-    loop_stop(worker->loop);
+    loop_fail(worker->loop, error);
 }
 
 int worker_init(struct worker *worker, const struct worker_settings *settings, char *why, size_t why_size) {

@@ -52,6 +52,7 @@ struct loop {
     int error;                   /* failure of the ring itself, -errno */
     bool enabled;                /* belongs to the thread that submitted first */
     bool stopping;               /* loop_stop() was called */
+    int failure;                 /* loop_fail() was called with it, or 0 */
     bool read_multishot;         /* IORING_OP_READ_MULTISHOT may be used */
     bool registered_files;       /* the table was made */
     char features[160];          /* for the log */
@@ -292,10 +293,17 @@ int loop_run(struct loop *loop) {
         loop->hooks.on_turn(loop->hooks.context, loop->now);
     }
     io_uring_submit(&loop->uring);
-    return loop->error;
+    return loop->error ? loop->error : loop->failure;
 }
 
 void loop_stop(struct loop *loop) {
+    loop->stopping = true;
+}
+
+void loop_fail(struct loop *loop, int error) {
+    if (loop->failure == 0) {
+        loop->failure = error;
+    }
     loop->stopping = true;
 }
 

@@ -44,10 +44,13 @@ struct loop_waits {
 };
 /** What the turns so far began with. */
 const struct loop_waits *loop_waits(const struct loop *loop);
-/** Turn until loop_stop(). @return 0, or -errno when the ring itself fails */
+/** Turn until loop_stop(). @return 0; -errno: of loop_fail(), or of the ring itself */
 int loop_run(struct loop *loop);
 /** Make loop_run() return after this turn. */
 void loop_stop(struct loop *loop);
+/** Make it return an error after this turn: something is broken that the loop's owner cannot do without. @param error
+ * -errno; the first one counts */
+void loop_fail(struct loop *loop, int error);
 /** What the probe found, as a line for the log ("multishot read, provided buffers, …"). */
 const char *loop_features(const struct loop *loop);
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The tunnel comes back by itself: after the server was ended, after it was killed, and after the link was away.
+# The tunnel comes back by itself: after the server was ended, after it was killed, after the link was away, and after the tunnel device was down.
 #
 #      server  192.0.2.1  ──────────  192.0.2.2  client
 . "$(dirname "$0")/lib.sh"
@@ -43,6 +43,7 @@ deleter=$!
 start "$server" holder timeout 0.7 /usr/bin/python3 -c 'import socket, time
 s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.bind(("::", 443)); time.sleep(9)'
 check 'the server waits for what is about to go' daemon "$server" server
+server_pid=$last_pid
 wait "$deleter"
 check 'and works' pings "$client" 10.77.0.1 fd77::1
 
@@ -55,6 +56,13 @@ check 'with the link back a ping comes back' pings "$client" 10.77.0.1 fd77::1
 kill -0 "$client_pid"
 is 'it was the same client all the time' "$?" 0
 
+# bounce NS: the tunnel device goes down and up; with it the kernel forgets routes and IPv6 addresses
+bounce() { ip -n "$1" link set mpvpn0 down && sleep 0.3 && ip -n "$1" link set mpvpn0 up; }
+bounce "$client"
+check 'with the device up again at the client a ping comes back' pings "$client" 10.77.0.1 fd77::1
+bounce "$server"
+check 'with the device up again at the server too' pings "$client" 10.77.0.1 fd77::1
+
 # Killed, the client leaves its changes; the next start clears them up and works.
 stop "$client_pid" KILL
 check 'the client starts after it was killed' daemon "$client" client
@@ -63,4 +71,16 @@ check 'a ping of the new client comes back' pings "$client" 10.77.0.1 fd77::1
 is 'there is one route to the pool' "$(ip -n "$client" route show 10.77.0.0/24 | wc -l)" 1
 stop "$client_pid"
 is 'no route stays' "$(ip -n "$client" route show 10.77.0.0/24)" ''
+
+# A daemon without its device ends, so that what watches over it starts it again.
+check 'the client starts once more' daemon "$client" client
+client_pid=$last_pid
+check 'a ping comes back once more' pings "$client" 10.77.0.1
+ip -n "$client" link delete mpvpn0
+wait "$client_pid"
+is 'a client whose device is deleted ends with status 1' "$?" 1
+like 'and says why' "$(tail -n 1 "$dir/client.log")" 'failed: File descriptor in bad state'
+ip -n "$server" link delete mpvpn0
+wait "$server_pid"
+is 'and a server' "$?" 1
 finish

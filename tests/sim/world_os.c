@@ -47,6 +47,10 @@ int loop_run(struct loop *loop) {
 void loop_stop(struct loop *loop) {
     loop->stopped = true;
 }
+void loop_fail(struct loop *loop, int error) {
+    (void)error;
+    loop->stopped = true;
+}
 
 /* os/mailbox.h: a server has one worker here, and so nobody to write to */
 
