@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* main: the command line of mpvpnd, from options.def. Everything else is in the library, so that tests link the same
  * code. */
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "build-config.h"
 #include "config.h"
@@ -85,12 +87,23 @@ static void make_tables(struct option *longs, char *shorts, char names[][32]) {
     *shorts = '\0';
 }
 
+/* Who starts us may have closed the standard streams; what is opened next must not become the one that is logged to. */
+static void fill_streams(void) {
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int argc, char **argv) {
     struct daemon_settings settings = {.runtime_dir = RUNTIME_DIR};
     struct option longs[OPTIONS + 1] = {0};
     char shorts[2 * OPTIONS + 1], names[OPTIONS][32];
     bool only_check = false;
     int letter;
+    fill_streams();
     make_tables(longs, shorts, names);
     while ((letter = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
         if (letter == option_text[OPT_config].letter) {

@@ -45,6 +45,12 @@ pids+=("$pid")
 kill "$pid"
 check 'it ends, too' until_true 5 gone "$pid"
 
+start "$server" closed bash -c 'exec "$@" <&- >&- 2>&-' - "$mpvpnd" -c "$dir/$tag-server.conf"
+pid=$last_pid
+check 'with its streams closed it starts in the foreground' until_true 5 ctl server version
+for stream in 0 1 2; do check "and stream $stream leads nowhere" [ "/proc/$pid/fd/$stream" -ef /dev/null ]; done
+stop "$pid"
+
 sed -i 's/^Pool = 10.*/Pool = nonsense/' "$dir/$tag-server.conf"
 refuses 'with a faulty configuration it does not start' in_background
 like 'and says where the fault is' "$(cat "$dir/said")" 'server.conf:[0-9]+: \[Server\] Pool: "nonsense"'
