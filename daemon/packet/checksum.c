@@ -84,11 +84,3 @@ CLONES uint32_t checksum_sum(const uint8_t *data, size_t length) {
 CLONES uint32_t checksum_copy(uint8_t *restrict to, const uint8_t *restrict from, size_t length) {
     return sum_copy(to, from, length, true);
 }
-
-uint32_t checksum_pseudo(const uint8_t *ip, uint8_t protocol, uint32_t length) {
-    bool v4 = ip[0] >> 4 == 4;
-    uint8_t tail[8] = {
-        (uint8_t)(length >> 24), (uint8_t)(length >> 16), (uint8_t)(length >> 8), (uint8_t)length, 0, 0, 0, protocol};
-
-    return checksum_sum(v4 ? ip + 12 : ip + 8, v4 ? 8 : 32) + checksum_sum(tail, sizeof tail);
-}

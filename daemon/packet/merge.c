@@ -137,7 +137,7 @@ static void seal(struct slot *slot) {
     if (v4) {
         put16(ip + 2, packet->length);
         checksum_store(ip + 10, 0);
-        checksum_store(ip + 10, checksum_finish(checksum_sum(ip, IP4_HEADER)));
+        checksum_store(ip + 10, checksum_finish(checksum_header(ip, IP4_HEADER)));
     } else {
         put16(ip + 4, l4_bytes);
     }
@@ -188,7 +188,7 @@ static bool read_ip(struct arrival *in) {
         in->ip_bytes = IP4_HEADER;
         in->protocol = ip[9];
         return get16(ip + 2) == in->length && (get16(ip + 6) & 0xbfff) == 0 &&
-               checksum_fold(checksum_sum(ip, IP4_HEADER)) == 0xffff && checksum_load(ip + 10) != 0xffff;
+               checksum_fold(checksum_header(ip, IP4_HEADER)) == 0xffff && checksum_load(ip + 10) != 0xffff;
     }
     if (in->length < IP6_HEADER + UDP_HEADER || ip[0] >> 4 != 6)
         return false;
@@ -274,7 +274,7 @@ static bool joins(const struct slot *slot, const struct arrival *in, enum id_mod
 static bool copy_verified(uint8_t *to, const struct arrival *in) {
     uint64_t sum = checksum_pseudo(in->data, in->protocol, (uint32_t)(in->length - in->ip_bytes));
 
-    sum += checksum_sum(in->data + in->ip_bytes, (size_t)(in->header_bytes - in->ip_bytes));
+    sum += checksum_header(in->data + in->ip_bytes, (size_t)(in->header_bytes - in->ip_bytes));
     sum += checksum_copy(to, in->data + in->header_bytes, in->payload);
     return checksum_fold(sum) == 0xffff;
 }

@@ -46,6 +46,16 @@ START_TEST(copy_sums_and_copies) {
 }
 END_TEST
 
+START_TEST(the_sum_of_a_header_is_that_of_its_bytes) {
+    uint8_t data[64];
+    uint64_t seed = 3;
+
+    made_fill(&seed, data, sizeof data);
+    for (size_t bytes = 0; bytes < sizeof data; bytes += 4)
+        ck_assert_uint_eq(checksum_fold(checksum_header(data + 1, bytes)), checksum_sum(data + 1, bytes));
+}
+END_TEST
+
 START_TEST(pseudo_header_counts_addresses_protocol_and_length) {
     uint8_t packet[200], payload[64] = {1, 2, 3};
 
@@ -73,6 +83,7 @@ int main(void) {
     tcase_add_test(tc, sum_agrees_with_the_plain_method_at_every_length_and_alignment);
     tcase_add_test(tc, sum_of_the_longest_run_of_ones_does_not_overflow);
     tcase_add_test(tc, copy_sums_and_copies);
+    tcase_add_test(tc, the_sum_of_a_header_is_that_of_its_bytes);
     tcase_add_test(tc, pseudo_header_counts_addresses_protocol_and_length);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
