@@ -70,7 +70,7 @@ fibre=$(($(moved fibre) - fibre)) lte=$(($(moved lte) - lte))
 check "shares are as the weights, 1 to 3: $fibre and $lte bytes" test "$lte" -gt $((2 * fibre)) -a "$lte" -lt $((4 * fibre))
 
 # every scheduler under one connection, both ways
-iperf schedulers -t 12 --bidir
+iperf schedulers -t 20 --bidir
 run=$last_pid
 sleep 0.5
 for scheduler in wrr flow redundant backup minrtt ecf; do
