@@ -6,7 +6,9 @@
  * --wrap=ngtcp2_cc_reno_init: a connection made with NGTCP2_CC_ALGO_RENO calls our function instead, which fills in our
  * hooks. That function is told nothing about the connection, so the controller is handed over by thread (ccseam_offer).
  * Of the statistics only the window is written: pacing is our own (pacer.c), at knee's pace. Losses are taken one by
- * one (on_pkt_lost), since those found by the timer are told nowhere else.
+ * one (on_pkt_lost), since those found by the timer are told nowhere else. Where a path changes the order, many packets
+ * are declared lost and arrive after all, and ngtcp2 calls the same hook for them as for others: so the numbers of lost
+ * packets are remembered, the last few thousand.
  *
  * What it relies on: the layouts below, those of ngtcp2 1.11.0 (lib/ngtcp2_cc.h, ngtcp2_conn_stat.h), and that Reno's
  * state has room for a pointer after the hooks. This file is compiled for that version only; ccseam_available() checks
@@ -97,19 +99,35 @@ static void apply(struct cc_1_11 *cc, struct stat_1_11 *stat) {
     stat->cwnd = knee_window(&cc->seam->knee);
 }
 
+/** @return where it is noted whether a packet was declared lost */
+static uint64_t *lost_word(struct ccseam *seam, const struct pkt_1_11 *pkt, uint64_t *bit) {
+    uint64_t place = ((uint64_t)pkt->pkt_num * 4 + (uint64_t)pkt->pktns_id) % CCSEAM_LOST_BITS;
+
+    *bit = 1ull << place % 64;
+    return &seam->lost[place / 64];
+}
+
 static void on_acked(struct cc_1_11 *cc, struct stat_1_11 *stat, const struct pkt_1_11 *pkt, uint64_t now) {
+    uint64_t bit, *lost = lost_word(cc->seam, pkt, &bit);
+
     (void)stat;
     if (!cc->seam->active)
         return;
+    if (*lost & bit)
+        knee_on_found(&cc->seam->knee, pkt->pktlen, pkt->sent_ts);
+    *lost &= ~bit;
     if (pkt->sent_ts > cc->seam->newest)
         cc->seam->newest = pkt->sent_ts;
     knee_on_acked(&cc->seam->knee, pkt->pktlen, pkt->sent_ts, pkt->tx_in_flight, now);
 }
 
 static void on_lost(struct cc_1_11 *cc, struct stat_1_11 *stat, const struct pkt_1_11 *pkt, uint64_t now) {
+    uint64_t bit, *lost = lost_word(cc->seam, pkt, &bit);
+
     (void)now;
     if (!cc->seam->active)
         return;
+    *lost |= bit;
     knee_on_lost(&cc->seam->knee, pkt->pktlen, pkt->sent_ts);
     apply(cc, stat);
 }
@@ -148,6 +166,9 @@ static bool is_fresh(const struct stat_1_11 *stat, const struct pkt_1_11 *pkt) {
 }
 
 static void on_sent(struct cc_1_11 *cc, struct stat_1_11 *stat, const struct pkt_1_11 *pkt) {
+    uint64_t bit, *lost = lost_word(cc->seam, pkt, &bit);
+
+    *lost &= ~bit;
     cc->seam->stat = stat;
     if (cc->seam->active)
         knee_on_sent(&cc->seam->knee, pkt->sent_ts);

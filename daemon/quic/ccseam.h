@@ -10,6 +10,8 @@
 
 #include "quic/knee.h"
 
+#define CCSEAM_LOST_BITS 32768u /**< of packets that were declared lost, a power of two */
+
 /** A connection's controller; embedded by value, stays where it is while the connection lives. */
 struct ccseam {
     struct knee knee; /**< the controller */
@@ -18,6 +20,7 @@ struct ccseam {
     bool active;      /**< it is in charge */
     bool refused;     /**< ngtcp2's inside is not what we know: it never will be */
     void *stat;       /**< ngtcp2's statistics of the connection; NULL: not known */
+    uint64_t lost[CCSEAM_LOST_BITS / 64]; /**< by number: whether the last packet with it was declared lost */
 };
 
 /** Whether this build and the library linked into it have the seam, as far as is known; checked once a thread, at the

@@ -12,30 +12,32 @@
  *
  * How it works.
  * - A round ends when a packet sent in it is acknowledged. Acknowledgements and losses are booked on the round in which
- *   the packet was sent.
+ *   the packet was sent. A packet that was declared lost and arrives after all was not lost; so nothing is made of the
+ *   losses of a round before all its packets are known.
  * - noise: how much the means of quarters of a round differ. Queues of our own change slowly and hardly count. The
  *   noisier, the longer are the times over which rate and round-trip time are averaged (span), and the larger is the
  *   queue that counts as one (margin).
  * - base: the least smoothed round-trip time lately, a mean, not the luckiest packet's. All that share a queue see it
  *   rise above their margins at the same time and drain at the same time; so it empties, all learn the true base, and
- *   several of a kind keep no more of a queue than one. The slower climb relatively faster, so shares even out.
+ *   several of a kind keep no more of a queue than one. Nobody ends a drain while the round-trip time still falls: who
+ *   came late would take what others leave in the queue for the path's length, and hold it there. The climb is about
+ *   the same in bytes for all, a drain in proportion, so shares even out.
  * - Short paths: a busy host stops for milliseconds, and all that was on the way then seems to have met a queue. So a
  *   queue is one only if all rounds begun within the time of a stall met it, and the window has room for half of one.
  * - Start: the window doubles up to START_FAST packets, then grows by START_GROWTH a round, until the round-trip time
- *   rises, or grows with the window for two rounds. It begins when there is something to send: where round-trip times
- *   vary, the luckiest of many on an idle path is far below those of a loaded one, which would look like a queue.
- * - Cruise: the climb takes about a span to reach the path's rate. Having climbed CLIMB_FREE without a queue, it goes
- *   faster and faster: rate that has come free is found within a few dozen rounds. The window is HEADROOM above
+ *   rises, or grows with the window for two rounds, or losses come that were not there before; a deep drain follows,
+ *   which shows the path's length where others keep a queue. It begins when there is something to send: where
+ *   round-trip times vary, the luckiest of many on an idle path is far below those of a loaded one, which would look
+ *   like a queue.
+ * - Cruise: the climb takes about a span to reach the path's rate. Having climbed for some spans without a queue, it
+ *   goes faster and faster: rate that has come free is found within a few dozen rounds. The window is HEADROOM above
  *   what the pace needs, so that a fall of the rate makes a bounded queue.
  * - Losses beyond what the path loses by itself (counted while the pace was certainly below its rate), by four standard
  *   deviations, begin a drain as a queue does: shallow queues and policers. The climb after it is gentle.
  * - A drain that does not shorten the queue shows that the queue is not ours. If noise explains it, or it came all at
  *   once (more in a round than a pace near the rate can make) and stays the same (the path has become longer), the base
  *   is wrong and is raised. Else, after FAILED drains, somebody else keeps the queue (crowded).
- * - Crowded: by Little's law window = rate × round-trip time; of a step in ln(window), the part that shows in ln(rtt)
- *   is our share of a full path. The window is lowered for one round now and then, at random, and moved to where that
- *   share is CROWDED_GOAL. Losses shrink it. When the queue is gone, or the share stays hopelessly small (several of a
- *   kind took each other for a stranger), it drains and cruises again.
+ * - Crowded (knee_crowded.c): the window is moved to a fair share of the path, found by small steps of it.
  * - Application-limited: a round that met neither window nor pace changes nothing. A CE mark begins a drain, if there
  *   is a queue and the pace has climbed a span since the last: a path that marks at random is not abandoned.
  * - A path without any answer for long was dead: it begins anew, for what arrives first then tells the length of the
@@ -46,46 +48,19 @@
  *
  * Invariants: the window is at least MIN_PACKETS packets, 2 in low rounds; rounds[round] is the one now.
  *
- * Standards: RFC 9002 sections 4 and 7 (a sender may use another controller), RFC 8085 section 3.1. Kindred: J. Little,
- * "A proof for the queuing formula L = λW" (1961); L. Kleinrock, "Power and deterministic rules of thumb" (1979), the
- * knee; V. Arun and H. Balakrishnan, "Copa" (2018), queues that empty together; N. Cardwell and others, "BBR" (2016),
- * rates from acknowledgements; M. Dong and others, "PCC Vivace" (2018), latency gradients. */
+ * Standards: RFC 9002 sections 4 and 7 (a sender may use another controller), RFC 8085 section 3.1. Kindred: L.
+ * Kleinrock, "Power and deterministic rules of thumb" (1979), the knee; V. Arun and H. Balakrishnan, "Copa" (2018),
+ * queues that empty together; N. Cardwell and others, "BBR" (2016), rates from acknowledgements; M. Dong and others,
+ * "PCC Vivace" (2018), latency gradients. */
 #include "quic/knee.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "quic/knee_constants.h"
+#include "quic/knee_internal.h"
 
-static double clamp(double x, double a, double b) {
-    return x < a ? a : x > b ? b : x;
-}
-
-static struct knee_round *round_at(struct knee *knee, uint64_t number) {
-    return &knee->rounds[number % KNEE_ROUNDS];
-}
-
-static uint64_t draw(struct knee *knee, uint64_t below) {
-    knee->random ^= knee->random >> 12;
-    knee->random ^= knee->random << 25;
-    knee->random ^= knee->random >> 27;
-    return (knee->random * 0x2545f4914f6cdd1dull >> 33) % below;
-}
-
-static double mean_rtt(const struct knee_round *r) {
-    return r->packets > 0 ? r->rtt_sum / r->packets : 0;
-}
-
-static double loss_of(const struct knee_round *r) {
-    return r->lost > 0 ? r->lost / (r->lost + r->acked) : 0;
-}
-
-static void limit(struct knee *knee) {
-    knee->window = clamp(knee->window, MIN_PACKETS * knee->packet, WINDOW_MAX);
-}
-
-/** @return queue that counts as one, ns */
-static double margin(const struct knee *knee) {
+double knee_margin(const struct knee *knee) {
     double m = clamp(knee->base * QUEUE_SHARE, QUEUE_MIN, QUEUE_MAX) + QUEUE_NOISE * knee->noise.mean;
 
     return knee->pace > 0 ? fmax(m, 2.5 * knee->packet / knee->pace) : m;
@@ -113,13 +88,23 @@ static double standing(struct knee *knee, double rtt, uint64_t now) {
     return least;
 }
 
-/** @return time over which rates are averaged, ns: short while the pace climbs fast, for they would lag behind */
-static double span(const struct knee *knee) {
-    return knee->climbed > 1.5 * CLIMB_FREE ? 2 * knee->rtt : SPAN_ROUNDS * knee->rtt + SPAN_NOISE * knee->noise.mean;
+/** @return factor on the climb: the slower climb relatively faster, so shares even out */
+static double evenness(const struct knee *knee) {
+    return clamp(CLIMB_RATE / knee->pace, EVEN_LEAST, EVEN_MOST);
 }
 
-/** @return share of packets that the path loses by itself */
-static double own_loss(const struct knee *knee) {
+/** @return growth of ln(pace) without a queue after which it climbs faster */
+static double free_climb(const struct knee *knee) {
+    return CLIMB_FREE * fmax(evenness(knee), 1);
+}
+
+/** @return time over which rates are averaged, ns: short while the pace climbs fast, for they would lag behind */
+static double span(const struct knee *knee) {
+    return knee->climbed > 1.5 * free_climb(knee) ? 2 * knee->rtt
+                                                  : SPAN_ROUNDS * knee->rtt + SPAN_NOISE * knee->noise.mean;
+}
+
+double knee_own_loss(const struct knee *knee) {
     return clamp(knee->clean_lost / (knee->clean_sent + 1), 0, LOSS_MAX);
 }
 
@@ -127,21 +112,19 @@ static double rate_arrived(const struct knee *knee) {
     return knee->time > 0 ? knee->bytes / knee->time : 0;
 }
 
-/** @return rate of the path, with a little of what it loses: less than RESERVE takes away, or a mistaken loss would
- * make the pace run away */
-static double rate(const struct knee *knee) {
-    return rate_arrived(knee) / (1 - fmin(own_loss(knee), 0.025));
+double knee_rate(const struct knee *knee) {
+    return rate_arrived(knee) / (1 - fmin(knee_own_loss(knee), 0.025));
 }
 
 static double window_now(const struct knee *knee) {
     const struct knee_round *r = &knee->rounds[knee->round % KNEE_ROUNDS];
-    double headroom = knee->climbed > 2 * CLIMB_FREE ? HEADROOM_FAST : HEADROOM;
+    double headroom = knee->climbed > 2 * free_climb(knee) ? HEADROOM_FAST : HEADROOM;
 
     if (knee->mode == KNEE_CROWDED && r->low)
         return fmax(knee->window * (1 - knee->depth), 2 * knee->packet);
     if (knee->mode == KNEE_CROWDED || knee->mode == KNEE_START)
         return knee->window;
-    return clamp(headroom * knee->pace * (knee->base + fmax(margin(knee), stall(knee))) + 2 * knee->packet,
+    return clamp(headroom * knee->pace * (knee->base + fmax(knee_margin(knee), stall(knee))) + 2 * knee->packet,
                  MIN_PACKETS * knee->packet, WINDOW_MAX);
 }
 
@@ -156,7 +139,7 @@ void knee_pace(const struct knee *knee, uint64_t *bytes, uint64_t *ns) {
     if (knee->rtt == 0)
         return;
     if (knee->mode == KNEE_START)
-        pace = window_now(knee) / knee->rtt * (knee->window < START_FAST * knee->packet ? 2.0 : 1.45);
+        pace = window_now(knee) / knee->rtt * (knee->window < START_FAST * knee->packet ? 2.0 : START_PACE);
     else if (knee->mode == KNEE_CROWDED)
         pace = window_now(knee) / knee->rtt * 1.25;
     *ns = 1000000000u;
@@ -215,7 +198,7 @@ static void note_base(struct knee *knee, double rtt, uint64_t now) {
         knee->base = rtt;
     if (knee->base_next == 0 || rtt < knee->base_next)
         knee->base_next = rtt;
-    if (now - knee->base_since < BASE_SPAN)
+    if ((double)(now - knee->base_since) < fmax(BASE_SPAN, BASE_ROUNDS * knee->rtt))
         return;
     knee->base = knee->base_next;
     knee->base_next = rtt;
@@ -226,20 +209,19 @@ static void set_pace(struct knee *knee, double pace) {
     knee->pace = clamp(pace, 2 * knee->packet / knee->rtt, WINDOW_MAX / knee->rtt);
 }
 
-/** Lower the pace until the queue is gone. @param share of the path's rate, if there is none */
-static void begin_drain(struct knee *knee, double share, uint64_t now) {
+void knee_begin_drain(struct knee *knee, double share, uint64_t now) {
     const struct knee_round *r = round_at(knee, knee->round);
     struct knee_drain *d = &knee->drain;
     double time = fmax(3 * knee->rtt, 0.5 * span(knee)), took = (double)(now - r->start);
 
     d->queue = fmax(knee->rtt - knee->base, 0);
     d->raw = rate_arrived(knee);
-    d->full = rate(knee);
+    d->full = knee_rate(knee);
     /* A burst of losses on a path without a queue is not the path's rate. */
-    if (knee->lost < 0.3 * knee->sent && d->queue < margin(knee))
+    if (knee->lost < 0.3 * knee->sent && d->queue < knee_margin(knee))
         d->full = fmax(d->full, 0.95 * knee->pace);
     /* A long queue comes of a rate that fell: the average lags behind. Part of a round tells no rate. */
-    if (d->queue > 4 * margin(knee) && took > 0.75 * knee->rtt)
+    if (d->queue > fmax(4 * knee_margin(knee), 0.25 * knee->base) && took > 0.75 * knee->rtt)
         d->full = fmin(d->full, r->arrived / took);
     if (knee->mode == KNEE_CRUISE)
         d->full = fmin(d->full, knee->pace);
@@ -251,49 +233,50 @@ static void begin_drain(struct knee *knee, double share, uint64_t now) {
     knee->lost = knee->sent = 0;
 }
 
-static void begin_cruise(struct knee *knee, double pace) {
+/** The path's rate is known from elsewhere. */
+static void set_rate(struct knee *knee, double rate) {
+    knee->bytes = rate * knee->rtt;
+    knee->time = knee->rtt;
+}
+
+void knee_begin_cruise(struct knee *knee, double pace) {
     knee->mode = KNEE_CRUISE;
     set_pace(knee, pace);
     knee->climbed = 0;
     knee->lost = knee->sent = 0;
 }
 
-static void begin_crowded(struct knee *knee) {
-    knee->mode = KNEE_CROWDED;
-    knee->drain.failed = 0;
-    knee->true_base = knee->base;
-    knee->window = fmin(knee->drain.before, 2 * rate(knee)) * knee->rtt;
-    limit(knee);
-    knee->decide_at = UINT64_MAX;
-    knee->low_at = knee->cut_at = knee->round;
-    knee->move = knee->sum_xx = knee->sum_xy = 0;
-    knee->depth = 0.15;
-    knee->hopeless = knee->empty = 0;
-}
-
 /** @param pace what the path is found to carry */
 static void leave_start(struct knee *knee, double pace, uint64_t now) {
-    knee->bytes = pace * knee->rtt;
-    knee->time = knee->rtt;
+    set_rate(knee, pace);
     knee->noise.mean = knee->noise.quiet;
     knee->base += BUMP * knee->noise.mean;
     knee->base_next = knee->base;
     knee->smooth_rtt = fmax(knee->smooth_rtt, knee->base);
     knee->drain.before = pace;
-    begin_drain(knee, 0.9, now);
+    knee_begin_drain(knee, START_DRAIN, now);
 }
 
 /** A round of start-up is complete: has the rate stopped to grow? */
 static void start_up(struct knee *knee, uint64_t now) {
     struct knee_round *r = round_at(knee, knee->round - 1), *before = round_at(knee, knee->round - 4);
-    double rtt = mean_rtt(r), got, grown;
+    const struct knee_round *settled = round_at(knee, knee->round - 2), *known;
+    double rtt = mean_rtt(r), got, grown, arrived = round_at(knee, knee->round)->arrived;
+    double took = (double)(now - round_at(knee, knee->round)->start);
 
     if (rtt == 0 || r->flight < r->window * 0.5)
         return;
-    got = r->flight * (1 - loss_of(r)) / rtt;
+    knee->lost += settled->lost;
+    knee->sent += settled->lost + settled->acked + knee->packet;
+    got = fmin(r->flight * (1 - loss_of(r)) / rtt, arrived / took);
     knee->best = fmax(knee->best, got);
-    if ((loss_of(r) > START_LOSS && r->lost > 10 * knee->packet) ||
-        (r->packets >= 8 && rtt > 3.5 * knee->least + SLOW)) {
+    /* The first window alone made a long queue: only its first packet met none. */
+    if (r->packets >= 8 && rtt > 3.5 * knee->least + SLOW)
+        knee->base = knee->least;
+    known = knee->reorders ? settled : r;
+    if ((loss_of(known) > fmin(START_LOSS + 2 * knee->lost / knee->sent, START_LOSS_MOST) &&
+         known->lost > 10 * knee->packet) ||
+        rtt > 3.5 * knee->base + SLOW) {
         leave_start(knee, got, now);
         return;
     }
@@ -314,7 +297,7 @@ static bool is_used(const struct knee *knee, const struct knee_round *r, double 
 
 /** Whether more was lost since the last drain began than the path loses by itself. */
 static bool loses(const struct knee *knee) {
-    double share = own_loss(knee), expected;
+    double share = knee_own_loss(knee), expected;
 
     if (knee->clean_sent < 100 * knee->packet)
         share = fmax(share, LOSS_UNKNOWN);
@@ -324,25 +307,28 @@ static bool loses(const struct knee *knee) {
 
 /** A round of cruise: climb, or see that it is enough. */
 static void climb(struct knee *knee, double duration, uint64_t now) {
-    double step = CLIMB * duration / fmax(span(knee), 1) * clamp(CLIMB_RATE / knee->pace, 0.25, 4) * knee->gentle;
-    double free = knee->climbed - CLIMB_FREE / knee->gentle;
+    double step = fmin(CLIMB * duration / fmax(span(knee), 1) * evenness(knee) * knee->gentle, EVEN_STEP);
+    double free = knee->climbed - free_climb(knee) / knee->gentle;
     double before = mean_rtt(round_at(knee, knee->round - 2));
     bool lossy = loses(knee);
 
-    if (lossy || standing(knee, knee->smooth_rtt, now) > knee->base + margin(knee)) {
-        knee->drain.jumped = before > 0 && knee->rtt - before > JUMP * margin(knee);
+    if (lossy || standing(knee, knee->smooth_rtt, now) > knee->base + knee_margin(knee)) {
+        knee->drain.jumped = before > 0 && knee->rtt - before > JUMP * knee_margin(knee);
         knee->drain.lossy = lossy;
         knee->gentle = lossy ? GENTLE : 1;
-        if (lossy)
+        if (lossy) {
             knee->hold_until = now + HOLD;
+            knee->clean_lost /= 2;
+            knee->clean_sent /= 2;
+        }
         if (knee->drain.failed == 0)
             knee->drain.before = knee->pace;
-        begin_drain(knee, lossy ? DRAIN_LOSSY : RESERVE, now);
+        knee_begin_drain(knee, lossy ? DRAIN_LOSSY : RESERVE, now);
         return;
     }
-    if (knee->smooth_rtt > knee->base + margin(knee))
+    if (knee->smooth_rtt > knee->base + knee_margin(knee))
         return;
-    if (now < knee->hold_until && knee->rtt > knee->base + 0.3 * margin(knee))
+    if (now < knee->hold_until && knee->rtt > knee->base + 0.3 * knee_margin(knee))
         step *= 0.2;
     if (free > 0)
         step = fmin(step * exp(20 * free), knee->climbed > CLIMB_FAR ? CLIMB_FASTEST : CLIMB_MOST);
@@ -353,98 +339,39 @@ static void climb(struct knee *knee, double duration, uint64_t now) {
 /** A drain's time is over, and the queue is as long as before. */
 static void on_failed_drain(struct knee *knee, double queue, uint64_t now) {
     struct knee_drain *d = &knee->drain;
-    bool longer = d->jumped && queue > 0.85 * d->queue && queue < 1.15 * d->queue;
+    bool longer = d->jumped && !d->lossy && !loses(knee) && fabs(queue - d->queue) < 0.5 * knee_margin(knee);
 
     if (longer || knee->smooth_rtt - knee->base < REBASE * knee->noise.mean) {
         knee->base = knee->base_next = knee->smooth_rtt;
-        begin_cruise(knee, longer ? d->before : d->full);
-        knee->climbed = CLIMB_FREE;
+        if (longer)
+            set_rate(knee, d->before);
+        knee_begin_cruise(knee, longer ? d->before : d->full);
+        knee->climbed = free_climb(knee);
     } else if (++d->failed < FAILED)
-        begin_drain(knee, RESERVE, now);
+        knee_begin_drain(knee, RESERVE, now);
     else
-        begin_crowded(knee);
+        knee_begin_crowded(knee);
 }
 
 /** A round of a drain. */
 static void watch_drain(struct knee *knee, uint64_t now) {
     struct knee_drain *d = &knee->drain;
-    double queue = standing(knee, knee->rtt, now) - knee->base, m = margin(knee);
+    double queue = standing(knee, knee->rtt, now) - knee->base, m = knee_margin(knee);
+    bool falls = mean_rtt(round_at(knee, knee->round - 2)) - knee->rtt > FALLS * m;
 
-    if (queue < 0.4 * m && (!d->lossy || knee->round >= d->round + DRAIN_ROUNDS)) {
+    if ((queue < 0.4 * m && !falls && (!d->lossy || knee->round >= d->round + DRAIN_ROUNDS)) ||
+        (queue < m && now >= d->until)) {
         d->failed = 0;
-        begin_cruise(knee, d->full * RESERVE);
+        knee_begin_cruise(knee, d->full * RESERVE);
     } else if (queue > 1.3 * d->queue + m) {
         d->jumped = d->jumped || knee->round <= d->round + 3;
-        begin_drain(knee, RESERVE, now);
+        knee_begin_drain(knee, RESERVE, now);
     } else if (now < d->until)
         return;
-    else if (queue < m)
-        begin_cruise(knee, d->full * RESERVE);
     else if (queue < 0.7 * d->queue)
-        begin_drain(knee, RESERVE, now);
+        knee_begin_drain(knee, RESERVE, now);
     else
         on_failed_drain(knee, queue, now);
-}
-
-/** Crowded, and a low round's losses are known: move the window by what it showed. */
-static void decide(struct knee *knee, uint64_t now) {
-    struct knee_round *low = round_at(knee, knee->low_at), *after = round_at(knee, knee->low_at + 2),
-                      *before = round_at(knee, knee->low_at - 1);
-    double x, y, high, share, step;
-
-    if (low->packets == 0 || after->packets == 0)
-        return;
-    x = log(after->window);
-    y = log(mean_rtt(after));
-    if (before->settled && before->packets > 0 && fabs(log(before->window) - x) < 0.3 * knee->depth) {
-        x = (x + log(before->window)) / 2;
-        y = (y + log(mean_rtt(before))) / 2;
-    }
-    high = exp(y);
-    x -= log(low->window);
-    y -= log(mean_rtt(low));
-    if (x < 0.02)
-        return;
-    knee->sum_xy = knee->sum_xy * 0.5 + y * x;
-    knee->sum_xx = knee->sum_xx * 0.5 + x * x;
-    share = knee->sum_xy / knee->sum_xx;
-    step = clamp(CROWDED_GOAL - share, -0.5, 0.5) * fmax(knee->depth, GAIN);
-    if (knee->move * step > 0 && fabs(CROWDED_GOAL - share) > 0.15)
-        step = clamp(knee->move * 1.5, -0.2, 0.2);
-    knee->move = step;
-    knee->window *= exp(step);
-    limit(knee);
-    knee->depth = clamp(fmax(DEPTH, 2 * knee->noise.mean) / high, DEPTH_MIN, DEPTH_MAX);
-    knee->hopeless = share < HOPELESS ? knee->hopeless + 1 : 0;
-    if (knee->hopeless > HOPELESS_COUNT)
-        begin_drain(knee, RESERVE, now);
-}
-
-/** A round of crowded mode. @return whether the next is low */
-static bool share_path(struct knee *knee, const struct knee_round *settled, uint64_t now) {
-    uint64_t next = knee->round + 1;
-    double excess = loss_of(settled) - own_loss(knee);
-    bool low;
-
-    knee->empty = knee->rtt < knee->true_base + margin(knee) ? knee->empty + 1 : 0;
-    if (knee->empty >= EMPTY) {
-        knee->base = knee->base_next = knee->true_base;
-        begin_cruise(knee, rate(knee) * RESERVE);
-        return false;
-    }
-    if (excess > 0.01 && next >= knee->cut_at + 3) {
-        knee->window *= 1 - clamp(excess * 2, 0.05, 0.3);
-        limit(knee);
-        knee->cut_at = next;
-    }
-    if (knee->decide_at == next)
-        decide(knee, now);
-    if (knee->mode != KNEE_CROWDED)
-        return false;
-    low = knee->decide_at == UINT64_MAX ? next >= knee->low_at + 3 : next >= knee->decide_at + draw(knee, 4);
-    if (low)
-        knee->decide_at = next + 5;
-    return low;
 }
 
 /** A whole round's packets have been acknowledged: keep what they say. @param done it @param duration how long it
@@ -468,6 +395,9 @@ static void note_round(struct knee *knee, const struct knee_round *done, double 
     note_base(knee, knee->smooth_rtt, now);
     if (!is_used(knee, done, duration) || took > 2.5 * knee->rtt + (double)ROUND_MIN)
         return;
+    /* A drain that is through shows its own pace, not the path's rate. */
+    if (knee->mode == KNEE_DRAIN && knee->smooth_rtt < knee->base + 0.4 * knee_margin(knee))
+        return;
     fade = exp(-took / span(knee));
     knee->bytes = knee->bytes * fade + r->arrived;
     knee->time = knee->time * fade + took;
@@ -477,12 +407,15 @@ static void note_round(struct knee *knee, const struct knee_round *done, double 
 static void note_losses(struct knee *knee, const struct knee_round *settled) {
     double sent = settled->lost + settled->acked;
 
-    if (knee->round >= knee->drain.round + 3 && knee->pace <= 0.975 * knee->drain.raw) {
+    /* What was sent before the drain does not count against the pace after it. */
+    if (knee->round < knee->drain.round + 3)
+        return;
+    if (knee->pace <= 0.975 * knee->drain.raw) {
         knee->clean_lost = knee->clean_lost * 0.93 + settled->lost;
         knee->clean_sent = knee->clean_sent * 0.93 + sent;
     }
-    knee->lost += settled->lost;
-    knee->sent += sent;
+    knee->lost = knee->lost * LOSS_FADES + settled->lost;
+    knee->sent = knee->sent * LOSS_FADES + sent;
 }
 
 /** A round of start-up had hardly a packet and says nothing of the loaded path: start-up begins with the next one.
@@ -513,7 +446,7 @@ static void next_round(struct knee *knee, uint64_t now) {
     if (knee->mode == KNEE_START)
         start_up(knee, now);
     else if (knee->mode == KNEE_CROWDED)
-        low = share_path(knee, settled, now);
+        low = knee_share_path(knee, settled, now);
     else {
         bool used = is_used(knee, done, duration);
 
@@ -590,15 +523,24 @@ void knee_on_lost(struct knee *knee, size_t bytes, uint64_t sent_at) {
         r->lost += (double)bytes;
 }
 
+void knee_on_found(struct knee *knee, size_t bytes, uint64_t sent_at) {
+    struct knee_round *r = find(knee, sent_at);
+
+    if (r != NULL)
+        r->lost = fmax(r->lost - (double)bytes, 0);
+    knee->reorders = true;
+}
+
 void knee_on_marked(struct knee *knee, uint64_t sent_at, uint64_t now) {
     if (sent_at < knee->marked_at)
         return;
     knee->marked_at = now;
     if (knee->mode == KNEE_START && knee->best * knee->rtt > knee->window / 2 &&
-        knee->recent_rtt > knee->base + margin(knee) / 4)
+        knee->recent_rtt > knee->base + knee_margin(knee) / 4)
         leave_start(knee, knee->best, now);
-    else if (knee->mode == KNEE_CRUISE && knee->climbed >= CLIMB && knee->smooth_rtt > knee->base + margin(knee) / 4)
-        begin_drain(knee, RESERVE, now);
+    else if (knee->mode == KNEE_CRUISE && knee->climbed >= CLIMB &&
+             knee->smooth_rtt > knee->base + knee_margin(knee) / 4)
+        knee_begin_drain(knee, RESERVE, now);
     else if (knee->mode == KNEE_CROWDED)
         knee->window *= 0.8;
     limit(knee);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* knee: a congestion controller for radio links, as pure code: acknowledgements, losses and a time in; window and pace
- * out. Nothing of QUIC shows, nothing is allocated; the state is embedded by value and written by knee.c alone. Theory
- * of operation in knee.c. */
+ * out. Nothing of QUIC shows, nothing is allocated; the state is embedded by value and written by knee*.c alone.
+ * Theory of operation in knee.c. */
 #ifndef MPVPN_QUIC_KNEE_H
 #define MPVPN_QUIC_KNEE_H
 
@@ -77,6 +77,7 @@ struct knee {
     double best;                   /**< bytes per ns: largest rate of start-up */
     unsigned flat;                 /**< rounds of start-up that made the round-trip time grow, not the rate */
     struct knee_noise noise;       /**< of the path */
+    bool reorders;                 /**< packets that were declared lost have arrived */
     double bytes, time;            /**< fading sums over rounds: bytes acknowledged, ns */
     double clean_lost, clean_sent; /**< bytes, fading sums of rounds below the path's rate: what it loses by itself */
     double lost, sent;             /**< bytes since the last drain began */
@@ -110,6 +111,8 @@ void knee_on_sent(struct knee *knee, uint64_t now);
 void knee_on_acked(struct knee *knee, size_t bytes, uint64_t sent_at, uint64_t in_flight, uint64_t now);
 /** A packet was declared lost. */
 void knee_on_lost(struct knee *knee, size_t bytes, uint64_t sent_at);
+/** A packet that was declared lost has arrived: knee_on_acked() follows. */
+void knee_on_found(struct knee *knee, size_t bytes, uint64_t sent_at);
 /** The path marked packets with ECN CE; @param sent_at of the newest acknowledged */
 void knee_on_marked(struct knee *knee, uint64_t sent_at, uint64_t now);
 /** All of an acknowledgement was told. @param newest_sent_at when the newest packet acknowledged was sent */

@@ -1,57 +1,66 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* knee_constants: what our congestion controller (knee.c, which tells how it works) was tuned by, in the simulator of
+/* knee_constants: what our congestion controller (knee*.c; knee.c tells how it works) was tuned by, in the simulator of
  * tests/sim/cc. A change of one is a change of behaviour: run "make bench-cc" before and after. */
 #ifndef MPVPN_QUIC_KNEE_CONSTANTS_H
 #define MPVPN_QUIC_KNEE_CONSTANTS_H
 
-#define INITIAL_PACKETS 10.0     /* packets: first window */
-#define DEAD_LEAST 2e8           /* ns: a path without an answer for so long, and for 4 RTT, was dead */
-#define MIN_PACKETS 4.0          /* packets: least window */
-#define WINDOW_MAX 4e9           /* bytes */
-#define ROUND_MIN 2000000ull     /* ns: a round lasts this long at least */
-#define START_FAST 64.0          /* packets: start-up doubles up to this window … */
-#define START_GROWTH 0.27        /* … and grows by this share of it a round after */
-#define START_ROUNDS 4u          /* rounds before start-up can end by delay */
-#define START_PACKETS 5u         /* packets of a round below which it says nothing of a loaded path */
-#define START_LOSS 0.15          /* share of losses that ends start-up */
-#define FLAT 0.55                /* share of the window's growth that shows in the round-trip time: the path is full */
-#define SLOW 1e8                 /* ns: a first round slower than this and 3.5 packets ends start-up */
-#define BASE_SPAN 10000000000ull /* ns: the least round-trip time is of the last one or two of these */
-#define BUMP 5.0                 /* noises that a loaded path's round-trip time is above an idle one's */
-#define USED 0.8                 /* share of its window or pace that a round must have used to be believed */
-#define QUEUE_MIN 1e6            /* ns: queue that counts as one, at least, … */
-#define QUEUE_MAX 6e6            /* ns: … and at most, without noise … */
-#define QUEUE_SHARE 0.125        /* … and as a share of the round-trip time … */
-#define QUEUE_NOISE 2.5          /* … and so many noises more */
-#define STALL 1e7                /* ns: hosts stop for so long now and then, all that was on the way included */
-#define SPAN_ROUNDS 4.0          /* rates are averaged over so many round-trip times … */
-#define SPAN_NOISE 25.0          /* … and noises: the error is some two percent */
-#define CLIMB 0.03               /* growth of ln(pace) in one span at CLIMB_RATE */
-#define CLIMB_RATE 6.25e-3       /* bytes a ns: 50 Mbit/s */
-#define CLIMB_FREE 0.04          /* having climbed so far without a queue, it climbs faster */
-#define CLIMB_MOST 0.05          /* growth in a round at most … */
-#define CLIMB_FAR 0.7            /* … but having climbed so far … */
-#define CLIMB_FASTEST 0.2        /* … this */
-#define GENTLE 0.25              /* factor on the climb after losses */
-#define HOLD 1500000000ull       /* ns: the climb is a fifth of that, if there is some queue */
-#define RESERVE 0.97             /* share of the path's rate used at first after a drain */
-#define DRAIN_LOSSY 0.92         /* share of it in a drain for losses, long enough to count the path's own: … */
-#define DRAIN_ROUNDS 5u          /* … so many rounds */
-#define DRAIN_LEAST 0.75         /* least share of it in a drain */
-#define HEADROOM 1.25            /* window, in what the pace needs; … */
-#define HEADROOM_FAST 1.05       /* … while it climbs fast */
-#define FAILED 4u                /* drains without effect that make it crowded */
-#define JUMP 4.0           /* margins by which no queue of ours grows in a round: another path, or a rate that fell */
-#define REBASE 5.0         /* noises that raise the base when a drain has no effect */
-#define CROWDED_GOAL 0.6   /* share wanted where somebody else keeps the queue */
-#define HOPELESS 0.3       /* share below which … */
-#define HOPELESS_COUNT 14u /* … for so many decisions crowded mode ends */
-#define EMPTY 8u           /* rounds without a queue that end it, too: BBR empties queues for a while */
-#define GAIN 0.15          /* step of ln(window) for each unit of share missing, at least the depth */
-#define DEPTH 1e7          /* ns: queue that a low round uncovers */
-#define DEPTH_MIN 0.08     /* share of the window by which a low round lowers it, at least … */
-#define DEPTH_MAX 0.25     /* … at most */
-#define LOSS_MAX 0.25      /* most that a path is believed to lose by itself */
-#define LOSS_UNKNOWN 0.02  /* … before anything is known of it */
+#define INITIAL_PACKETS 10.0 /* packets: first window */
+#define DEAD_LEAST 2e8       /* ns: a path without an answer for so long, and for 4 RTT, was dead */
+#define MIN_PACKETS 4.0      /* packets: least window */
+#define WINDOW_MAX 4e9       /* bytes */
+#define ROUND_MIN 2000000ull /* ns: a round lasts this long at least */
+#define START_FAST 88.0      /* packets: start-up doubles up to this window … */
+#define START_GROWTH 0.22    /* … and grows by this share of it a round after */
+#define START_PACE 1.3       /* … at this times the pace that the window needs */
+#define START_ROUNDS 4u      /* rounds before start-up can end by delay */
+#define START_PACKETS 5u     /* packets of a round below which it says nothing of a loaded path */
+#define START_LOSS 0.06      /* share of losses, above twice that of the rounds before, that ends start-up … */
+#define START_LOSS_MOST 0.15 /* … but never more than this */
+#define START_DRAIN 0.75     /* share of the rate found that is used until the queue is gone */
+#define FLAT 0.55            /* share of the window's growth that shows in the round-trip time: the path is full */
+#define SLOW 1e8             /* ns: a first round slower than this and 3.5 packets ends start-up */
+#define BASE_SPAN 1e10       /* ns: the least round-trip time is of the last one or two of these, … */
+#define BASE_ROUNDS 40.0     /* … but of so many round-trip times at least */
+#define BUMP 5.0             /* noises that a loaded path's round-trip time is above an idle one's */
+#define USED 0.8             /* share of its window or pace that a round must have used to be believed */
+#define QUEUE_MIN 1e6        /* ns: queue that counts as one, at least, … */
+#define QUEUE_MAX 6e6        /* ns: … and at most, without noise … */
+#define QUEUE_SHARE 0.125    /* … and as a share of the round-trip time … */
+#define QUEUE_NOISE 2.5      /* … and so many noises more */
+#define STALL 1e7            /* ns: hosts stop for so long now and then, all that was on the way included */
+#define SPAN_ROUNDS 4.0      /* rates are averaged over so many round-trip times … */
+#define SPAN_NOISE 25.0      /* … and noises: the error is some two percent */
+#define CLIMB 0.03           /* growth of ln(pace) in one span at CLIMB_RATE */
+#define CLIMB_RATE 6.25e-3   /* bytes a ns: 50 Mbit/s */
+#define EVEN_LEAST 0.25      /* factor on that for faster paces at least … */
+#define EVEN_MOST 10.0       /* … and for slower ones at most … */
+#define EVEN_STEP 0.12       /* … and growth in a round at most */
+#define CLIMB_FREE 0.04      /* having climbed so far, times that factor, without a queue, it climbs faster */
+#define CLIMB_MOST 0.05      /* growth in a round at most … */
+#define CLIMB_FAR 0.7        /* … but having climbed so far … */
+#define CLIMB_FASTEST 0.2    /* … this */
+#define GENTLE 0.25          /* factor on the climb after losses */
+#define HOLD 1500000000ull   /* ns: the climb is a fifth of that, if there is some queue */
+#define RESERVE 0.97         /* share of the path's rate used at first after a drain */
+#define DRAIN_LOSSY 0.92     /* share of it in a drain for losses, long enough to count the path's own: … */
+#define DRAIN_ROUNDS 5u      /* … so many rounds */
+#define FALLS 0.2            /* margins by which the round-trip time falls in a round while a queue drains */
+#define DRAIN_LEAST 0.75     /* least share of it in a drain */
+#define HEADROOM 1.25        /* window, in what the pace needs; … */
+#define HEADROOM_FAST 1.05   /* … while it climbs fast */
+#define FAILED 5u            /* drains without effect that make it crowded */
+#define JUMP 4.0             /* margins by which no queue of ours grows in a round: another path, or a rate that fell */
+#define REBASE 5.0           /* noises that raise the base when a drain has no effect */
+#define CROWDED_GOAL 0.6     /* share wanted where somebody else keeps the queue */
+#define HOPELESS 0.3         /* share below which … */
+#define HOPELESS_COUNT 14u   /* … for so many decisions crowded mode ends */
+#define EMPTY 8u             /* rounds without a queue that end it, too: BBR empties queues for a while */
+#define GAIN 0.15            /* step of ln(window) for each unit of share missing, at least the depth */
+#define DEPTH 1e7            /* ns: queue that a low round uncovers */
+#define DEPTH_MIN 0.08       /* share of the window by which a low round lowers it, at least … */
+#define DEPTH_MAX 0.25       /* … at most */
+#define LOSS_FADES 0.98      /* weight of the losses of a round in the next */
+#define LOSS_MAX 0.25        /* most that a path is believed to lose by itself */
+#define LOSS_UNKNOWN 0.02    /* … before anything is known of it */
 
 #endif

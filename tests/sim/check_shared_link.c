@@ -21,10 +21,10 @@ struct shared_case {
     double least_late; /**< … and when one begins later */
 };
 
-static const struct shared_case cases[] = {{50000000, true, 0.25, 0.25},
-                                           {50000000, false, 0.25, 0.25},
-                                           {20000000, true, 0.25, 0.10},
-                                           {20000000, false, 0.25, 0.10}};
+static const struct shared_case cases[] = {{50000000, true, 0.30, 0.30},
+                                           {50000000, false, 0.30, 0.30},
+                                           {20000000, true, 0.30, 0.30},
+                                           {20000000, false, 0.30, 0.30}};
 static const struct shared_case *now; /* the case that is run */
 static struct link_quality quality;
 

@@ -86,6 +86,35 @@ START_TEST(what_an_idle_path_was_like_does_not_end_start_up) {
 }
 END_TEST
 
+/** Start-up over a path on which every fourth packet is declared lost. @param found it arrives after all */
+static enum knee_mode mode_after_losses(bool found) {
+    struct knee knee;
+    uint64_t now = NS_PER_SEC;
+
+    knee_init(&knee, PACKET, 1, now);
+    for (unsigned i = 0; i < 12; i++, now += 40 * NS_PER_MS + 1) {
+        uint64_t packets = knee_window(&knee) / PACKET;
+
+        for (uint64_t k = 0; k < packets; k++) {
+            if (k % 4 == 0)
+                knee_on_lost(&knee, PACKET, now);
+            if (k % 4 == 0 && !found)
+                continue;
+            if (k % 4 == 0)
+                knee_on_found(&knee, PACKET, now);
+            knee_on_acked(&knee, PACKET, now, (k + 1) * PACKET, now + 40 * NS_PER_MS);
+        }
+        knee_on_ack_done(&knee, now, now + 40 * NS_PER_MS);
+    }
+    return knee.mode;
+}
+
+START_TEST(a_packet_that_arrives_after_all_was_not_lost) {
+    ck_assert_int_ne(mode_after_losses(false), KNEE_START);
+    ck_assert_int_eq(mode_after_losses(true), KNEE_START);
+}
+END_TEST
+
 START_TEST(another_path_begins_anew) {
     struct knee knee;
     uint64_t now;
@@ -357,11 +386,13 @@ int main(void) {
     Suite *suite = suite_create("knee");
     TCase *tc = tcase_create("knee");
 
+    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_window_starts_with_ten_packets_and_no_pace);
     tcase_add_test(tc, a_window_that_is_used_grows_while_the_path_does_not_slow_down);
     tcase_add_test(tc, a_window_that_is_not_used_does_not_grow);
     tcase_add_test(tc, a_mark_ends_start_up_when_there_is_a_queue_and_only_then);
     tcase_add_test(tc, what_an_idle_path_was_like_does_not_end_start_up);
+    tcase_add_test(tc, a_packet_that_arrives_after_all_was_not_lost);
     tcase_add_test(tc, another_path_begins_anew);
     tcase_add_test(tc, a_path_that_was_dead_begins_anew);
     tcase_add_loop_test(tc, a_link_whose_delay_varies_is_filled_and_never_abandoned, 0, 3);
