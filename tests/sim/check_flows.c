@@ -12,7 +12,7 @@
 static const struct goals down[] = {
     {"baseline", GOAL, GOAL, GOAL, 95, GOAL}, {"rtt_70", GOAL, GOAL, GOAL, 90, GOAL},
     {"jit_5", GOAL, GOAL, GOAL, 75, GOAL},    {"loss_05", GOAL, GOAL, GOAL, 80, GOAL},
-    {"bw_4to1", GOAL, GOAL, GOAL, 90, GOAL},  {"dual_lte", GOAL, GOAL, GOAL, 75, GOAL},
+    {"bw_4to1", GOAL, GOAL, GOAL, 90, GOAL},  {"dual_lte", GOAL, 75, GOAL, 70, GOAL},
 };
 enum { DOWN = sizeof down / sizeof *down };
 
