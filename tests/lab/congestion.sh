@@ -7,21 +7,18 @@
 #
 #      server ═══ emulator: rate, delay, jitter, loss ═══ client        tunnel 10.77.0.1 ─── 10.77.0.x
 #
-# How it works: the controllers take turns on a link, so that what else the machine does meets them all; each run is a client of its own. LANES links are
-# measured at once, each with namespaces, daemons and an emulator of its own: they need few percent of a processor each. UDP goes in full packets, as the
+# How it works: the controllers take turns on a link, so that what else the machine does meets them all; each run is a client of its own. UDP goes in full packets, as the
 # simulator's flow does; the bound is the payload that the link can carry in the tunnel. The simulator's share of the link comes from tests/lab/simulated,
 # which begins with an idle connection, as the daemon does, and counts the same seconds.
 #
 # What else the machine does shows at once: "chrt --rr 1 make bench-lab" keeps it out.
 #
 # ROWS (all): a regular expression over the links' names. CONTROLLERS (own bbr cubic), LOADS (cubic1 bbr1 udp), DIRECTIONS (up down): what to
-# measure. ROUNDS (5): how often. SECONDS_EACH (10) and SKIP (5): of a run, and of its beginning that is left out, more where rows.h says so. LANES (2).
-# SIM_SEEDS (5): of the simulator's. RESULTS: a file of earlier results; new ones are added to it, and the tables are of all.
+# measure. ROUNDS (5): how often. SECONDS_EACH (10) and SKIP (5): of a run, and of its beginning that is left out, more where rows.h says so.
+# SIM_SEEDS (5): of the simulator's.
 . "$(dirname "$0")/tunnel.sh"
 
 rounds=${ROUNDS:-5}
-lanes=${LANES:-2}
-all_results=${RESULTS:-$dir/all.txt}
 out=$build/congestion-lab.md
 document=$top/doc/congestion-lab.md
 simulation=$build/simulated.txt
@@ -50,9 +47,9 @@ one() {
         load=udp$(awk -v rate="$2" 'BEGIN { printf "%.1f", rate * 1.1 }')
     fi
     emulate 'reset a'
-    measure "$1|$3|$full" "$load" "$5" 10.77.0.1 5203
+    undisturbed "$load" "$5" 10.77.0.1 5203
     emulate 'stats a'
-    echo "$(tail -n 1 "$results") late=$(emulator_value "$5_late_us") late_max=$(emulator_value "$5_late_max_us")" >>"$all_results"
+    record "$1|$3|$full $load $5 $figures late=$(emulator_value "$5_late_us") late_max=$(emulator_value "$5_late_max_us")"
     client_stop
 }
 
@@ -70,31 +67,24 @@ round() {
     done
 }
 
-# lane NUMBER: every $lanes-th link
+# lane: this lane's links
 lane() {
-    local number row=0 name rate delay jitter loss row_skip rest
-    emulator_start "$((${SEED:-1} + $1))" a
+    local number name rate delay jitter loss row_skip rest
+    emulator_start "$((${SEED:-1} + LANE))" a
     server_start
     for ((number = 1; number <= rounds; number++)); do
         while IFS='|' read -r -u 5 name rate delay jitter loss row_skip rest; do
             grep -qE "${ROWS:-.}" <<<"$name" || continue
-            [ $((row++ % lanes)) != "$1" ] || round "$name" "$rate" "$delay" "$jitter" "$loss" "$row_skip"
+            ! my_turn || round "$name" "$rate" "$delay" "$jitter" "$loss" "$row_skip"
         done 5< <(rows)
     done
 }
 
 if [ -n "${LANE:-}" ]; then
-    lane "$LANE"
+    lane
     exit
 fi
-for ((number = 0; number < lanes; number++)); do
-    LANE=$number RESULTS=$all_results bash "$0" >"$dir/lane$number.log" &
-    lane_pids[number]=$!
-    pids+=("$!")
-done
-for number in "${!lane_pids[@]}"; do
-    wait "${lane_pids[number]}" || die "measuring failed: $(cat "$dir/lane$number.log")"
-done
+in_lanes
 simulate
 {
     cat <<END
@@ -107,6 +97,6 @@ something to send; the last is the simulator's share, the median of ${SIM_SEEDS:
 
 $(machine)
 END
-    python congestion "$all_results" "$simulation" "$(rows)"
+    python congestion "$results" "$simulation" "$(rows)"
 } | tee "$out"
 [ ! -w "$top/doc" ] || [ -n "${KEEP_DOCUMENT:-}" ] || cp "$out" "$document"

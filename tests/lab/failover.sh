@@ -11,8 +11,9 @@
 # fails, for $away s, and returns; then $after s more. The longest wait for a ping's answer and for bytes is looked for from the event to
 # its end. A path is used again when it carries half of what it carried before, for 100 ms, as the emulator counts.
 #
-# SCHEDULERS (all), EVENTS (all, see event_begin), DIRECTIONS (up down), ROUNDS (1). DELAY (10), RATE (150), JITTER (0): of both paths.
+# SCHEDULERS (all), EVENTS (all, see event_begin), DIRECTIONS (up down), ROUNDS (1), LANES (1). DELAY (10), RATE (150), JITTER (0): of both paths.
 # KEEP_RUNS: a directory that gets what each run saw.
+LANES=${LANES:-1}
 . "$(dirname "$0")/tunnel.sh"
 
 delay=${DELAY:-10}
@@ -159,33 +160,43 @@ fail() {
     wait "$stream" "$ping_pid"
     kill -0 "$server_pid" "$client_pid" || die "a daemon is gone after $2 with $1"
     python gaps "$file" "$dir/ping.txt" "$dir/watch.txt" "$began" "$ended" "$busy_bps" "$processors_before" "$(processors)" >"$dir/gaps.txt" || die 'no figures'
-    echo "$1 $2 $3 $(cat "$dir/gaps.txt")" >>"$results"
-    echo "# $1 $2 $3 $(cat "$dir/gaps.txt")" >&2
+    record "$1 $2 $3 $(cat "$dir/gaps.txt")"
     [ -z "${KEEP_RUNS:-}" ] || keep_run "$1-$2-$3" "$file" "$began" "$ended"
     until_true 20 paths_up 2 || die "after $2 with $1 the path does not come back"
 }
 
-emulator_start "${SEED:-1}" a b
-for path in a b; do set_links "$path" "rate=${rate}M delay=${delay}ms jitter=${jitter}ms packets=1000"; done
-server_start
-start "$server" stream /usr/bin/python3 -B "$top/tests/lab/stream.py" serve 10.77.0.1 5300 "$dir/stream-server.txt"
-until_true 5 grep -q listening "$dir/stream.log" || die 'the stream server does not listen'
-client_start a b
-for ((number = 1; number <= rounds; number++)); do
-    for scheduler in ${SCHEDULERS:-$(schedulers)}; do
-        ctl client scheduler set "$scheduler" >/dev/null || die "no scheduler $scheduler"
-        for event in ${EVENTS:-${events[@]}}; do
-            for direction in ${DIRECTIONS:-up down}; do fail "$scheduler" "$event" "$direction"; done
+# lane: every scheduler, with this lane's events
+lane() {
+    local path number scheduler event direction
+    emulator_start "$((${SEED:-1} + LANE))" a b
+    for path in a b; do set_links "$path" "rate=${rate}M delay=${delay}ms jitter=${jitter}ms packets=1000"; done
+    server_start
+    start "$server" stream /usr/bin/python3 -B "$top/tests/lab/stream.py" serve 10.77.0.1 5300 "$dir/stream-server.txt"
+    until_true 5 grep -q listening "$dir/stream.log" || die 'the stream server does not listen'
+    client_start a b
+    for ((number = 1; number <= rounds; number++)); do
+        for scheduler in ${SCHEDULERS:-$(schedulers)}; do
+            ctl client scheduler set "$scheduler" >/dev/null || die "no scheduler $scheduler"
+            for event in ${EVENTS:-${events[@]}}; do
+                my_turn || continue
+                for direction in ${DIRECTIONS:-up down}; do fail "$scheduler" "$event" "$direction"; done
+            done
         done
     done
-done
+}
+
+if [ -n "${LANE:-}" ]; then
+    lane
+    exit
+fi
+in_lanes
 {
     cat <<END
 # Failover
 
 Made by \`sudo make -C build bench-failover\` (tests/lab/failover.sh), which says how it measures. Two paths of $rate Mbit/s, $delay ms each way${JITTER:+ ± $JITTER ms}; one TCP
 flow of cubic and a hundred pings a second. The longest wait for an answer of a ping, and for bytes of the flow, ms: in the $before seconds before the path that carries more
-fails, while it is away, and after its return; how many pings had no answer; and how long after its return the path carried half of what it did before, s. Worst of $rounds run(s).
+fails, while it is away, and after its return; how many pings had no answer; and how long after its return the path carried half of what it did before, s. Worst of $rounds run(s), $lanes measured at once.
 The goal is 100 ms + RTT + 4 × jitter = $((100 + 2 * delay + 4 * jitter)) ms (a ping's wait has its own 10 ms in it), in use within 1 s, and no ping lost with redundant.
 
 hole: nothing passes, without any event; hole-up, hole-down: to the server, to the client only; client-link, server-link: the device is down at that end;

@@ -91,12 +91,26 @@ one_pair() {
     skip=$usual
 }
 
-emulator_start "${SEED:-1}" a b
-mptcp_set_up
+# lane: this lane's pairs
+lane() {
+    local number row
+    emulator_start "$((${SEED:-1} + LANE))" a b
+    mptcp_set_up
+    server_start
+    for ((number = 1; number <= rounds; number++)); do
+        while read -r -u 5 -a row; do
+            ! my_turn || one_pair "${row[@]}"
+        done 5< <(pairs)
+    done
+}
+
+if [ -n "${LANE:-}" ]; then
+    lane
+    exit
+fi
+in_lanes
+emulator_start 1 a b
 server_start
-for ((number = 1; number <= rounds; number++)); do
-    while read -r -u 5 -a row; do one_pair "${row[@]}"; done 5< <(pairs)
-done
 client_start a b
 mtu=$(tunnel_mtu)
 {
@@ -104,7 +118,7 @@ mtu=$(tunnel_mtu)
 # Two paths together, on the real daemon
 
 Made by \`sudo make -C build bench-paths\` (tests/lab/paths.sh), which says how it measures. Mbit/s of payload, medians of $rounds run(s) of $seconds s
-after $skip s; scheduler $(value client 'j["scheduler"]' status 2>/dev/null || echo default)${CLIENT_TUNNEL:+, with "$CLIENT_TUNNEL"}${PATH_LINES:+, with "$PATH_LINES" on each path}; a run with more than 2 % steal time was repeated ($repeated times).
+after $skip s; scheduler $(value client 'j["scheduler"]' status 2>/dev/null || echo default)${CLIENT_TUNNEL:+, with "$CLIENT_TUNNEL"}${PATH_LINES:+, with "$PATH_LINES" on each path}; a run with more than 2 % steal time was repeated ($(repeated) times). $lanes pairs were measured at once.
 
 $(machine)
 END

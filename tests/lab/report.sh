@@ -78,7 +78,7 @@ failover() {
     wait "$stream" "$ping_pid"
     : >"$dir/watch.txt"
     python gaps "$dir/stream.txt" "$dir/ping.txt" "$dir/watch.txt" "$began" "$ended" 0 "$before" "$(processors)" >"$dir/gaps.txt" || die 'no figures'
-    echo "failover - up $(cat "$dir/gaps.txt")" >>"$results"
+    record "failover - up $(cat "$dir/gaps.txt")"
     python report --seconds "$dir/stream.txt" >"$dir/seconds.txt"
     client_stop
 }
@@ -124,7 +124,7 @@ stability
 # Two lines, one tunnel: a site's report
 
 Made by \`sudo make -C build bench-report\` (tests/lab/report.sh). Line a carries 700 Mbit/s to the server and 520 to the client with 15 ms each way, line b 350 and 260 with 20 ms;
-the server listens at UDP port 443. TCP is one flow of cubic; runs of $seconds s after $skip s, medians of $rounds; a run with more than 2 % steal time was repeated ($repeated times).
+the server listens at UDP port 443. TCP is one flow of cubic; runs of $seconds s after $skip s, medians of $rounds; a run with more than 2 % steal time was repeated ($(repeated) times).
 
 $(machine)
 END

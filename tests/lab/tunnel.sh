@@ -3,6 +3,9 @@
 # What the lab's benches share: the real daemon over emulated paths, loads through it, and what the machine did meanwhile. Sourced, never run; sources
 # lib.sh.
 #
+# What is to be measured is shared out among $LANES (2) runs of the calling script at once, each with namespaces, daemons and an emulator of its own: a link
+# up to 100 Mbit/s needs a few percent of a processor. $RESULTS: a file of earlier results; new ones are added to it, and the tables are of all.
+#
 # A load is cubic or bbr (so many TCP flows behind it, "bbr4"), or udp with its rate in Mbit/s ("udp10"). It runs for $skip + $seconds s, of which the
 # first are left out, beside a ping ten times a second. A run during which the hypervisor took more than 2 % of the processors' time is
 # repeated, twice at most.
@@ -13,11 +16,31 @@ for tool in iperf3 python3; do
 done
 seconds=${SECONDS_EACH:-10}
 skip=${SKIP:-5}
-results=$dir/results.txt
-repeated=0
-: >"$results"
+lanes=${LANES:-2}
+results=${RESULTS:-$dir/results.txt}
+touch "$results"
 # Where the kernel schedules sessions as groups, "nice" tells this session's processes apart and nothing else: the group takes our priority too.
 [ ! -w /proc/self/autogroup ] || nice >/proc/self/autogroup
+
+# in_lanes: this script again, once for each lane with its number in $LANE; what they measure is added to $results
+in_lanes() {
+    local number lane_pids=()
+    for ((number = 0; number < lanes; number++)); do
+        LANE=$number RESULTS=$results bash "$0" >"$dir/lane$number.log" &
+        lane_pids[number]=$!
+        pids+=("$!")
+    done
+    for number in "${!lane_pids[@]}"; do
+        wait "${lane_pids[number]}" || die "measuring failed: $(cat "$dir/lane$number.log")"
+    done
+}
+
+# my_turn: whether what comes next is for this lane
+my_turn() { [ $((turn++ % lanes)) = "$LANE" ]; }
+turn=0
+
+# repeated: how many runs were made again, for what the hypervisor took
+repeated() { grep -o 'tries=[0-9]*' "$results" | awk -F= '{ n += $2 - 1 } END { print n + 0 }'; }
 
 python() { /usr/bin/python3 -B "$top/tests/lab/$1.py" "${@:2}"; }
 
@@ -137,18 +160,27 @@ load() {
     figures=$(python figures "$dir/load.txt" "$dir/ping.txt" "$before" "$after")
 }
 
+# record LINE: a line of the results
+record() {
+    echo "$1" >>"$results"
+    echo "# $1" >&2
+}
+
+# undisturbed LOAD DIRECTION ADDRESS PORT [COMMAND...]: the load, again while the hypervisor takes too much; the figures are in $figures
+undisturbed() {
+    local try
+    for try in 1 2 3; do
+        load "$@"
+        [ "$(python figures --stolen "$figures")" = yes ] || break
+    done
+    figures="$figures tries=$((try > 3 ? 3 : try))"
+}
+
 # measure KEY LOAD DIRECTION ADDRESS PORT [COMMAND...]: the load; a line "KEY LOAD DIRECTION FIGURES" of the results. KEY has no spaces within
 # its words.
 measure() {
-    local try
-    for try in 1 2 3; do
-        load "${@:2}"
-        [ "$(python figures --stolen "$figures")" = yes ] || break
-        [ "$try" = 3 ] || repeated=$((repeated + 1))
-    done
-    figures="$figures tries=$((try > 3 ? 3 : try))"
-    echo "$1 $2 $3 $figures" >>"$results"
-    echo "# $1 $2 $3 $figures" >&2
+    undisturbed "${@:2}"
+    record "$1 $2 $3 $figures"
 }
 
 # machine: one line about it and what ran, for reports
