@@ -13,10 +13,13 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ini.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "bond/session.h"
 #include "common/log.h"
@@ -480,15 +483,35 @@ int config_read_stream(FILE *stream, const char *file, struct config **out, char
     return 0;
 }
 
-int config_read(const char *file, struct config **out, char *why, size_t why_size) {
-    FILE *stream = fopen(file, "re");
-    int rc;
+/* Open a file to be read. A pipe would keep a running daemon waiting for its writer. @return 0 or -errno */
+static int open_file(const char *file, FILE **out, char *why, size_t why_size) {
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc = fd < 0 ? -errno : 0;
+    struct stat status;
+    FILE *stream = NULL;
 
-    if (!stream) {
+    if (rc == 0 && fstat(fd, &status) == 0 && !S_ISREG(status.st_mode)) {
+        snprintf(why, why_size, "%s: is no regular file", file);
+        close(fd);
+        return -EINVAL;
+    }
+    if (rc == 0 && !(stream = fdopen(fd, "r"))) {
         rc = -errno;
+        close(fd);
+    }
+    if (rc < 0) {
         snprintf(why, why_size, "%s: %s", file, strerror(-rc));
         return rc;
     }
+    *out = stream;
+    return 0;
+}
+
+int config_read(const char *file, struct config **out, char *why, size_t why_size) {
+    FILE *stream;
+    int rc = open_file(file, &stream, why, why_size);
+
+    if (rc < 0)
+        return rc;
     rc = config_read_stream(stream, file, out, why, why_size);
     fclose(stream);
     return rc;
@@ -497,14 +520,10 @@ int config_read(const char *file, struct config **out, char *why, size_t why_siz
 int config_read_users(const char *file, struct auth_user **user, size_t *count, char *why, size_t why_size) {
     struct config config = {.file = (char *)file};
     struct reader r = {.config = &config, .users_only = true, .section = SECTIONS, .why = why, .why_size = why_size};
-    int rc;
+    int rc = open_file(file, &r.stream, why, why_size);
 
-    r.stream = fopen(file, "re");
-    if (!r.stream) {
-        rc = -errno;
-        snprintf(why, why_size, "%s: %s", file, strerror(-rc));
+    if (rc < 0)
         return rc;
-    }
     rc = read_all(&r);
     fclose(r.stream);
     if (rc < 0) {

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bond/sched.h"
@@ -308,6 +309,7 @@ int config_parse_file_name(const struct config_value *value) {
 int config_parse_file(const struct config_value *value) {
     char *name = NULL;
     struct config_value resolved = *value;
+    struct stat status;
     int rc;
 
     resolved.field = &name;
@@ -315,6 +317,9 @@ int config_parse_file(const struct config_value *value) {
     if (rc == 0 && access(name, R_OK) < 0) {
         resolved.text = name;
         rc = refuse(&resolved, "cannot be read: %s", strerror(errno));
+    } else if (rc == 0 && stat(name, &status) == 0 && !S_ISREG(status.st_mode)) {
+        resolved.text = name;
+        rc = refuse(&resolved, "is no regular file");
     }
     if (rc == 0)
         rc = set_string(value, name);

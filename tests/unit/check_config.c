@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -293,6 +294,28 @@ START_TEST(a_file_that_is_not_there_is_told) {
 }
 END_TEST
 
+START_TEST(what_is_no_regular_file_is_refused_and_not_waited_for) {
+    char why[CONFIG_WHY_MAX], pipe[64] = "/tmp/check_config.XXXXXX", expected[200];
+    struct auth_user *user;
+    struct config *config;
+    size_t count;
+
+    ck_assert_ptr_nonnull(mkdtemp(pipe));
+    ck_assert_int_eq(config_read(pipe, &config, why, sizeof why), -EINVAL);
+    strcat(pipe, "/x.conf");
+    ck_assert_int_eq(mkfifo(pipe, 0600), 0);
+    snprintf(expected, sizeof expected, "%s: is no regular file", pipe);
+    ck_assert_int_eq(config_read(pipe, &config, why, sizeof why), -EINVAL);
+    ck_assert_str_eq(why, expected);
+    ck_assert_int_eq(config_read_users(pipe, &user, &count, why, sizeof why), -EINVAL);
+    ck_assert_str_eq(why, expected);
+    unlink(pipe);
+    *strrchr(pipe, '/') = '\0';
+    rmdir(pipe);
+    bad("[Server]\nCertificate = /\n", "t.conf:2: [Server] Certificate: \"/\" is no regular file");
+}
+END_TEST
+
 START_TEST(instances_are_named_after_their_files) {
     static const struct {
         const char *file, *name;
@@ -355,6 +378,7 @@ int main(void) {
     tcase_add_test(tc, a_tunnel_has_up_to_sixteen_paths);
     tcase_add_test(tc, a_line_too_long_is_refused_not_split);
     tcase_add_test(tc, a_file_that_is_not_there_is_told);
+    tcase_add_test(tc, what_is_no_regular_file_is_refused_and_not_waited_for);
     tcase_add_test(tc, instances_are_named_after_their_files);
     tcase_add_test(tc, hosts_are_split_from_ports);
     suite_add_tcase(suite, tc);
