@@ -11,6 +11,7 @@
 #include "os/ctlsock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
 #include <stdint.h>
@@ -62,6 +63,7 @@ struct ctlsock {
     struct loop *loop;                                         /**< borrowed */
     struct ctlsock_hooks hooks;                                /**< whom to tell */
     int fd;                                                    /**< listening */
+    int spare;                                                 /**< a copy of it: given up when no descriptor is left */
     struct loop_watch watch;                                   /**< on the loop */
     char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)]; /**< where */
     bool bound;                                                /**< the file was made by us */
@@ -297,6 +299,24 @@ err_client:
     return rc;
 }
 
+static void refuse(struct ctlsock *socket, const char *why) {
+    if (log_limit_allows(&socket->refused, loop_now(socket->loop)))
+        log_warning("control socket: connection refused: %s", why);
+}
+
+/** Turn one connection away that there is no descriptor for: left waiting, it would wake us again and again. @return
+ * whether there was one */
+static bool turn_away(struct ctlsock *socket) {
+    int fd;
+
+    close(socket->spare);
+    fd = accept4(socket->fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    socket->spare = fcntl(socket->fd, F_DUPFD_CLOEXEC, 0);
+    return fd >= 0;
+}
+
 static void on_listener_ready(void *context, uint32_t revents) {
     struct ctlsock *socket = context;
 
@@ -307,13 +327,17 @@ static void on_listener_ready(void *context, uint32_t revents) {
 
         if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
             continue;
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+            refuse(socket, strerror(errno));
+            if (turn_away(socket))
+                continue;
+        }
         if (fd < 0)
             return;
         rc = socket->client_count < CLIENTS_MAX ? client_new(socket, fd) : -EMFILE;
         if (rc == 0)
             continue;
-        if (log_limit_allows(&socket->refused, loop_now(socket->loop)))
-            log_warning("control socket: connection refused: %s", rc == -EMFILE ? "too many clients" : strerror(-rc));
+        refuse(socket, rc == -EMFILE ? "too many clients" : strerror(-rc));
         close(fd);
     }
 }
@@ -390,7 +414,7 @@ int ctlsock_open(struct loop *loop, const char *path, const char *group, const s
         goto err_why;
     made->loop = loop;
     made->hooks = *hooks;
-    made->fd = -1;
+    made->fd = made->spare = -1;
     rc = -ENAMETOOLONG;
     if (strlen(path) >= sizeof made->path)
         goto err_close;
@@ -408,6 +432,10 @@ int ctlsock_open(struct loop *loop, const char *path, const char *group, const s
         goto err_close;
     made->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     rc = made->fd < 0 ? -errno : socket_bind(made, &address, group);
+    if (rc)
+        goto err_close;
+    made->spare = fcntl(made->fd, F_DUPFD_CLOEXEC, 0);
+    rc = made->spare < 0 ? -errno : 0;
     if (rc)
         goto err_close;
     made->watch = (struct loop_watch){.fd = made->fd, .events = POLLIN, .on_ready = on_listener_ready, .context = made};
@@ -440,6 +468,8 @@ void ctlsock_close(struct ctlsock *socket) {
     if (socket->bound && lstat(socket->path, &status) == 0 && status.st_dev == socket->device &&
         status.st_ino == socket->inode)
         unlink(socket->path);
+    if (socket->spare >= 0)
+        close(socket->spare);
     if (socket->fd >= 0)
         close(socket->fd);
     free(socket);

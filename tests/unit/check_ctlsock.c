@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -389,6 +390,32 @@ START_TEST(too_many_connections_are_turned_away_and_room_is_made_again) {
 }
 END_TEST
 
+START_TEST(without_descriptors_connections_are_turned_away_and_later_ones_served) {
+    struct rlimit before, few;
+    int fds[8], next;
+    char byte;
+
+    for (size_t i = 0; i < 8; i++)
+        fds[i] = peer_connect();
+    next = dup(fds[0]);
+    close(next);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = (struct rlimit){.rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    settle();
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    for (size_t i = 0; i < 8; i++) {
+        ck_assert_int_eq(recv(fds[i], &byte, 1, MSG_DONTWAIT), 0);
+        close(fds[i]);
+    }
+    fds[0] = peer_connect();
+    say(fds[0], "hello\n");
+    settle();
+    ck_assert_str_eq(heard.lines, "hello|");
+    close(fds[0]);
+}
+END_TEST
+
 START_TEST(our_own_uid_may_write) {
     int fd = peer_connect();
 
@@ -471,6 +498,7 @@ int main(void) {
     tcase_add_test(tcase, what_cannot_be_is_refused_with_a_sentence);
     tcase_add_test(tcase, a_file_that_replaced_ours_is_left_alone);
     tcase_add_test(tcase, too_many_connections_are_turned_away_and_room_is_made_again);
+    tcase_add_test(tcase, without_descriptors_connections_are_turned_away_and_later_ones_served);
     tcase_add_test(tcase, our_own_uid_may_write);
     tcase_add_test(tcase, a_member_of_the_group_may_write_and_others_may_not);
     suite_add_tcase(suite, tcase);
