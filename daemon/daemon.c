@@ -218,11 +218,22 @@ static void finish(struct daemon *daemon) {
     config_free(daemon->config);
 }
 
-/* Read the configuration, make the directories, go to the background: what comes before anything is opened. */
-static int prepare(struct daemon *daemon, const struct daemon_settings *settings, char *pid_file, size_t pid_file_size,
-                   char *why, size_t why_size) {
-    char *file = realpath(settings->config_file, NULL); /* the background has another working directory */
-    int error = config_read(file ? file : settings->config_file, &daemon->config, why, why_size);
+/* The background has another working directory. Links stay: an instance is named after the file that was given.
+ * @return on the heap, or NULL */
+static char *absolute(const char *file) {
+    char *directory = *file == '/' ? NULL : getcwd(NULL, 0), *path;
+    if (asprintf(&path, "%s%s%s", directory ? directory : "", directory ? "/" : "", file) < 0)
+        path = NULL;
+    free(directory);
+    return path;
+}
+
+/* Read the configuration, make the directories, go to the background: what comes before anything is opened.
+ * @param pid_file out: on the heap, or NULL: there is none */
+static int prepare(struct daemon *daemon, const struct daemon_settings *settings, char **pid_file, char *why,
+                   size_t why_size) {
+    char *file = absolute(settings->config_file);
+    int error = file ? config_read(file, &daemon->config, why, why_size) : -ENOMEM;
     struct privs_settings privs;
     free(file);
     if (error)
@@ -232,23 +243,26 @@ static int prepare(struct daemon *daemon, const struct daemon_settings *settings
     error = privs_directories(&privs, why, why_size);
     if (error || !settings->background)
         return error;
-    snprintf(pid_file, pid_file_size, "%s/%s.pid", settings->runtime_dir, daemon->config->name);
     if (settings->pid_file)
-        snprintf(pid_file, pid_file_size, "%s", settings->pid_file);
-    error = privs_daemonize(pid_file, why, why_size);
+        file = absolute(settings->pid_file);
+    else if (asprintf(&file, "%s/%s.pid", settings->runtime_dir, daemon->config->name) < 0)
+        file = NULL;
+    error = file ? privs_daemonize(file, why, why_size) : -ENOMEM;
     if (error)
-        pid_file[0] = '\0';
+        free(file);
+    else
+        *pid_file = file;
     return error;
 }
 
 int daemon_run(const struct daemon_settings *settings) {
     static const char *const role_name[] = {[CONFIG_SERVER] = "server", [CONFIG_CLIENT] = "client"};
     struct daemon daemon = {0};
-    char why[CONFIG_WHY_MAX] = "", pid_file[256] = "";
+    char why[CONFIG_WHY_MAX] = "no memory", *pid_file = NULL;
     int error;
     if (settings->background)
         log_to_syslog("mpvpnd");
-    error = prepare(&daemon, settings, pid_file, sizeof pid_file, why, sizeof why);
+    error = prepare(&daemon, settings, &pid_file, why, sizeof why);
     if (!error)
         error = start(&daemon, settings, why, sizeof why);
     if (!error) {
@@ -264,7 +278,8 @@ int daemon_run(const struct daemon_settings *settings) {
         log_error("%s", why);
     privs_notify("STOPPING=1");
     finish(&daemon);
-    if (pid_file[0] && unlink(pid_file))
+    if (pid_file && unlink(pid_file))
         log_warning("%s: %s", pid_file, strerror(errno));
+    free(pid_file);
     return error ? EXIT_FAILURE : EXIT_SUCCESS;
 }

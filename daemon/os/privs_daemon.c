@@ -44,10 +44,12 @@ static int pid_file_open(const char *path) {
 static int pid_file_write(int fd) {
     char text[24];
     int length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    ssize_t written;
 
     if (ftruncate(fd, 0) < 0)
         return -errno;
-    return write(fd, text, (size_t)length) == length ? 0 : -EIO;
+    written = write(fd, text, (size_t)length);
+    return written == length ? 0 : written < 0 ? -errno : -ENOSPC;
 }
 
 /** The parent: wait for the child's byte or its end. */
@@ -104,14 +106,13 @@ int privs_daemonize(const char *pid_file, char *why, size_t why_size) {
     rc = child_settle();
     if (rc == 0)
         rc = pid_file_write(pid_fd);
-    if (rc)
-        snprintf(why, why_size, "cannot go into the background: %s", strerror(-rc));
-    return rc;
+    if (rc == 0)
+        return 0;
 
 err_pid_file:
     unlink(pid_file);
     close(pid_fd);
-    snprintf(why, why_size, "cannot go into the background: %s", strerror(-rc));
+    snprintf(why, why_size, "cannot go into the background with the PID file %s: %s", pid_file, strerror(-rc));
     return rc;
 }
 

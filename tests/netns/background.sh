@@ -45,6 +45,19 @@ pids+=("$pid")
 kill "$pid"
 check 'it ends, too' until_true 5 gone "$pid"
 
+mv "$dir/$tag-server.conf" "$dir/elsewhere"
+ln -s elsewhere "$dir/$tag-server.conf"
+cd "$dir" || die "no $dir"
+check 'it starts with a link to its configuration and a relative PID file' in_background -p here.pid
+check 'it is named after the link' ctl server version
+pid=$(cat here.pid)
+pids+=("$pid")
+kill "$pid"
+check 'it ends again' until_true 5 gone "$pid"
+is 'this PID file is gone, too' "$(ls here.pid 2>/dev/null)" ''
+cd /
+mv "$dir/elsewhere" "$dir/$tag-server.conf"
+
 start "$server" closed bash -c 'exec "$@" <&- >&- 2>&-' - "$mpvpnd" -c "$dir/$tag-server.conf"
 pid=$last_pid
 check 'with its streams closed it starts in the foreground' until_true 5 ctl server version

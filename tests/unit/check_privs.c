@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -213,6 +214,24 @@ START_TEST(a_pid_file_left_by_a_crash_is_written_again) {
     close(control[1]);
     close(control[0]);
     ck_assert(pid_file_freed());
+}
+END_TEST
+
+/** With no room for the PID file's few bytes; the signal that comes of it would end us. */
+static int daemon_without_room(void) {
+    const struct rlimit none = {0};
+
+    signal(SIGXFSZ, SIG_IGN);
+    if (setrlimit(RLIMIT_FSIZE, &none))
+        return 8;
+    return privs_daemonize(pid_file, why, sizeof why) ? 1 : 0;
+}
+
+START_TEST(a_pid_file_that_cannot_be_written_is_removed) {
+    struct stat status;
+
+    ck_assert_int_eq(in_child(daemon_without_room), 1);
+    ck_assert_int_lt(stat(pid_file, &status), 0);
 }
 END_TEST
 
@@ -489,6 +508,7 @@ int main(void) {
     tcase_add_test(anybody, the_parent_leaves_when_the_daemon_serves_and_the_pid_file_is_held_as_long);
     tcase_add_test(anybody, the_parent_fails_when_the_daemon_dies_before_it_serves);
     tcase_add_test(anybody, a_pid_file_left_by_a_crash_is_written_again);
+    tcase_add_test(anybody, a_pid_file_that_cannot_be_written_is_removed);
     tcase_add_test(anybody, a_pid_file_that_cannot_be_is_refused);
     tcase_add_test(anybody, an_unknown_user_is_refused);
     suite_add_tcase(suite, anybody);
