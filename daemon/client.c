@@ -325,6 +325,7 @@ int client_reload(struct client *client, const struct config *config, char *why,
         log_error("reload: %s", why);
     loop_set_busy_poll(client->worker->loop, config->busy_poll);
     apply_scheduler(client);
+    client_host_rules(client); /* before routes that could catch what they keep out */
     client_host_update(client);
     client_host_mtu(client);
     return 0;

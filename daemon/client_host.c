@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #define TABLE_BASE 51000u    /* routing table of a path: this + its interface index */
 #define RULE_PRIORITY 28000u /* before main (32766) */
@@ -208,4 +209,14 @@ void client_host_rule(struct client_path *path, bool present) {
     path->ruled = true;
     path->ruled_source = path->source;
     path->ruled_ifindex = path->ifindex;
+}
+
+void client_host_rules(struct client *client) {
+    struct client_path *path;
+    DL_FOREACH(client->paths, path) {
+        if (!client->config->manage_routes)
+            client_host_rule(path, false);
+        else if (path->carrier)
+            client_host_rule(path, true);
+    }
 }

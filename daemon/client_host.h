@@ -17,5 +17,7 @@ void client_host_on_link(struct client *client, bool up);
 /** Make (or undo) the rule that sends packets from the path's source by the path's own gateway, so that no route into
  * the tunnel can catch them. */
 void client_host_rule(struct client_path *path, bool present);
+/** The configuration has changed: paths in use have their rules, or none has, as ManageRoutes says now. */
+void client_host_rules(struct client *client);
 
 #endif

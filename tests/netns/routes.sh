@@ -90,5 +90,12 @@ is 'ManageRoutes = no: there is no rule' "$(own_rules)" 0
 is 'ManageRoutes = no: no route but the address leads into the tunnel' "$(ip -n "$client" route show dev mpvpn0)" ''
 ip -n "$client" route add 203.0.113.0/24 dev mpvpn0
 check 'ManageRoutes = no: a route of the user works' pings "$client" 203.0.113.9
+sed -i 's/^ManageRoutes = .*/ManageRoutes = yes/' "$dir/$tag-client.conf"
+check 'ManageRoutes = yes by a reload' ctl client reload
+is 'the rule comes' "$(own_rules)" 1
+check 'and the default route works' pings "$client" 203.0.113.9
+sed -i 's/^ManageRoutes = .*/ManageRoutes = no/' "$dir/$tag-client.conf"
+check 'ManageRoutes = no by a reload' ctl client reload
+is 'the rule goes' "$(own_rules)" 0
 stop "$last_pid"
 finish
