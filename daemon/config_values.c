@@ -472,12 +472,23 @@ int config_parse_token_hash(const struct config_value *value) {
     return 0;
 }
 
+/* Whether a host can have it: not unspecified, loopback, multicast or reserved. */
+static bool is_unicast(const struct ip_addr *addr) {
+    static const uint8_t low[15];
+
+    if (addr->version == 4)
+        return addr->bytes[0] > 0 && addr->bytes[0] != 127 && addr->bytes[0] < 224;
+    return addr->bytes[0] != 0xff && (memcmp(addr->bytes, low, sizeof low) != 0 || addr->bytes[15] > 1);
+}
+
 int config_parse_user_address(const struct config_value *value) {
     struct auth_user *user = value->base;
     struct ip_addr addr;
 
     if (ip_addr_parse(value->text, &addr) < 0)
         return refuse(value, "is not an IP address");
+    if (!is_unicast(&addr))
+        return refuse(value, "is no address that a client can have");
     for (size_t i = 0; i < 2; i++) {
         if (user->address[i].version == addr.version)
             return refuse(value, "is a second address of IP version %u", addr.version);
