@@ -452,10 +452,14 @@ int method_session_list(struct daemon *daemon, uint64_t now, const json_t *param
     const json_t *limit_param = json_object_get(params, "limit");
     size_t limit = limit_param ? (size_t)json_integer_value(limit_param) : SIZE_MAX;
     struct page page = {.after = (uint64_t)json_integer_value(json_object_get(params, "after"))};
-    bool more = shared_page(&daemon->crew.shared, page.after, limit, &page.last);
-    json_t *list = json_array();
+    json_t *list;
+    bool more;
 
     (void)now;
+    if (limit == 0)
+        return jsonrpc_fail(error, JSONRPC_BAD_VALUE, "limit must be 1 or more");
+    more = shared_page(&daemon->crew.shared, page.after, limit, &page.last);
+    list = json_array();
     page.size = (size_t)(page.last - page.after); /* numbers are not used again: more there cannot be */
     if (page.size > shared_count(&daemon->crew.shared, NULL)) {
         page.size = shared_count(&daemon->crew.shared, NULL);

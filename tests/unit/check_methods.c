@@ -497,6 +497,9 @@ START_TEST(sessions_are_listed_by_number_in_portions) {
     ck_assert_str_eq(text(json_array_get(json_object_get(result, "sessions"), 0), "user"), "bob");
     ck_assert(json_is_false(json_object_get(result, "more")));
     json_decref(result);
+    json_object_set_new(params, "limit", json_integer(0));
+    ck_assert_int_lt(method_session_list(&daemon, NS_PER_SEC, params, &result, &error), 0);
+    ck_assert_int_eq(error.code, JSONRPC_BAD_VALUE);
     json_decref(params);
     json_object_set_new(params = json_object(), "after", json_integer(0));
     ck_assert_int_eq(method_session_list(&daemon, NS_PER_SEC, params, &result, &error), 0);
