@@ -233,6 +233,7 @@ static void on_end(struct carrier *carrier, uint64_t now) {
     struct server *server = carrier->owner;
     struct session *session = carrier->session;
     const struct conn_error *error = conn_error(leg_conn(carrier->leg));
+    const char *tls = conn_tls_reason(leg_conn(carrier->leg));
     char remote[SOCK_ADDR_TEXT_MAX];
     if (session) {
         server_session_leave(server, carrier,
@@ -240,8 +241,11 @@ static void on_end(struct carrier *carrier, uint64_t now) {
                              : error->reason[0] ? error->reason
                                                 : "closed");
     } else if (!conn_is_ready(leg_conn(carrier->leg)) && log_limit_allows(&server->refusals, now)) {
-        log_info("%s: handshake failed: %s %s", sock_addr_print(&carrier->path.remote, remote),
-                 conn_tls_reason(leg_conn(carrier->leg)), error->reason);
+        log_info("%s: handshake failed: %s", sock_addr_print(&carrier->path.remote, remote),
+                 tls[0]             ? tls
+                 : error->reason[0] ? error->reason
+                 : error->idle      ? "nothing heard for too long"
+                                    : "closed");
     }
     handshake_over(carrier);
     atomic_fetch_sub(&server->shared->connections, 1);
