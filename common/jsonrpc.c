@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define BATCH_MAX 64 /* requests: who is asked does nothing else until all are answered */
+
 static const struct {
     enum jsonrpc_code code;
     const char *reason;
@@ -136,6 +138,9 @@ char *jsonrpc_answer(const char *line, size_t length, jsonrpc_call_fn *call, voi
     }
     if (!json_is_array(document)) {
         answer = answer_one(document, call, context);
+    } else if (json_array_size(document) > BATCH_MAX) {
+        jsonrpc_fail(&error, JSONRPC_REQUEST, "a batch may not have more than %d requests", BATCH_MAX);
+        answer = error_answer(&error, json_null());
     } else if (json_array_size(document) > 0) {
         answer = answer_batch(document, call, context);
     } else {

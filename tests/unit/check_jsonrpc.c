@@ -82,6 +82,31 @@ START_TEST(invalid_members_of_a_batch_are_answered_each) {
 }
 END_TEST
 
+START_TEST(a_batch_of_more_than_64_is_refused_whole) {
+    char line[256] = "[1";
+    int count = 0;
+
+    for (unsigned i = 1; i < 64; i++)
+        strcat(line, ",1");
+    for (unsigned requests = 64; requests <= 65; requests++) {
+        json_t *answer;
+        char *text;
+
+        strcat(line, "]");
+        text = jsonrpc_answer(line, strlen(line), call, &count);
+        answer = json_loads(text, 0, NULL);
+        if (requests == 64)
+            ck_assert_uint_eq(json_array_size(answer), 64);
+        else
+            ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(answer, "error"), "code")),
+                             JSONRPC_REQUEST);
+        json_decref(answer);
+        free(text);
+        strcpy(strchr(line, ']'), ",1");
+    }
+}
+END_TEST
+
 START_TEST(faults_get_the_codes_of_the_standard) {
     expect_error("", JSONRPC_PARSE, "null");
     expect_error("{\"jsonrpc\":\"2.0\",\"method\":\"echo", JSONRPC_PARSE, "null");
@@ -149,6 +174,7 @@ int main(void) {
     tcase_add_test(tc, a_notification_is_carried_out_and_not_answered);
     tcase_add_test(tc, a_batch_is_answered_in_order_without_its_notifications);
     tcase_add_test(tc, invalid_members_of_a_batch_are_answered_each);
+    tcase_add_test(tc, a_batch_of_more_than_64_is_refused_whole);
     tcase_add_test(tc, faults_get_the_codes_of_the_standard);
     tcase_add_test(tc, nesting_without_end_is_a_parse_error);
     tcase_add_test(tc, request_lines_and_answers_fit_together);
