@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* methods: a line of the control socket goes through jsonrpc (parsing, batches, answers), methods_check (may it be
  * called so?) and one of the handlers (methods_show.c what is shown, methods_change.c what is changed). It leaves out
- * events: a daemon speaks only when asked. Invariant: every line is answered in the call that brought it. Standards:
- * JSON-RPC 2.0. */
+ * events: a daemon speaks only when asked. Invariant: every line is answered, or passed, in the call that brought it.
+ * Standards: JSON-RPC 2.0. */
 #include "methods.h"
 
 #include <stdlib.h>
@@ -42,6 +42,8 @@ static int on_call(void *context, const char *name, const json_t *params, json_t
 static void send_text(struct ctlsock_client *client, char *text) {
     if (text) {
         ctlsock_send(client, text, strlen(text));
+    } else {
+        ctlsock_pass(client); /* notifications */
     }
     free(text);
 }

@@ -175,12 +175,16 @@ void ctlsock_send(struct ctlsock_client *client, const char *text, size_t length
     memcpy(client->output + client->output_end, text, length);
     client->output[client->output_end + length] = '\n';
     client->output_end += length + 1;
+    client_flush(client);
+    ctlsock_pass(client);
+}
+
+void ctlsock_pass(struct ctlsock_client *client) {
     if (client->owed > 0)
         client->owed--;
-    client_flush(client);
     if (client_finished(client))
         client_abandon(client);
-    else
+    else if (!client->dead)
         client_rewatch(client);
 }
 

@@ -16,7 +16,7 @@ struct ctlsock_client;
 /** What the owner hears. */
 struct ctlsock_hooks {
     /** One line without its newline, NUL-terminated; length excludes the NUL. The callee answers by ctlsock_send(), now
-     * or later. */
+     * or later, or says by ctlsock_pass() that there is none. */
     void (*on_line)(void *context, struct ctlsock_client *client, const char *line, size_t length);
     /** A line was longer than 64 KiB: it is discarded up to its newline. */
     void (*on_oversize)(void *context, struct ctlsock_client *client);
@@ -36,6 +36,8 @@ int ctlsock_open(struct loop *loop, const char *path, const char *group, const s
 void ctlsock_close(struct ctlsock *socket);
 /** Queue text + newline to a client. A client with more than 16 MiB unread is cut off. */
 void ctlsock_send(struct ctlsock_client *client, const char *text, size_t length);
+/** A line is not answered: a client that has sent all it wants to waits for nothing more because of it. */
+void ctlsock_pass(struct ctlsock_client *client);
 /** Whether the peer may change things: uid 0, our own uid, or a member of the socket's group (SO_PEERCRED,
  * SO_PEERGROUPS). */
 bool ctlsock_may_write(const struct ctlsock_client *client);

@@ -314,6 +314,23 @@ START_TEST(an_answer_may_come_later_even_to_a_closed_half) {
 }
 END_TEST
 
+START_TEST(what_is_not_answered_keeps_no_closed_half_waiting) {
+    char none[1];
+    bool eof;
+    int fd = peer_connect();
+
+    say(fd, "notification\n");
+    shutdown(fd, SHUT_WR);
+    settle();
+    ctlsock_pass(heard.client);
+    settle();
+    ck_assert_uint_eq(hear(fd, none, 0, &eof), 0);
+    ck_assert(eof);
+    ck_assert_uint_eq(heard.closed, 1);
+    close(fd);
+}
+END_TEST
+
 START_TEST(a_stale_file_is_replaced_but_a_live_socket_and_a_foreign_file_are_not) {
     struct ctlsock *second = NULL;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -494,6 +511,7 @@ int main(void) {
     tcase_add_test(tcase, a_client_that_floods_gets_a_little_of_each_turn);
     tcase_add_test(tcase, a_peer_that_closed_its_half_gets_its_answers_and_then_the_end);
     tcase_add_test(tcase, an_answer_may_come_later_even_to_a_closed_half);
+    tcase_add_test(tcase, what_is_not_answered_keeps_no_closed_half_waiting);
     tcase_add_test(tcase, a_stale_file_is_replaced_but_a_live_socket_and_a_foreign_file_are_not);
     tcase_add_test(tcase, what_cannot_be_is_refused_with_a_sentence);
     tcase_add_test(tcase, a_file_that_replaced_ours_is_left_alone);
