@@ -161,11 +161,12 @@ static int start_role(struct daemon *daemon, char *why, size_t why_size) {
     return client_start(&daemon->client, &daemon->worker, daemon->netlink, daemon->config, why, why_size);
 }
 
-/* Whom to become, and what that user must be able to write. */
+/* Whom to become, and what that user must be able to write. Only root can become somebody else. */
 static struct privs_settings privileges(const struct config *config, const char *runtime_dir) {
     const char *user = config->run_as;
     return (struct privs_settings){
-        .user = user                     ? (strcmp(user, "root") ? user : NULL)
+        .user = geteuid()                ? NULL
+                : user                   ? (strcmp(user, "root") ? user : NULL)
                 : getpwnam(DEFAULT_USER) ? DEFAULT_USER
                                          : NULL,
         .runtime_dir = runtime_dir,
@@ -194,7 +195,7 @@ static int start(struct daemon *daemon, const struct daemon_settings *settings, 
         error = open_control(daemon, settings->runtime_dir, why, why_size);
     if (!error)
         error = start_role(daemon, why, why_size);
-    if (!error && geteuid() == 0)
+    if (!error)
         error = privs_drop(&privs, why, why_size);
     if (!error)
         error = crew_run(&daemon->crew, why, why_size);

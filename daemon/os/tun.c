@@ -46,11 +46,11 @@
 #define KEEP_BYTES 8192u /* shorter reads are copied */
 #define CHAIN 8u         /* single reads in a chain */
 #define WRITES 512u      /* writes in flight */
-#define QUEUE_PACKETS                                                                                                  \
-    2048 /* the kernel's default of 500 overflows in the few ms that a busy host lets us wait; the daemon's own queue  \
-            keeps delay low */
-#define READ_OFFSET                                                                                                    \
-    (BUF_HEADROOM - VNETHDR_BYTES) /* where the kernel writes: the packet itself begins after BUF_HEADROOM */
+/* The kernel's default of 500 overflows in the few ms that a busy host lets us wait; the daemon's own queue keeps delay
+ * low. */
+#define QUEUE_PACKETS 2048
+/* Where the kernel writes: the packet itself begins after BUF_HEADROOM. */
+#define READ_OFFSET (BUF_HEADROOM - VNETHDR_BYTES)
 
 /* A read in the ring; with multishot only the first is used. */
 struct tun_read {
@@ -316,7 +316,9 @@ static int explain(int error, const char *name, char *why, size_t why_size) {
     if (error == -ENOENT || error == -ENODEV) {
         snprintf(why, why_size,
                  "there is no /dev/net/tun: load the kernel module tun, or give the container the device");
-    } else if (error == -EPERM || error == -EACCES) {
+    } else if (error == -EACCES) {
+        snprintf(why, why_size, "not allowed to open /dev/net/tun: its mode or owner forbids it");
+    } else if (error == -EPERM) {
         snprintf(why, why_size, "not allowed to make the TUN device %s: CAP_NET_ADMIN is needed", name);
     } else if (error == -EBUSY) {
         snprintf(why, why_size, "there is a network device %s already", name);

@@ -85,4 +85,20 @@ is 'nothing of its routes stays' "$(ip -n "$client" route show table all | grep 
 stop "$server_pid"
 is 'the server ends with status 0 again' "$?" 0
 is 'sockets and journals are gone' "$(ls /run/mpvpn)" ''
+
+# The device is root's alone on some machines.
+if [ "$(stat -c %a /dev/net/tun)" != 666 ]; then
+    mount -t tmpfs -o mode=755 tmpfs /dev/net && mknod -m 666 /dev/net/tun c 10 200 || die 'no /dev/net/tun for everybody'
+fi
+capabilities=+net_admin,+net_raw,+net_bind_service
+start "$server" server setpriv --reuid $user --regid "$group" --clear-groups --inh-caps $capabilities --ambient-caps $capabilities \
+    "$mpvpnd" -v -c "$dir/$tag-server.conf"
+server_pid=$last_pid
+check 'a server that is not started by root starts, with the capabilities for it' until_true 10 ctl server version
+for name in CapEff CapPrm; do is "its $name" "$(field "$server_pid" $name)" 0000000000003000; done
+for name in CapInh CapAmb; do is "its $name" "$(field "$server_pid" $name)" 0000000000000000; done
+is 'it can gain no privileges' "$(field "$server_pid" NoNewPrivs)" 1
+is 'its system calls are filtered' "$(field "$server_pid" Seccomp)" 2
+stop "$server_pid"
+is 'it ends with status 0' "$?" 0
 finish
