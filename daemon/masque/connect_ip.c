@@ -71,7 +71,7 @@ struct connect_ip {
 
 static char *wipe(char *secret) {
     if (secret != NULL)
-        memset(secret, 0, strlen(secret));
+        explicit_bzero(secret, strlen(secret));
     return secret;
 }
 

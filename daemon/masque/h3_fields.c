@@ -45,7 +45,7 @@ bool h3_section_add(struct h3_section *section, const uint8_t *name, size_t name
 
 void h3_section_clear(struct h3_section *section) {
     if (section->bytes != NULL)
-        memset(section->bytes, 0, section->used);
+        explicit_bzero(section->bytes, section->used);
     free(section->bytes);
     section->bytes = NULL;
     section->used = section->room = section->count = 0;
