@@ -6,9 +6,9 @@
  * links, addresses or routes wakes it early. When link or address go away under an open leg, the connection is kept
  * (LOST) until it would time out: it goes on when they come back, and migrates when the device gets another address.
  * The resolver takes one question at a time, so paths wait their turn in RESOLVING. Left out: what is asked for over
- * the leg, and what it says (client.c); the host's addresses and routes (client_host.c). Invariants: carrier and socket
- * are set exactly in CONNECTING, UP and LOST; the session has the leg exactly in UP and LOST. Standards: RFC 9000
- * section 8.1.3 (tokens), section 9 (migration). */
+ * the leg, and what it says (client_leg.c); the host's addresses and routes (client_host.c). Invariants: carrier and
+ * socket are set exactly in CONNECTING, UP and LOST; the session has the leg exactly in UP and LOST. Standards: RFC
+ * 9000 section 8.1.3 (tokens), section 9 (migration). */
 #include "client_path.h"
 
 #include <errno.h>
@@ -24,11 +24,10 @@
 
 #define RETRY_MIN (NS_PER_SEC / 2)
 #define RETRY_MAX (30 * NS_PER_SEC)
-#define WORKED_AFTER                                                                                                   \
-    NS_PER_SEC /* a leg that stood so long worked: the next try is at once, unless others failed before it */
-#define SETTLED_AFTER                                                                                                  \
-    (10 *                                                                                                              \
-     NS_PER_SEC) /* a leg that stood so long ends a row of failures: two clients that replace each other slow down */
+/* A leg that stood so long worked: the next try is at once, unless others failed before it. */
+#define WORKED_AFTER NS_PER_SEC
+/* A leg that stood so long ends a row of failures: two clients that replace each other slow down. */
+#define SETTLED_AFTER (10 * NS_PER_SEC)
 #define REPLACED_WAIT (60 * NS_PER_SEC)         /* first wait of a client that was replaced, doubled each time … */
 #define REPLACED_WAIT_MAX (3600 * NS_PER_SEC)   /* … up to this … */
 #define REPLACED_FORGET (2 * REPLACED_WAIT_MAX) /* … and forgotten after so long */

@@ -18,8 +18,7 @@
  * parameters. A ticket that was taken out of the cache is offered, and then given back or freed. After a failure the
  * session takes nothing any more.
  *
- * Standards: RFC 9001 sections 4, 5.1 and 8; RFC 8446 sections 2.2, 4.2.11, 4.4, 4.6.1 and 6; RFC 7301; RFC 8446
- * section 7.5. */
+ * Standards: RFC 9001 sections 4, 5.1 and 8; RFC 8446 sections 2.2, 4.2.11, 4.4, 4.6.1, 6 and 7.5; RFC 7301. */
 #include "quic/tls_session.h"
 
 #include <errno.h>
@@ -503,7 +502,7 @@ void tls_session_free(struct tls_session *session) {
     if (session == NULL) {
         return;
     }
-    if (session->offered.wolf != NULL) {
+    if (session->offered.wolf != NULL) { /* the handshake failed with it, and perhaps because of it */
         ticket_cache_clear(&session->context->tickets, session->server_name);
         ticket_fini(&session->offered);
     }
