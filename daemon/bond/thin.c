@@ -4,12 +4,16 @@
  * Why: senders with CUBIC end their slow start as soon as nine acknowledgements of one round trip were all later than
  * over an idle path (HyStart). Over a bond they are for many reasons that are no queue: a link's jitter, the repair of
  * a loss, a longer path that helps. Such a sender then climbs slowly, for many seconds, while the paths stand idle.
- * With fewer acknowledgements in a round trip it takes a longer one, that is a queue, to bring nine together.
+ * With fewer acknowledgements in a round trip it takes a longer one, that is a queue, to bring nine together. Once a
+ * flow grows no more that is over, and to wait would only make its round trip longer: a host's buffer of 4 MB fills
+ * 1 Gbit/s with 32 ms, and no more than 0.8 with 40.
  *
  * How it works: an acknowledgement goes on when an interval has gone by since the last one of its flow did; else it
  * waits until then, and one that comes meanwhile takes its place. Only plain ones wait: no data, no flag but ACK, no
  * option but timestamps, and more acknowledged than before. Whatever else comes of the flow goes on at once, behind
- * what waits. A flow has a place by its hash; another one that comes there takes it over.
+ * what waits. A flow has a place by its hash; another one that comes there takes it over. What is acknowledged in
+ * spans of about a round trip tells whether a flow grows: as long as one of the last few had a quarter more than any
+ * before. A flow that paused, or fell far back, begins anew.
  *
  * It leaves out QUIC, whose acknowledgements nobody can read, and how long the interval is (session.c).
  *
@@ -29,12 +33,20 @@
 #define TCP_BYTES 20u    /**< header without options */
 #define STAMPS_BYTES 32u /**< with timestamps and nothing else */
 #define FLAG_ACK 0x10u   /**< the one flag of a plain acknowledgement */
+#define SPAN 8u          /**< intervals that are counted together: one round trip and a bit */
+#define FLAT 4u          /**< spans without growth after which a flow grows no more */
+#define FALL 8u          /**< a flow that is slower by this factor begins anew */
+#define PAUSE NS_PER_SEC /**< ns: likewise one that was not acknowledged for so long */
 
 /** A flow that is acknowledged. */
 struct thin_flow {
     uint64_t passed;               /**< ns, when its last acknowledgement went on */
     uint32_t hash;                 /**< of the flow */
     uint32_t acked;                /**< the highest number acknowledged */
+    uint32_t acked_before;         /**< likewise, when the span began */
+    uint64_t since;                /**< ns, when that was */
+    uint64_t most;                 /**< bytes a second, of the span that had most since the flow began */
+    unsigned flat;                 /**< spans since then, FLAT at most */
     uint16_t length;               /**< bytes of the one that waits; 0: none does */
     bool used;                     /**< the place is taken */
     uint8_t bytes[THIN_BYTES_MAX]; /**< the one that waits */
@@ -127,6 +139,26 @@ static void keep(struct thin *thin, struct thin_flow *flow, const uint8_t *packe
         thin->deadline = flow->passed + thin->interval;
 }
 
+/** What is acknowledged is counted. @return whether the flow grows */
+static bool is_growing(const struct thin *thin, struct thin_flow *flow, uint64_t now) {
+    uint64_t span = now - flow->since, rate;
+
+    if (thin->interval > 0 && span >= SPAN * thin->interval) {
+        rate = (uint64_t)(flow->acked - flow->acked_before) * NS_PER_SEC / span;
+        if (span >= PAUSE)
+            flow->most = flow->flat = 0;
+        else if (rate > flow->most + flow->most / 4 || rate < flow->most / FALL) {
+            flow->most = rate;
+            flow->flat = 0;
+        } else if (flow->flat < FLAT) {
+            flow->flat++;
+        }
+        flow->since = now;
+        flow->acked_before = flow->acked;
+    }
+    return flow->flat < FLAT;
+}
+
 /** A plain acknowledgement came of a flow. @return whether it is kept */
 static bool take_plain(struct thin *thin, struct thin_flow *flow, uint32_t acked, const uint8_t *packet, size_t length,
                        uint64_t now) {
@@ -135,7 +167,7 @@ static bool take_plain(struct thin *thin, struct thin_flow *flow, uint32_t acked
         return false;
     }
     flow->acked = acked;
-    if (now - flow->passed < thin->interval) {
+    if (is_growing(thin, flow, now) && now - flow->passed < thin->interval) {
         keep(thin, flow, packet, length);
         return true;
     }
@@ -164,7 +196,8 @@ bool thin_take(struct thin *thin, const uint8_t *packet, size_t length, uint64_t
         release(thin, flow, now);
     } else if (plain) {
         release(thin, flow, now);
-        *flow = (struct thin_flow){.passed = now, .hash = hash, .acked = acked, .used = true};
+        *flow = (struct thin_flow){
+            .passed = now, .hash = hash, .acked = acked, .acked_before = acked, .since = now, .used = true};
     }
     return false;
 }

@@ -199,6 +199,40 @@ START_TEST(without_an_interval_nothing_waits) {
 }
 END_TEST
 
+/** Acknowledgements each millisecond for a time, of so many bytes each. @return how many went on */
+static unsigned run(uint64_t *now, uint16_t *acked, uint16_t each, uint64_t time) {
+    unsigned count = 0;
+    for (uint64_t end = *now + time; *now < end; *now += MS) {
+        thin_on_timer(thin, *now);
+        *acked = (uint16_t)(*acked + each);
+        come(1, *acked, *now);
+        count += went()[0] != '\0';
+    }
+    return count;
+}
+
+START_TEST(a_flow_that_grows_no_more_waits_for_none_until_it_does) {
+    const uint64_t span = 9 * APART;
+    uint64_t now = 50 * MS;
+    uint16_t acked = 0;
+    for (uint16_t each = 1; each < 4; each *= 2)
+        ck_assert_uint_le(run(&now, &acked, each, span), 10);
+    run(&now, &acked, 4, 6 * span);
+    ck_assert_uint_eq(run(&now, &acked, 4, span), 90);
+    run(&now, &acked, 8, span);
+    ck_assert_uint_le(run(&now, &acked, 8, span), 10);
+    run(&now, &acked, 8, 6 * span);
+    ck_assert_uint_eq(run(&now, &acked, 8, span), 90);
+    now += 2 * NS_PER_SEC; /* a pause: it begins anew */
+    run(&now, &acked, 1, span);
+    ck_assert_uint_le(run(&now, &acked, 1, span), 10);
+    run(&now, &acked, 16, 10 * span);
+    ck_assert_uint_eq(run(&now, &acked, 16, span), 90);
+    run(&now, &acked, 1, 2 * span); /* likewise after a time-out */
+    ck_assert_uint_le(run(&now, &acked, 1, span), 10);
+}
+END_TEST
+
 /* More flows than places: none is lost, none is late for longer than the interval. */
 START_TEST(another_flow_takes_over_a_place_and_lets_go_what_waits_there) {
     unsigned count = 0;
@@ -234,6 +268,7 @@ int main(void) {
     tcase_add_test(tcase, a_duplicate_goes_on_at_once);
     tcase_add_test(tcase, ipv6_and_no_timestamps_are_understood);
     tcase_add_test(tcase, without_an_interval_nothing_waits);
+    tcase_add_test(tcase, a_flow_that_grows_no_more_waits_for_none_until_it_does);
     tcase_add_test(tcase, another_flow_takes_over_a_place_and_lets_go_what_waits_there);
     tcase_add_test(tcase, fragments_and_short_packets_pass);
     suite_add_tcase(suite, tcase);
