@@ -37,6 +37,7 @@ enum sched_role { SCHED_ROLE_PRIMARY, SCHED_ROLE_BACKUP };
 /** A leg as schedulers see it; filled by the session. The slot is the index in the array. */
 struct sched_leg {
     bool usable;          /**< in the set, open, not suspect; false also for an empty slot */
+    bool full;            /**< a queue stands on it */
     bool can_send;        /**< window and pacer allow a packet of this length now */
     enum sched_role role; /**< primary or backup */
     bool when_full;       /**< backup: used under overload of the primary ones, too */

@@ -4,6 +4,9 @@
  * How it works: for each leg, when it can send and how long the packet is then on its way (sched_arrival: the round
  * trip, and what is on the way already). The leg with the smallest sum is the best. If it can send, it gets the packet;
  * when others are about as good, the one that was preferred so far, so that a flow that one leg carries stays there.
+ * On a leg on which a queue stands that is no gain: the queue would grow to what the difference may be, and a flow that
+ * its sender's buffer bounds would stand in it as a whole while other legs idle. So then others that are about as good
+ * are preferred.
  *
  * If it cannot, the question is whether the next best, that can, is worth it: there the packet arrives later by
  * `extra`, and everything of its flow that is sent on the best leg meanwhile waits for it at the receiver. It is worth
@@ -123,6 +126,14 @@ static bool is_worth_it(const struct sched *sched, const struct sched_leg *legs,
     return now < sched->overloaded_until && extra <= bound_of(&legs[best], &legs[leg], rate_bps);
 }
 
+/** The legs of a set on which no queue stands. */
+static uint16_t relaxed(const struct sched_leg *legs, uint16_t set) {
+    for (uint16_t left = set; left; left &= (uint16_t)(left - 1))
+        if (legs[__builtin_ctz(left)].full)
+            set &= (uint16_t) ~(1u << __builtin_ctz(left));
+    return set;
+}
+
 static int pick(struct sched *sched, const struct sched_leg *legs, uint16_t candidates,
                 const struct sched_packet *packet, uint64_t now, uint16_t *copies) {
     int best = earliest(legs, candidates, packet->length, false), usual = preferred(sched, legs, candidates), leg;
@@ -131,6 +142,11 @@ static int pick(struct sched *sched, const struct sched_leg *legs, uint16_t cand
     (void)copies;
     if (packet->waited > OVERLOAD)
         sched->overloaded_until = now + OVERLOAD_HOLD;
+    if (legs[usual].full) {
+        leg = earliest(legs, relaxed(legs, candidates), packet->length, true);
+        if (leg >= 0 && total(&legs[leg], packet->length) <= arrival + margin(arrival))
+            return leg;
+    }
     if (legs[usual].can_send && total(&legs[usual], packet->length) <= arrival + margin(arrival))
         return usual;
     if (legs[best].can_send)

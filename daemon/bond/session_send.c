@@ -15,6 +15,7 @@
 
 #include "bond/session_internal.h"
 
+#define STEADY NS_PER_MS              /* round trips that vary by less do not see jitter */
 #define LOSSY 1000u                   /* a leg that loses more than one packet in so many is reckoned with repair */
 #define SUSPECT_SLACK (5 * NS_PER_MS) /* for scheduling of the two hosts */
 #define PATIENCE 6u                   /* mean variations of the round trip by which silence may be longer than it */
@@ -23,6 +24,13 @@
 #define CHECK_EVERY (5 * NS_PER_MS)   /* suspicion is looked at this often while something is outstanding */
 
 /* choosing */
+
+/* Whether a queue stands on a leg: its round trip is longer than without, and steadily so, as jitter does not make it.
+ */
+static bool is_full(const struct conn_statistics *s) {
+    return s->capacity_bps && s->rtt_min != TIME_NEVER && s->rtt_variation < STEADY &&
+           s->rtt_smoothed > s->rtt_min + s->rtt_min / 8 + 4 * s->rtt_variation + NS_PER_MS;
+}
 
 /* What a leg carries. A leg that was never full is believed to carry half its window in a round trip: a window that
  * controllers leave to it is about twice what fits, and to believe in too little would be to never find out. */
@@ -57,6 +65,7 @@ static void view(const struct session_leg *leg, size_t length, struct sched_leg 
         out->repair = s.rtt_smoothed * 3 / 2;
     out->delay = s.rtt_min == TIME_NEVER ? 0 : s.rtt_min / 2;
     out->in_flight = s.in_flight_bytes;
+    out->full = is_full(&s);
     out->rate_bps = rate_of(&s);
     out->carried = leg_counters(leg->leg)->sent.bytes;
     if (s.paced_until > now)

@@ -121,6 +121,17 @@ START_TEST(what_waits_for_repair_on_long_paths_has_room) {
 }
 END_TEST
 
+/* What its sender keeps, 4 MB, is less than both lines and a queue hold: none may stand on one with the other idle, and
+ * acknowledgements may not wait. The goal is 89 % of the bare lines, 94 % of the bound. */
+START_TEST(a_flow_that_its_senders_buffer_bounds_uses_both_lines) {
+    struct pair_run run = goals_run("report_up");
+    struct pair_result result;
+    run.seconds = 2;
+    result = pair_run(&run);
+    ck_assert_msg(result.goodput >= result.bound * 0.89, "%.1f of %.1f Mbit/s", result.goodput, result.bound);
+}
+END_TEST
+
 START_TEST(an_inner_bbr_flow_fills_both_paths) {
     struct pair_run run = goals_run("baseline");
     run.cc = INNER_BBR;
@@ -169,6 +180,7 @@ int main(void) {
     tcase_add_test(rest, the_way_back_of_an_inner_quic_flow_is_no_bottleneck);
     tcase_add_test(rest, no_packet_of_an_inner_quic_flow_is_late_enough_to_be_taken_for_lost);
     tcase_add_test(rest, what_waits_for_repair_on_long_paths_has_room);
+    tcase_add_test(rest, a_flow_that_its_senders_buffer_bounds_uses_both_lines);
     tcase_add_test(rest, an_inner_bbr_flow_fills_both_paths);
     tcase_add_test(rest, one_path_with_losses_is_filled_too);
     tcase_add_loop_test(rest, the_same_seed_gives_the_same_run, 0, 2);

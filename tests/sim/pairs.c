@@ -32,8 +32,13 @@
 
 const struct pair pairs[] = {
 #define PAIR(name, delay_a, jitter_a, rate_a, loss_a, delay_b, jitter_b, rate_b, loss_b)                               \
-    {name, {{delay_a, jitter_a, rate_a, loss_a}, {delay_b, jitter_b, rate_b, loss_b}}},
+    {name, {{delay_a, jitter_a, rate_a, loss_a, 0}, {delay_b, jitter_b, rate_b, loss_b, 0}}},
 #include "tests/lab/pairs.def"
+    /* Two equal ones to fail over, and the two lines of a site, up and down: the lab has scripts of their own for them.
+     */
+    {"two_150", {{10, 0, 150, 0, 0}, {10, 0, 150, 0, 0}}},
+    {"report_up", {{15, 0, 700, 0, 8000}, {20, 0, 350, 0, 8000}}},
+    {"report_down", {{15, 0, 520, 0, 8000}, {20, 0, 260, 0, 8000}}},
 };
 const size_t pair_count = sizeof pairs / sizeof *pairs;
 
@@ -124,7 +129,7 @@ static struct link_quality quality(const struct pair_path *path) {
                                  .jitter = (uint64_t)(path->jitter * 1e6),
                                  .rate_bps = (uint64_t)(path->rate * 1e6),
                                  .loss = path->loss / 100,
-                                 .queue_packets = QUEUE_PACKETS};
+                                 .queue_packets = path->queue ? path->queue : QUEUE_PACKETS};
 }
 
 static void kill_path(void *context) {

@@ -11,10 +11,11 @@
 
 /** One path, in each direction alike. */
 struct pair_path {
-    double delay;  /**< ms, one way */
-    double jitter; /**< ms, standard deviation; keeps order */
-    double rate;   /**< Mbit/s, Ethernet frames with all that surrounds them */
-    double loss;   /**< percent */
+    double delay;   /**< ms, one way */
+    double jitter;  /**< ms, standard deviation; keeps order */
+    double rate;    /**< Mbit/s, Ethernet frames with all that surrounds them */
+    double loss;    /**< percent */
+    unsigned queue; /**< packets that wait or travel at most; 0: 1,000 */
 };
 
 /** Two of them. */

@@ -382,6 +382,22 @@ START_TEST(ecf_stays_on_a_leg_while_another_is_about_as_good) {
 }
 END_TEST
 
+START_TEST(ecf_leaves_a_leg_on_which_a_queue_stands_for_one_that_is_about_as_good) {
+    two_legs(40 * NS_PER_MS, 42 * NS_PER_MS);
+    ck_assert_int_eq(pick(), 0);
+    legs[0].full = true;
+    ck_assert_int_eq(pick(), 1);
+    legs[1].full = true;
+    ck_assert_int_eq(pick(), 0);
+    legs[1].full = false;
+    legs[1].can_send = false;
+    ck_assert_int_eq(pick(), 0);
+    two_legs(40 * NS_PER_MS, 60 * NS_PER_MS);
+    legs[1].can_send = true;
+    ck_assert_int_eq(pick(), 0);
+}
+END_TEST
+
 START_TEST(ecf_waits_for_the_fast_leg_when_that_is_sooner) {
     two_legs(40 * NS_PER_MS, 100 * NS_PER_MS);
     fill_first();
@@ -492,6 +508,7 @@ int main(void) {
     tcase_add_test(tests, the_one_leg_of_backup_is_helped_while_other_primaries_idle);
     tcase_add_test(tests, ecf_takes_the_leg_on_which_the_packet_arrives_first);
     tcase_add_test(tests, ecf_stays_on_a_leg_while_another_is_about_as_good);
+    tcase_add_test(tests, ecf_leaves_a_leg_on_which_a_queue_stands_for_one_that_is_about_as_good);
     tcase_add_test(tests, ecf_waits_for_the_fast_leg_when_that_is_sooner);
     tcase_add_test(tests, ecf_adds_a_slower_leg_under_overload_unless_it_is_much_slower);
     tcase_add_test(tests, redundant_copies_to_every_leg_that_can_send);
