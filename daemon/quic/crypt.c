@@ -259,11 +259,18 @@ static int chacha_mask(struct key *key, const uint8_t *sample, uint8_t *dest) {
     return rc == 0 ? wc_Chacha_Process(&key->chacha, dest, zeros, sizeof zeros) : rc;
 }
 
+/* A sample lies anywhere in its packet, and wolfCrypt's AES-NI copies an unaligned block to memory that it allocates.
+ */
+static int aes_mask(struct key *key, const uint8_t *sample, uint8_t *dest) {
+    _Alignas(NGTCP2_HP_SAMPLELEN) uint8_t block[NGTCP2_HP_SAMPLELEN];
+    memcpy(block, sample, sizeof block);
+    return wc_AesEncryptDirect(&key->aes, dest, block);
+}
+
 int crypt_hp_mask(uint8_t *dest, const ngtcp2_crypto_cipher *hp, const ngtcp2_crypto_cipher_ctx *context,
                   const uint8_t *sample) {
     struct key *key = context->native_handle;
-    int rc =
-        key->suite->kind == CRYPT_GCM ? wc_AesEncryptDirect(&key->aes, dest, sample) : chacha_mask(key, sample, dest);
+    int rc = key->suite->kind == CRYPT_GCM ? aes_mask(key, sample, dest) : chacha_mask(key, sample, dest);
     (void)hp;
     return rc == 0 ? 0 : NGTCP2_ERR_CALLBACK_FAILURE;
 }
