@@ -29,6 +29,8 @@
 #define OUR_CIDS 7u                         /**< connection IDs of the peer that we keep */
 #define UDP_MAX_V4 1472u                    /**< bytes of UDP payload in an Ethernet frame, IPv4 */
 #define UDP_MAX_V6 1452u                    /**< the same, IPv6 */
+#define RATE_RISE 2u                        /**< part of the way that the capacity goes up to a larger delivery rate */
+#define RATE_FALL 4u                        /**< and down to a smaller one */
 
 size_t conn_path_udp_max(const struct conn_path *path) {
     bool v6 = path->remote.sa.sa_family == AF_INET6 && sock_addr_ip(&path->remote).version == 6;
@@ -90,7 +92,7 @@ static int conn_new(const struct conn_settings *settings, struct tls_session_set
     conn->server = tls.server;
     conn->worker = settings->worker;
     conn->now = now;
-    conn->look_again = TIME_NEVER;
+    conn->look_again = conn->ack_by = TIME_NEVER;
     conn->keepalive = settings->keepalive;
     conn->key_packets_max = settings->key_update_packets != 0 ? settings->key_update_packets : CONN_KEY_PACKETS;
     conn_mtu_init(conn);
@@ -296,6 +298,38 @@ const char *conn_cipher_name(const struct conn *conn) {
 
 const char *conn_tls_reason(const struct conn *conn) {
     return tls_session_reason(conn->tls);
+}
+
+/** A window of the delivery rate is over. One in which the owner had less to send than could have gone says only that
+ * the path carries this much at least. */
+static void close_rate_window(struct conn_rate *rate, uint64_t now) {
+    rate->bps = rate->bytes * 8 * 1000 / ((now - rate->since) / NS_PER_MS);
+    if (rate->capacity_bps == 0)
+        rate->capacity_bps = rate->bps;
+    else if (rate->bps > rate->capacity_bps)
+        rate->capacity_bps += (rate->bps - rate->capacity_bps) / RATE_RISE;
+    else if (!rate->limited)
+        rate->capacity_bps -= (rate->capacity_bps - rate->bps) / RATE_FALL;
+    rate->since = now;
+    rate->bytes = 0;
+    rate->limited = false;
+}
+
+uint64_t conn_packets_of(const struct conn *conn, uint64_t datagrams) {
+    return conn->datagrams_sent ? datagrams * conn->datagram_packets / conn->datagrams_sent : 0;
+}
+
+void conn_count_delivered(struct conn *conn, const ngtcp2_conn_info *info, uint64_t in_flight_before,
+                          uint64_t lost_before) {
+    struct conn_rate *rate = &conn->rate;
+    uint64_t lost = conn_packets_of(conn, conn->datagrams_lost - lost_before) * conn->mtu, gone, window;
+
+    gone = in_flight_before > info->bytes_in_flight ? in_flight_before - info->bytes_in_flight : 0;
+    rate->bytes += gone > lost ? gone - lost : 0;
+    rate->idle = info->bytes_in_flight == 0;
+    window = info->smoothed_rtt > CONN_RATE_WINDOW ? info->smoothed_rtt : CONN_RATE_WINDOW;
+    if (conn->now - rate->since >= window)
+        close_rate_window(rate, conn->now);
 }
 
 void conn_statistics(const struct conn *conn, struct conn_statistics *out) {

@@ -105,6 +105,7 @@ struct conn {
     uint8_t worker;             /**< first byte of our connection IDs */
     uint8_t reset_key[32];      /**< for stateless-reset tokens */
     uint64_t look_again;        /**< ns: call ngtcp2's writer then, if no packet was written before */
+    uint64_t ack_by;            /**< ns: so many packets are unacknowledged that this is not to be later */
     uint64_t keepalive;         /**< ns between PINGs; 0: none */
     unsigned datagrams_unacked; /**< DATAGRAM frames and stream frames received since the last packet was written */
     struct ccseam cc;           /**< our congestion controller, where it is in charge */
@@ -163,12 +164,17 @@ ssize_t conn_write_close(struct conn *conn, uint8_t *out, size_t size, struct co
 /** What to return for a connection that is over. @return 0, -ECONNABORTED or -ENOTCONN */
 int conn_end_status(const struct conn *conn);
 
+/* conn.c */
+/** Count what an arriving packet acknowledged: what left the window, less what was lost. */
+void conn_count_delivered(struct conn *conn, const ngtcp2_conn_info *info, uint64_t in_flight_before,
+                          uint64_t lost_before);
+/** How many packets so many datagrams took, on average of all that were sent. */
+uint64_t conn_packets_of(const struct conn *conn, uint64_t datagrams);
+
 /* conn_io.c */
 /** From a path of ngtcp2 to ours, and the reverse (pointing into ours). */
 void conn_path_from(struct conn_path *out, const ngtcp2_path *path);
 void conn_path_to(ngtcp2_path *out, const struct conn_path *path);
-/** How many packets so many datagrams took, on average of all that were sent. */
-uint64_t conn_packets_of(const struct conn *conn, uint64_t datagrams);
 /** Bytes of a packet beside the DATAGRAM frame's content, at least. */
 size_t conn_probe_overhead(const struct conn *conn);
 /** Largest UDP payload in an Ethernet frame, by the family of a path. */

@@ -9,7 +9,11 @@
  * and BBR then distrusts its measurements. Therefore, while datagrams keep coming, its plain writer is called only when
  * something is known to come of it (write_wanted, stream data); other frames ride along with datagrams, or go a
  * millisecond later (look_again). And to mark a real pause it is called once before the first datagram after the
- * connection could have sent and was given nothing (starved).
+ * connection could have sent and was given nothing (starved). Our own controller needs no marks, and a fast connection
+ * under it makes none: each pause of a few microseconds cost two calls of the writer with nothing to say.
+ *
+ * The acknowledgement of a whole batch is held for the next turn: what the batch brought was written to the TUN in this
+ * one, the inner receiver answers at once, and its answer and our acknowledgement share a packet (ack_by).
  *
  * What it leaves out: batching (the owner's), and which leg a datagram goes to.
  *
@@ -22,15 +26,15 @@
 #include <errno.h>
 #include <string.h>
 
-#define STREAM_TRIES 64u       /**< streams offered for one packet before it is closed */
-#define VECTORS 16u            /**< pieces of stream data taken at a time */
-#define FULL_PACKET 1200u      /**< bytes: after a packet this long there may be another one */
-#define LOOK_AGAIN NS_PER_MS   /**< ns: what ngtcp2 may have to say waits no longer for a datagram to go with */
-#define PACE_PERCENT 125u      /**< of a window go out in a smoothed round trip (RFC 9002 section 7.7) */
-#define RATE_RISE 2u           /**< part of the way that the capacity goes up to a larger delivery rate */
-#define RATE_FALL 4u           /**< and down to a smaller one */
-#define REFUSAL_WAIT NS_PER_MS /**< ns: pause after ngtcp2 refused a datagram that should have gone */
-#define KEY_RETRY 16u          /**< a refused key update is tried again after this part of the packets between two */
+#define STREAM_TRIES 64u           /**< streams offered for one packet before it is closed */
+#define VECTORS 16u                /**< pieces of stream data taken at a time */
+#define FULL_PACKET 1200u          /**< bytes: after a packet this long there may be another one */
+#define ACK_BATCH 32u              /**< datagrams unacknowledged: as many come at once in a batch only */
+#define ACK_WAIT (200 * NS_PER_US) /**< ns: and are acknowledged after so long, if there is nothing to go with */
+#define LOOK_AGAIN NS_PER_MS       /**< ns: what ngtcp2 may have to say waits no longer for a datagram to go with */
+#define PACE_PERCENT 125u          /**< of a window go out in a smoothed round trip (RFC 9002 section 7.7) */
+#define REFUSAL_WAIT NS_PER_MS     /**< ns: pause after ngtcp2 refused a datagram that should have gone */
+#define KEY_RETRY 16u   /**< a refused key update is tried again after this part of the packets between two */
 #define SHORT_HEADER 5u /**< bytes of a short header without the connection ID: flags and the longest packet number */
 #define PACKET_NUMBER_MAX 4u /**< bytes of the longest packet number */
 #define FRAME_HEADER 3u      /**< bytes of a DATAGRAM frame's type and length */
@@ -63,42 +67,11 @@ static bool is_open(const struct conn *conn) {
 static void advance(struct conn *conn, uint64_t now) {
     if (now <= conn->now)
         return;
-    if (conn->state == CONN_LIVE && conn->confirmed && is_open(conn))
-        conn->starved = conn->rate.limited = true;
+    if (conn->state == CONN_LIVE && conn->confirmed && is_open(conn)) {
+        conn->rate.limited = true;
+        conn->starved = conn->starved || !conn->cc.active || !pacer_is_fast(&conn->pacer);
+    }
     conn->now = now;
-}
-
-/** A window of the delivery rate is over. One in which the owner had less to send than could have gone says only that
- * the path carries this much at least. */
-static void close_rate_window(struct conn_rate *rate, uint64_t now) {
-    rate->bps = rate->bytes * 8 * 1000 / ((now - rate->since) / NS_PER_MS);
-    if (rate->capacity_bps == 0)
-        rate->capacity_bps = rate->bps;
-    else if (rate->bps > rate->capacity_bps)
-        rate->capacity_bps += (rate->bps - rate->capacity_bps) / RATE_RISE;
-    else if (!rate->limited)
-        rate->capacity_bps -= (rate->capacity_bps - rate->bps) / RATE_FALL;
-    rate->since = now;
-    rate->bytes = 0;
-    rate->limited = false;
-}
-
-uint64_t conn_packets_of(const struct conn *conn, uint64_t datagrams) {
-    return conn->datagrams_sent ? datagrams * conn->datagram_packets / conn->datagrams_sent : 0;
-}
-
-/** Count what an arriving packet acknowledged: what left the window, less what was lost. */
-static void count_delivered(struct conn *conn, const ngtcp2_conn_info *info, uint64_t in_flight_before,
-                            uint64_t lost_before) {
-    struct conn_rate *rate = &conn->rate;
-    uint64_t lost = conn_packets_of(conn, conn->datagrams_lost - lost_before) * conn->mtu, gone, window;
-
-    gone = in_flight_before > info->bytes_in_flight ? in_flight_before - info->bytes_in_flight : 0;
-    rate->bytes += gone > lost ? gone - lost : 0;
-    rate->idle = info->bytes_in_flight == 0;
-    window = info->smoothed_rtt > CONN_RATE_WINDOW ? info->smoothed_rtt : CONN_RATE_WINDOW;
-    if (conn->now - rate->since >= window)
-        close_rate_window(rate, conn->now);
 }
 
 /** Set the pacing rate: our own controller's, or in proportion to the window of another; the limit at most. */
@@ -152,12 +125,15 @@ int conn_read(struct conn *conn, const struct conn_path *path, uint8_t ecn, uint
         return conn_fail(conn, rv);
     if (conn->datagrams_unacked > unacked)
         conn->datagrams_unacked = unacked + 1; /* packets are acknowledged, however many datagrams share one */
+    if (conn->datagrams_unacked >= CONN_ACK_THRESHOLD && conn->ack_by == TIME_NEVER)
+        conn->ack_by = conn->now;
+    else if (conn->datagrams_unacked == ACK_BATCH && conn->ack_by == conn->now)
+        conn->ack_by = conn->now + ACK_WAIT;
     /* An acknowledgement is small; whatever is not and brought no datagram may want an answer (a path challenge). */
-    if (!confirmed || conn->datagrams_unacked >= CONN_ACK_THRESHOLD ||
-        (length >= FULL_PACKET && conn->datagrams_unacked == unacked))
+    if (!confirmed || (length >= FULL_PACKET && conn->datagrams_unacked == unacked))
         conn->write_wanted = true;
     ngtcp2_conn_get_conn_info(conn->ng, &after);
-    count_delivered(conn, &after, before.bytes_in_flight, lost);
+    conn_count_delivered(conn, &after, before.bytes_in_flight, lost);
     /* Only what was acknowledged or lost changes the pace, and most packets that come with data tell of neither. */
     if (after.bytes_in_flight != before.bytes_in_flight || after.cwnd != before.cwnd ||
         after.smoothed_rtt != before.smoothed_rtt)
@@ -179,6 +155,10 @@ int conn_on_timer(struct conn *conn, uint64_t now) {
         return conn_end_status(conn);
     if (conn->look_again <= conn->now) {
         conn->look_again = TIME_NEVER;
+        conn->write_wanted = true;
+    }
+    if (conn->ack_by <= conn->now) {
+        conn->ack_by = TIME_NEVER;
         conn->write_wanted = true;
     }
     conn_mtu_on_timer(conn);
@@ -209,6 +189,8 @@ uint64_t conn_deadline(const struct conn *conn, bool datagrams_waiting) {
     deadline = ngtcp2_conn_get_expiry(conn->ng);
     if (conn->look_again < deadline)
         deadline = conn->look_again;
+    if (conn->ack_by < deadline)
+        deadline = conn->ack_by;
     mtu = conn_mtu_deadline(conn);
     if (mtu < deadline)
         deadline = mtu;
@@ -236,7 +218,7 @@ static void on_written(struct conn *conn, size_t length, const ngtcp2_path *path
     conn->packets_sent++;
     conn->bytes_sent += length;
     conn->datagrams_unacked = 0;
-    conn->look_again = TIME_NEVER;
+    conn->look_again = conn->ack_by = TIME_NEVER;
     if (conn->rate.idle)
         conn->rate = (struct conn_rate){
             .since = conn->now, .bps = conn->rate.bps, .capacity_bps = conn->rate.capacity_bps, .limited = true};
@@ -346,6 +328,7 @@ static ssize_t write_plain(struct conn *conn, uint8_t *out, size_t size, struct 
     }
     if (n < 0)
         return conn_fail(conn, (int)n);
+    conn->ack_by = TIME_NEVER;
     if (n > 0) {
         if ((size_t)n < FULL_PACKET)
             conn->write_wanted = false;
@@ -358,6 +341,11 @@ static ssize_t write_plain(struct conn *conn, uint8_t *out, size_t size, struct 
     return n;
 }
 
+/** Whether an acknowledgement waits for a datagram to go with. */
+static bool ack_is_held(const struct conn *conn) {
+    return conn->cc.active && conn->ack_by != TIME_NEVER && conn->ack_by > conn->now;
+}
+
 /** Whether to call ngtcp2's writer: not when it most likely has nothing to say while the owner's datagrams would go,
  * since that marks the connection application-limited. */
 static bool may_write_plain(struct conn *conn) {
@@ -366,8 +354,14 @@ static bool may_write_plain(struct conn *conn) {
     size_t count;
     bool fin;
 
-    if (!conn->confirmed || conn->write_wanted || conn->ping || conn->starved)
+    if (!conn->confirmed || conn->write_wanted || conn->ping || conn->ack_by <= conn->now)
         return true;
+    if (ack_is_held(conn))
+        return false;
+    if (conn->starved)
+        return true;
+    if (conn->cc.active && pacer_is_fast(&conn->pacer) && conn->rate.idle && conn->datagrams_unacked == 0)
+        return true; /* nothing is on the way: no timer is to be set for nothing */
     if (ngtcp2_conn_get_cwnd_left(conn->ng) == 0)
         return true; /* that marks nothing, and acknowledgements need no window */
     if (next_stream(conn, &stream_id, &fin, vectors, &count)) {
@@ -502,6 +496,8 @@ static ssize_t complete(struct conn *conn, size_t length, const ngtcp2_vec *sing
 static ssize_t write_before(struct conn *conn, uint8_t *out, size_t size, struct conn_packet *packet) {
     ssize_t n = write_probe(conn, out, size, packet);
 
+    if (ack_is_held(conn))
+        conn->starved = false;
     if (n != 0 || (!conn->starved && (!conn->stream_waits || conn->datagram_turn)))
         return n;
     conn->starved = false;

@@ -181,6 +181,68 @@ START_TEST(packets_are_equally_long_however_many_are_on_the_way) {
 }
 END_TEST
 
+/* A batch of datagrams goes from the client to the server, all at once. */
+static void send_batch(struct pair *pair, unsigned count) {
+    struct iovec content = {.iov_base = (uint8_t[40]){0}, .iov_len = 40};
+    uint8_t out[CONN_UDP_MAX];
+    struct conn_packet packet;
+
+    while (conn_write(pair->client.conn, out, sizeof out, &packet, pair->now) > 0)
+        ;
+    for (unsigned i = 0; i < count; i++) {
+        bool accepted = false;
+        ssize_t n = conn_write_datagram(pair->client.conn, &content, 1, i, false, &accepted, out, sizeof out, &packet,
+                                        pair->now);
+
+        ck_assert(accepted);
+        pair_inject(pair, &pair->server, out, (size_t)n);
+    }
+}
+
+START_TEST(the_acknowledgement_of_a_batch_goes_with_the_answer) {
+    struct pair_settings settings = fixture_links(5000, 1, 0);
+    struct iovec content = {.iov_base = (uint8_t[40]){0}, .iov_len = 40};
+    struct pair pair;
+
+    if (!ccseam_available())
+        return; /* other controllers are told of every pause, and what is acknowledged goes with that */
+    settings.congestion = "own";
+    settings.up.delay = settings.down.delay = 2 * NS_PER_MS; /* an acknowledgement is due after an eighth of it */
+    fixture_connect(&pair, &settings);
+    pair.client.datagrams_to_send = 2000;
+    pair_run(&pair, 2 * NS_PER_SEC);
+    for (unsigned i = 0; i < 4; i++) {
+        const bool batch = i / 2, answered = i % 2;
+        uint64_t acked = pair.client.acked, due;
+        uint8_t out[CONN_UDP_MAX];
+        struct conn_packet packet;
+        bool accepted = false;
+        ssize_t n;
+
+        pair.now += 10 * NS_PER_MS;
+        send_batch(&pair, batch ? 44 : 20);
+        n = conn_write(pair.server.conn, out, sizeof out, &packet, pair.now);
+        ck_assert_int_eq(n > 0, !batch);
+        if (batch && answered) {
+            pair.now += 100 * NS_PER_US;
+            n = conn_write_datagram(pair.server.conn, &content, 1, 1, false, &accepted, out, sizeof out, &packet,
+                                    pair.now);
+            ck_assert(accepted);
+        } else if (batch) {
+            due = conn_deadline(pair.server.conn, false);
+            ck_assert_uint_le(due, pair.now + 200 * NS_PER_US);
+            pair.now = due;
+            ck_assert_int_eq(conn_on_timer(pair.server.conn, pair.now), 0);
+            n = conn_write(pair.server.conn, out, sizeof out, &packet, pair.now);
+        }
+        ck_assert_int_gt(n, 0);
+        pair_inject(&pair, &pair.client, out, (size_t)n);
+        ck_assert_uint_eq(pair.client.acked, acked + (batch ? 44 : 20));
+    }
+    pair_fini(&pair);
+}
+END_TEST
+
 START_TEST(datagrams_declared_lost_too_early_are_counted) {
     struct pair_settings settings = fixture_links(50, 20, 0);
     struct conn_statistics statistics;
@@ -595,6 +657,7 @@ int main(void) {
         neither_streams_nor_datagrams_starve_the_other,
         each_datagram_is_acknowledged_or_lost,
         packets_are_equally_long_however_many_are_on_the_way,
+        the_acknowledgement_of_a_batch_goes_with_the_answer,
         datagrams_declared_lost_too_early_are_counted,
         keys_are_updated_under_loss_and_nothing_breaks,
         the_path_mtu_is_found_up_to_an_ethernet_frame,
