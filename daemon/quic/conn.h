@@ -174,6 +174,8 @@ bool conn_can_send(const struct conn *conn, size_t length, uint64_t now);
 /** So many bytes that belong with the next datagram follow it: if the connection is fast, pacing lets them out with it.
  */
 void conn_keep_together(struct conn *conn, size_t bytes);
+/** Whether the connection is so fast that a whole batch takes less than a millisecond. */
+bool conn_is_fast(const struct conn *conn);
 /** Largest datagram payload that fits the path now (0: the peer takes none, or no handshake yet). */
 size_t conn_datagram_max(const struct conn *conn);
 /**

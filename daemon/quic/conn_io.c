@@ -465,6 +465,10 @@ void conn_keep_together(struct conn *conn, size_t bytes) {
     pacer_keep_together(&conn->pacer, bytes);
 }
 
+bool conn_is_fast(const struct conn *conn) {
+    return pacer_is_fast(&conn->pacer);
+}
+
 /** ngtcp2 let nothing out, though all that can be seen from here allowed it (an unvalidated path has used up its
  * credit): look again when something is due. */
 static void hold_after_refusal(struct conn *conn) {
