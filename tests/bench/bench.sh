@@ -16,6 +16,9 @@
 # that TCP carried. UDP is bench_udp's: packets a second with less than 1 % lost. A tunnel has connected when the first ping
 # came back after its client was started; one that does not connect is left out of that round. Memory is what is resident in the
 # larger of the two daemons. Instructions a packet are callgrind's (bench_cost.sh), of our own code.
+# Rows that are called bound have each daemon bound to a processor of its own (taskset), as two hosts would have it: left to
+# themselves the kernel often wakes both on one processor while the other idles, and on one machine with few processors that is
+# a good part of the result. What makes the load is not bound, and only TCP is measured.
 # What it leaves out: shaping, loss and delay; bond.sh and tests/lab are for that.
 #
 # BENCH_ROUNDS (3): how often everything is measured. BENCH_TIME (3): seconds of one iperf3 run. BENCH_SHORT=1: one round of 1 s and
@@ -36,7 +39,7 @@ results=$dir/results.txt
 bench_udp=$build/tests/bench/bench_udp
 round=0
 
-for tool in iperf3 openvpn wireguard-go wg openssl python3 "$bench_udp"; do
+for tool in iperf3 openvpn wireguard-go wg openssl python3 taskset "$bench_udp"; do
     command -v "$tool" >/dev/null || die "$tool is missing; contrib/setup.sh installs it, make bench builds it"
 done
 
@@ -107,10 +110,17 @@ latency() {
     note ping_load "$(average "$dir/ping.txt")"
 }
 
-# measure: everything of the tunnel $name, whose far end is $address, with its processes $server_pid and $client_pid; only its latency
-# if $only says so
+# bind_daemons: with $bound set, the daemons get a processor each, the first and the second
+bind_daemons() {
+    [ -n "${bound:-}" ] || return 0
+    taskset -acp 0 "$server_pid" >/dev/null && taskset -acp 1 "$client_pid" >/dev/null || die 'taskset failed'
+}
+
+# measure: everything of the tunnel $name, whose far end is $address, with its processes $server_pid and $client_pid; only its latency,
+# or all but small packets, if $only says so
 measure() {
     local size
+    bind_daemons
     start "$a" iperf3 iperf3 -s --forceflush -B "$address"
     local iperf_pid=$last_pid
     start "$a" sink "$bench_udp" sink "$address" 7000
@@ -124,7 +134,7 @@ measure() {
         tcp up4 -P 4
     fi
     latency
-    for size in $([ "${only:-}" = latency ] || echo "$udp_sizes"); do
+    for size in $([ -n "${only:-}" ] || echo "$udp_sizes"); do
         note "udp$size" "$(in_ns "$b" timeout 60 "$bench_udp" "$address" 7000 "$size" | awk '{ print $1 / 1000 }')"
     done
     [ -z "${server_pid:-}" ] || note rss_load "$(memory_of VmHWM "$server_pid" "$client_pid")"
@@ -191,8 +201,22 @@ mpvpn_poll() {
     with_mpvpn mpvpn_poll 1 50us veth
 }
 
+mpvpn_bound() {
+    local only=tcp bound=1
+    with_mpvpn mpvpn_bound 1 0 veth
+}
+mpvpn2_bound() {
+    local only=tcp bound=1
+    with_mpvpn mpvpn2_bound 1 0 veth vetx
+}
+
+wireguard_bound() {
+    local only=tcp bound=1
+    wireguard wireguard_bound
+}
+
 wireguard() {
-    local name=wireguard address=10.78.2.1 key_a key_b wg_a=wga$$ wg_b=wgb$$ server_pid client_pid begun
+    local name=${1:-wireguard} address=10.78.2.1 key_a key_b wg_a=wga$$ wg_b=wgb$$ server_pid client_pid begun
     key_a=$(wg genkey) key_b=$(wg genkey)
     start "$a" wga env WG_PROCESS_FOREGROUND=1 wireguard-go -f "$wg_a"
     server_pid=$last_pid
@@ -250,7 +274,9 @@ link "$a" vetx 198.51.100.1/24 "$b" vetx 198.51.100.2/24
 keys
 user
 selected=("$@")
-[ ${#selected[@]} -gt 0 ] || selected=(direct mpvpn mpvpn_workers mpvpn2 mpvpn_poll wireguard openvpn_tunnel)
+bound_rows=()
+[ "$(nproc)" -lt 2 ] || bound_rows=(mpvpn_bound mpvpn2_bound wireguard_bound)
+[ ${#selected[@]} -gt 0 ] || selected=(direct mpvpn mpvpn_workers mpvpn2 mpvpn_poll wireguard openvpn_tunnel "${bound_rows[@]}")
 for ((round = 1; round <= rounds; round++)); do
     for tunnel in "${selected[@]}"; do
         echo "# round $round of $rounds: $tunnel" >&2

@@ -18,6 +18,9 @@ TITLES = {
     "mpvpn_poll": "mpvpn, BusyPoll = 50 us",
     "wireguard": "wireguard-go",
     "openvpn": "OpenVPN 2.6",
+    "mpvpn_bound": "mpvpn, bound: a processor for each daemon",
+    "mpvpn2_bound": "mpvpn, two paths, bound: a processor for each daemon",
+    "wireguard_bound": "wireguard-go, bound: a processor for each daemon",
 }
 TABLES = [
     ("TCP, Mbit/s", [("up", "1 stream up", "%.0f"), ("down", "1 stream down", "%.0f"), ("up4", "4 streams up", "%.0f"),
@@ -35,7 +38,8 @@ TABLES = [
 PANELS = [("up", "TCP, 1 stream up, Mbit/s"), ("down", "TCP, 1 stream down, Mbit/s"), ("up_cpu", "CPU seconds per GB, up"),
           ("udp1200", "UDP 1200 bytes, 1000 packets/s"), ("udp64", "UDP 64 bytes, 1000 packets/s"),
           ("ping_idle", "ping through the idle tunnel, ms")]
-COLORS = {"direct": "#999999", "mpvpn": "#1f6fb2", "mpvpn_workers": "#3d8ccb", "mpvpn2": "#5aa9e0", "mpvpn_poll": "#8cc4ee", "wireguard": "#b2501f", "openvpn": "#d0a020"}
+COLORS = {"direct": "#999999", "mpvpn": "#1f6fb2", "mpvpn_workers": "#3d8ccb", "mpvpn2": "#5aa9e0", "mpvpn_poll": "#8cc4ee", "wireguard": "#b2501f", "openvpn": "#d0a020",
+          "mpvpn_bound": "#1f6fb2", "mpvpn2_bound": "#5aa9e0", "wireguard_bound": "#b2501f"}
 
 
 def read(path):
@@ -69,12 +73,15 @@ def cell(metric, values, form):
 def section(found, instructions, machine):
     print("## Unshaped\n")
     print("Made by `sudo make -C build bench` (tests/bench/bench.sh, which says how it measures): veth of MTU 1500, unshaped, both ends and the")
-    print("load on the same machine, so that what matters is the comparison within a table. Each figure is min / **median** / max.\n")
+    print("load on the same machine, so that what matters is the comparison within a table. Each figure is min / **median** / max. In rows called")
+    print("bound each of the two daemons has a processor of its own (taskset), as two hosts would have it; in the others the kernel places all.\n")
     print(machine + ".\n")
     print("![the same as a plot](benchmarks.svg)\n")
     for title, columns in TABLES:
         columns = [c for c in columns if any(c[0] in metrics for metrics in found.values())]
-        rows = [(name, m) for name, m in found.items() if columns and columns[0][0] in m]
+        if not columns:
+            continue
+        rows = [(name, m) for name, m in found.items() if columns[0][0] in m]
         print("%s:\n" % title)
         print("| | %s |" % " | ".join(c[1] for c in columns))
         print("|---|%s" % ("---|" * len(columns)))
@@ -91,7 +98,7 @@ def section(found, instructions, machine):
 def plot(found, path):
     """One panel of bars for each of PANELS, with a line from the smallest to the largest value."""
     names = list(found)
-    bar, gap, left, width, head = 16, 6, 180, 600, 26
+    bar, gap, left, width, head = 16, 6, 330, 600, 26
     panels = [(m, t) for m, t in PANELS if any(m in found[n] for n in names)]
     height = sum(head + len([n for n in names if m in found[n]]) * (bar + gap) + 14 for m, _ in panels) + 10
     lines = ['<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="12">' % (left + width + 90, height),
