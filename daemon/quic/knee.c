@@ -478,7 +478,7 @@ static void grow(struct knee *knee, double bytes, double in_flight, uint64_t now
 
 /** Whether what was sent has had no answer for so long that the path was dead. */
 static bool was_dead(const struct knee *knee, uint64_t now) {
-    double silence = 4 * fmax(knee->rtt, knee->recent_rtt);
+    double known = fmax(knee->rtt, knee->recent_rtt), silence = known > 0 ? 4 * known : DEAD_UNKNOWN;
 
     return knee->asked > knee->heard && (double)(now - knee->asked) > fmax(silence, DEAD_LEAST);
 }

@@ -6,6 +6,7 @@
 
 #define INITIAL_PACKETS 10.0 /* packets: first window */
 #define DEAD_LEAST 2e8       /* ns: a path without an answer for so long, and for 4 RTT, was dead */
+#define DEAD_UNKNOWN 3e9     /* ns: … or so long, if nothing is known of its RTT */
 #define MIN_PACKETS 4.0      /* packets: least window */
 #define WINDOW_MAX 4e9       /* bytes */
 #define ROUND_MIN 2000000ull /* ns: a round lasts this long at least */

@@ -162,6 +162,23 @@ START_TEST(a_path_that_was_dead_begins_anew) {
 }
 END_TEST
 
+START_TEST(a_path_that_has_become_long_begins_anew_but_once) {
+    struct knee knee;
+    uint64_t now, window;
+
+    knee_init(&knee, PACKET, 1, NS_PER_SEC);
+    now = rounds(&knee, 10, 20 * NS_PER_MS, 1, NS_PER_SEC);
+    for (unsigned i = 0; i < 2; i++) {
+        window = knee_window(&knee);
+        knee_on_sent(&knee, now);
+        knee_on_acked(&knee, PACKET, now, window, now + 600 * NS_PER_MS);
+        now += 600 * NS_PER_MS;
+    }
+    ck_assert_uint_le(window, 11 * PACKET);
+    ck_assert_uint_gt(knee_window(&knee), window);
+}
+END_TEST
+
 #define FLOWS 2u       /**< on a link at most */
 #define RING 16384u    /**< packets on the way at most */
 #define STEP 100000ull /**< ns: time goes on by this */
@@ -395,6 +412,7 @@ int main(void) {
     tcase_add_test(tc, a_packet_that_arrives_after_all_was_not_lost);
     tcase_add_test(tc, another_path_begins_anew);
     tcase_add_test(tc, a_path_that_was_dead_begins_anew);
+    tcase_add_test(tc, a_path_that_has_become_long_begins_anew_but_once);
     tcase_add_loop_test(tc, a_link_whose_delay_varies_is_filled_and_never_abandoned, 0, 3);
     tcase_add_test(tc, start_up_into_a_short_queue_does_not_stay_in_a_state_of_drops);
     tcase_add_test(tc, two_of_ours_do_not_move_in_step_and_end_with_equal_shares);

@@ -36,7 +36,7 @@ static const struct condition conditions[] = {
     {"RTT 120 to 40 ms", {.path = {50, 60, 0}, .change = {{5, {50, 20, 0}}}, .skip = 5, .seconds = 12},
      7, 12, 0.95, 35, 0.001},
     {"RTT 20 to 600 ms", {.path = {20, 10, 0}, .change = {{5, {20, 300, 0}}}, .skip = 5, .seconds = 20},
-     10, 20, 0.04, 50, 0.01},
+     10, 20, 0.7, 20, 0.001},
     {"loss 0 to 5 %", {.path = {50, 20, 0}, .change = {{5, {50, 20, 0.05}}}, .skip = 5, .seconds = 12},
      7, 12, 0.95, 12, 0.001},
     {"loss 5 to 0 %", {.path = {50, 20, 0.05}, .change = {{5, {50, 20, 0}}}, .skip = 5, .seconds = 12},
