@@ -18,9 +18,9 @@ TITLES = {
     "mpvpn_poll": "mpvpn, BusyPoll = 50 us",
     "wireguard": "wireguard-go",
     "openvpn": "OpenVPN 2.6",
-    "mpvpn_bound": "mpvpn, bound: a processor for each daemon",
-    "mpvpn2_bound": "mpvpn, two paths, bound: a processor for each daemon",
-    "wireguard_bound": "wireguard-go, bound: a processor for each daemon",
+    "mpvpn_bound": "mpvpn, bound",
+    "mpvpn2_bound": "mpvpn, two paths, bound",
+    "wireguard_bound": "wireguard-go, bound",
 }
 TABLES = [
     ("TCP, Mbit/s", [("up", "1 stream up", "%.0f"), ("down", "1 stream down", "%.0f"), ("up4", "4 streams up", "%.0f"),
@@ -40,6 +40,11 @@ PANELS = [("up", "TCP, 1 stream up, Mbit/s"), ("down", "TCP, 1 stream down, Mbit
           ("ping_idle", "ping through the idle tunnel, ms")]
 COLORS = {"direct": "#999999", "mpvpn": "#1f6fb2", "mpvpn_workers": "#3d8ccb", "mpvpn2": "#5aa9e0", "mpvpn_poll": "#8cc4ee", "wireguard": "#b2501f", "openvpn": "#d0a020",
           "mpvpn_bound": "#1f6fb2", "mpvpn2_bound": "#5aa9e0", "wireguard_bound": "#b2501f"}
+
+
+def short(value):
+    """Four digits, or all of a larger number."""
+    return "%.0f" % value if value >= 1000 else "%.4g" % value
 
 
 def read(path):
@@ -115,7 +120,7 @@ def plot(found, path):
             lines.append('<text x="%d" y="%d" text-anchor="end">%s</text>' % (left - 6, y + bar - 4, TITLES.get(name, name)))
             lines.append('<rect x="%d" y="%d" width="%.1f" height="%d" fill="%s"/>' % (left, y, middle, bar, COLORS.get(name, "#666666")))
             lines.append('<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f" stroke="black"/>' % (left + low, left + high, y + bar / 2, y + bar / 2))
-            lines.append('<text x="%.1f" y="%d">%.4g</text>' % (left + high + 6, y + bar - 4, statistics.median(values)))
+            lines.append('<text x="%.1f" y="%d">%s</text>' % (left + high + 6, y + bar - 4, short(statistics.median(values))))
             y += bar + gap
         y += 14
     lines.append("</svg>")
