@@ -80,10 +80,6 @@ lane() {
     done
 }
 
-if [ -n "${LANE:-}" ]; then
-    lane
-    exit
-fi
 in_lanes
 simulate
 {

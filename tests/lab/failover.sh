@@ -185,10 +185,6 @@ lane() {
     done
 }
 
-if [ -n "${LANE:-}" ]; then
-    lane
-    exit
-fi
 in_lanes
 {
     cat <<END

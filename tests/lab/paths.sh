@@ -104,10 +104,6 @@ lane() {
     done
 }
 
-if [ -n "${LANE:-}" ]; then
-    lane
-    exit
-fi
 in_lanes
 emulator_start 1 a b
 server_start

@@ -22,9 +22,14 @@ touch "$results"
 # Where the kernel schedules sessions as groups, "nice" tells this session's processes apart and nothing else: the group takes our priority too.
 [ ! -w /proc/self/autogroup ] || nice >/proc/self/autogroup
 
-# in_lanes: this script again, once for each lane with its number in $LANE; what they measure is added to $results
+# in_lanes: this script again, once for each lane with its number in $LANE, where it calls the script's own lane() and ends; what they measure is added to
+# $results
 in_lanes() {
     local number lane_pids=()
+    if [ -n "${LANE:-}" ]; then
+        lane
+        exit
+    fi
     for ((number = 0; number < lanes; number++)); do
         LANE=$number RESULTS=$results bash "$0" >"$dir/lane$number.log" &
         lane_pids[number]=$!
