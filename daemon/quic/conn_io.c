@@ -63,13 +63,18 @@ static bool is_open(const struct conn *conn) {
     return pacer_is_open(&conn->pacer, conn->now) && ngtcp2_conn_get_cwnd_left(conn->ng) > 0;
 }
 
+/** Whether a pause goes unmarked: our own controller needs no marks, and on a fast connection they cost. */
+static bool is_unmarked(const struct conn *conn) {
+    return conn->cc.active && pacer_is_fast(&conn->pacer);
+}
+
 /** Time goes on. */
 static void advance(struct conn *conn, uint64_t now) {
     if (now <= conn->now)
         return;
     if (conn->state == CONN_LIVE && conn->confirmed && is_open(conn)) {
         conn->rate.limited = true;
-        conn->starved = conn->starved || !conn->cc.active || !pacer_is_fast(&conn->pacer);
+        conn->starved = conn->starved || !is_unmarked(conn);
     }
     conn->now = now;
 }
@@ -360,7 +365,7 @@ static bool may_write_plain(struct conn *conn) {
         return false;
     if (conn->starved)
         return true;
-    if (conn->cc.active && pacer_is_fast(&conn->pacer) && conn->rate.idle && conn->datagrams_unacked == 0)
+    if (is_unmarked(conn) && conn->rate.idle && conn->datagrams_unacked == 0)
         return true; /* nothing is on the way: no timer is to be set for nothing */
     if (ngtcp2_conn_get_cwnd_left(conn->ng) == 0)
         return true; /* that marks nothing, and acknowledgements need no window */
