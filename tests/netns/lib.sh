@@ -174,9 +174,10 @@ keys() {
     pin=$(grep -o 'sha256:[0-9A-Za-z+/=_-]*' "$dir/keygen.txt" | head -n 1)
 }
 
-# user: a random token in $token, and its hash as the configuration wants it in $token_hash
+# user: a random token in $token, and its hash as the configuration wants it in $token_hash. It begins with "-", as one in 64 that
+# mpvpnd makes does: what takes it for an option fails each time.
 user() {
-    token=$(head -c 24 /dev/urandom | base64 | tr '+/' '-_')
+    token=-$(head -c 24 /dev/urandom | base64 | tr '+/' '-_')
     token_hash=sha256:$(printf '%s' "$token" | sha256sum | cut -d' ' -f1)
 }
 

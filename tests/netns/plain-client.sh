@@ -21,11 +21,11 @@ plain() {
 }
 routed=(--tun plain0 --route 10.77.0.0/24 --route fd77::/64 --route 10.50.0.0/24)
 
-plain first --token "$token" "${routed[@]}"
+plain first --token="$token" "${routed[@]}"
 check 'the request is answered with 200' soon first '^status 200'
 check 'the server offers extended CONNECT and HTTP Datagrams' said first '^settings.* 8=1 .*33=1'
 check 'addresses come unprompted' soon first '^assigned 0=10\.77\.0\.[0-9]+/32 0=fd77::[0-9a-f]+/128'
-check 'routes come, in order' said first '^routes 0\.0\.0\.0-255\.255\.255\.255/0 ::-ffff'
+check 'routes come, in order' soon first '^routes 0\.0\.0\.0-255\.255\.255\.255/0 ::-ffff'
 check 'the device is configured' soon first '^configured'
 check 'pings come back' pings "$client" 10.77.0.1 fd77::1
 check 'pings of many sizes come back' in_ns "$client" \
@@ -73,7 +73,7 @@ like 'no session is left' "$(ctl server session list --json | tr -d ' \n')" '\[\
 stop "$plain_pid"
 
 # The plain client takes no DATAGRAM longer than 600 bytes: packets of 1280 must come by capsule.
-plain narrow --token "$token" "${routed[@]}" --max-datagram 600
+plain narrow --token="$token" "${routed[@]}" --max-datagram 600
 check 'small datagrams only: the request is answered with 200' soon narrow '^configured'
 check 'small datagrams only: IPv6 packets of 1280 bytes come back' in_ns "$client" ping -6 -q -c 3 -i 0.1 -W 2 -s 1232 fd77::1
 check 'small datagrams only: they come by DATAGRAM capsule' said narrow '^packet by capsule'
@@ -83,7 +83,7 @@ stop "$plain_pid"
 
 # scopes
 ip -n "$server" address add 10.50.0.1/24 dev lo
-plain scoped --token "$token" "${routed[@]}" --target 10.77.0.0/28 --protocol 17
+plain scoped --token="$token" "${routed[@]}" --target 10.77.0.0/28 --protocol 17
 check 'a scope: the request is answered with 200' soon scoped '^configured'
 check 'a scope: the routes are cut to it' soon scoped '^routes 10\.77\.0\.0-10\.77\.0\.15/17 *$'
 check 'a scope: ICMP is allowed whatever the protocol' pings "$client" 10.77.0.1
@@ -93,7 +93,7 @@ refuses 'a scope: TCP to a target inside does not connect' in_ns "$client" timeo
 check 'a scope: both are counted' until_true 5 has_dropped server target_not_allowed $((before + 2))
 stop "$plain_pid"
 
-plain narrow6 --token "$token" --target fd77::1
+plain narrow6 --token="$token" --target fd77::1
 check 'a scope of one IPv6 address: the routes are cut to it' soon narrow6 '^routes fd77::1-fd77::1/0 *$'
 stop "$plain_pid"
 
@@ -107,14 +107,14 @@ refused() {
 }
 refused no-token 401
 like 'no-token: the answer bears a challenge' "$(cat "$dir/no-token.log")" '^status 401 Bearer'
-refused wrong-token 401 --token "${token%????}aaaa"
-refused wrong-path 404 --token "$token" --path '/elsewhere/{target}/{ipproto}/'
-refused bad-protocol 400 --token "$token" --protocol 256
-refused bad-target 400 --token "$token" --target 10.77.0.0/33
-refused host-bits 400 --token "$token" --target 10.77.0.1/24
-refused host-name 501 --token "$token" --target www.example.net
+refused wrong-token 401 --token="${token%????}aaaa"
+refused wrong-path 404 --token="$token" --path '/elsewhere/{target}/{ipproto}/'
+refused bad-protocol 400 --token="$token" --protocol 256
+refused bad-target 400 --token="$token" --target 10.77.0.0/33
+refused host-bits 400 --token="$token" --target 10.77.0.1/24
+refused host-name 501 --token="$token" --target www.example.net
 
-plain last --token "$token" "${routed[@]}"
+plain last --token="$token" "${routed[@]}"
 check 'another client is served after all that' soon last '^configured'
 check 'another client: a ping comes back' pings "$client" 10.77.0.1
 stop "$plain_pid"

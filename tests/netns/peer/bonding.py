@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What no decent client does with bonding, against a server: one attack, or several, by name; the same bytes each time.
 
-  bonding.py --server HOST:PORT --token TOKEN --other-token TOKEN ATTACK...
+  bonding.py --server HOST:PORT --token=TOKEN --other-token=TOKEN ATTACK...
 
 How it works: as hostile.py. Proofs and frames are made here from mpvpn-protocol(7) alone, so a decent client's join is checked too.
 

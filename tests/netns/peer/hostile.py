@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What no decent client does, against a server: one attack, or several, by name; the same bytes each time.
 
-  hostile.py --server HOST:PORT --token TOKEN --disabled-token TOKEN ATTACK...
+  hostile.py --server HOST:PORT --token=TOKEN --disabled-token=TOKEN ATTACK...
 
 How it works: each attack is a function that makes its own connections, sends what it must not, and, where a standard says what
 the server has to do, fails when the server does something else. That the server goes on serving others is for the caller to see.
