@@ -13,13 +13,15 @@
  * counted; an acknowledgement of that size or a larger one ends the row. When a row is long enough, lasts longer than
  * congestion would explain, and round trips were measured again and again between its losses, the size falls to the
  * largest that was acknowledged since, or to the smallest. One round trip is not enough: on a path that was dead and
- * lives again the first answer is to a small packet, too.
+ * lives again the first answer is to a small packet, too. Where little is sent, such a row would take many seconds and
+ * swallow a packet in each; so one that has begun and lasts is continued by probes of its size, one after the other's
+ * verdict (a check).
  *
  * What it leaves out: sizes between those of the table; losses of packets without a datagram. ngtcp2 takes the loss of
  * a probe for congestion (RFC 8899 section 3 would not): one packet in a search.
  *
  * Invariants: the size in use is one of the table, and was carried by the path when it was taken; at most one probe
- * waits for its verdict.
+ * waits for its verdict, of a search or of a check.
  *
  * Standards: RFC 8899 sections 4.3 and 5; RFC 9000 section 14. */
 #include "quic/conn_internal.h"
@@ -30,6 +32,8 @@
 #define LOST_IN_A_ROW 5u             /**< datagrams of a size lost in a row before the path is suspected */
 #define ROW_ALIVE 3u                 /**< of them after another round trip each, at least: the path is not dead */
 #define ROW_PTOS 2u                  /**< probe time-outs that the row lasts at least */
+#define ROW_CHECKED 2u               /**< datagrams lost in a row that lasts so long before it is continued by probes */
+#define ROW_CHECKS 8u                /**< such probes in a row at most: a dead path is not probed without end */
 #define PROBE_PTOS 3u                /**< a probe that is neither acknowledged nor lost after so many failed */
 #define RAISE_FIRST NS_PER_SEC       /**< ns: from a search that ended early to the next one, first */
 #define RAISE_LAST (30 * NS_PER_SEC) /**< ns: the same, after more of them */
@@ -95,6 +99,7 @@ static void next_probe(struct conn *conn) {
     if (next < SIZE_INNER_1280 && watch->failed > SIZE_INNER_1280 && most >= SIZE_INNER_1280)
         next = SIZE_INNER_1280;
     watch->probe = 0;
+    watch->check = false;
     watch->probe_deadline = TIME_NEVER;
     watch->raise_at = TIME_NEVER;
     if (next <= most && next < watch->failed) {
@@ -171,9 +176,62 @@ bool conn_mtu_is_probe(uint64_t id) {
     return (id & PROBE_ID) != 0;
 }
 
+/** Something of a size arrived: the rows of this and smaller ones end. */
+static void arrived(struct conn *conn, unsigned size) {
+    struct conn_mtu_watch *watch = &conn->mtu_watch;
+
+    for (unsigned i = 0; i <= size; i++)
+        watch->rows[i].lost = 0;
+    if (size > watch->largest_acked)
+        watch->largest_acked = (uint8_t)size;
+}
+
+/** Something of a size, not the smallest, was lost. */
+static void lost(struct conn *conn, unsigned size) {
+    struct conn_mtu_watch *watch = &conn->mtu_watch;
+    struct conn_mtu_row *row = &watch->rows[size];
+
+    if (row->lost++ != 0) {
+        if (row->round_trips != watch->round_trips)
+            row->alive++;
+        row->round_trips = watch->round_trips;
+        return;
+    }
+    row->since = conn->now;
+    row->round_trips = watch->round_trips;
+    row->alive = 0;
+    row->checks = 0;
+    watch->largest_acked = 0;
+}
+
+static void end_check(struct conn_mtu_watch *watch) {
+    watch->probe = 0;
+    watch->check = false;
+    watch->probe_deadline = TIME_NEVER;
+}
+
+/** Continue a row by a probe of its size, unless a probe is under way. */
+static void check(struct conn *conn, unsigned size) {
+    struct conn_mtu_watch *watch = &conn->mtu_watch;
+
+    if (watch->probe != 0 || watch->content_length == 0 || watch->rows[size].checks == ROW_CHECKS)
+        return;
+    watch->rows[size].checks++;
+    watch->probe = (uint8_t)size;
+    watch->check = true;
+    conn->write_wanted = true;
+}
+
 /** The probe that waits has failed. */
 static void probe_failed(struct conn *conn) {
-    conn->mtu_watch.failed = conn->mtu_watch.probe;
+    struct conn_mtu_watch *watch = &conn->mtu_watch;
+
+    if (watch->check) {
+        lost(conn, watch->probe);
+        end_check(watch);
+        return;
+    }
+    watch->failed = watch->probe;
     next_probe(conn);
 }
 
@@ -181,8 +239,16 @@ void conn_mtu_on_probe(struct conn *conn, uint64_t id, bool acked) {
     struct conn_mtu_watch *watch = &conn->mtu_watch;
     unsigned size = id & 0xff;
 
-    if ((uint32_t)(id >> 8) != watch->epoch || size <= watch->size)
-        return; /* sent before a fall, or no news */
+    if ((uint32_t)(id >> 8) != watch->epoch)
+        return; /* sent before a fall */
+    if (acked && size <= watch->size) {
+        arrived(conn, size);
+        if (watch->check)
+            end_check(watch);
+        return;
+    }
+    if (size <= watch->size && !watch->check)
+        return; /* no news */
     if (acked) {
         set_size(conn, size);
         if (watch->failed <= size)
@@ -207,32 +273,14 @@ static unsigned size_sent(const struct conn *conn, uint64_t id) {
 }
 
 void conn_mtu_on_acked(struct conn *conn, uint64_t id) {
-    struct conn_mtu_watch *watch = &conn->mtu_watch;
-    unsigned size = size_sent(conn, id);
-
-    for (unsigned i = 0; i <= size; i++)
-        watch->rows[i].lost = 0;
-    if (size > watch->largest_acked)
-        watch->largest_acked = (uint8_t)size;
+    arrived(conn, size_sent(conn, id));
 }
 
 void conn_mtu_on_lost(struct conn *conn, uint64_t id) {
-    struct conn_mtu_watch *watch = &conn->mtu_watch;
     unsigned size = size_sent(conn, id);
-    struct conn_mtu_row *row = &watch->rows[size];
 
-    if (size == 0)
-        return;
-    if (row->lost++ != 0) {
-        if (row->round_trips != watch->round_trips)
-            row->alive++;
-        row->round_trips = watch->round_trips;
-        return;
-    }
-    row->since = conn->now;
-    row->round_trips = watch->round_trips;
-    row->alive = 0;
-    watch->largest_acked = 0;
+    if (size != 0)
+        lost(conn, size);
 }
 
 /** The path swallows packets of a size. */
@@ -255,12 +303,13 @@ void conn_mtu_watch(struct conn *conn, bool round_trip_measured) {
     for (unsigned i = 1; i <= watch->size; i++) {
         const struct conn_mtu_row *row = &watch->rows[i];
 
-        if (row->lost < LOST_IN_A_ROW || row->alive < ROW_ALIVE)
+        if (row->lost < ROW_CHECKED || conn->now - row->since < ROW_PTOS * ngtcp2_conn_get_pto(conn->ng))
             continue;
-        if (conn->now - row->since < ROW_PTOS * ngtcp2_conn_get_pto(conn->ng))
-            continue;
-        fall(conn, i);
-        return;
+        if (row->lost >= LOST_IN_A_ROW && row->alive >= ROW_ALIVE) {
+            fall(conn, i);
+            return;
+        }
+        check(conn, i);
     }
 }
 
@@ -271,8 +320,10 @@ uint64_t conn_mtu_deadline(const struct conn *conn) {
 }
 
 void conn_mtu_on_timer(struct conn *conn) {
-    if (conn->mtu_watch.probe_deadline <= conn->now)
+    if (conn->mtu_watch.probe_deadline <= conn->now) {
         probe_failed(conn);
+        conn_mtu_watch(conn, false);
+    }
     if (conn->mtu_watch.raise_at <= conn->now)
         search(conn, CONN_MTU_SIZES);
 }

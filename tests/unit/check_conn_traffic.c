@@ -369,6 +369,36 @@ START_TEST(a_path_that_narrows_while_running_is_followed_and_back) {
 }
 END_TEST
 
+START_TEST(a_path_that_narrows_swallows_few_packets_of_a_trickle) {
+    static const uint64_t pauses[] = {200 * NS_PER_MS, NS_PER_SEC, 5 * NS_PER_SEC};
+
+    for (size_t i = 0; i < sizeof pauses / sizeof *pauses; i++) {
+        struct pair pair;
+        unsigned sent = 0;
+        uint64_t probes;
+
+        start_bulk(&pair, 20, 0);
+        pair.client.bulk = false;
+        pair_run(&pair, 2 * NS_PER_SEC);
+        pair.up.settings.payload_max = 1300;
+        probes = pair.client.probes;
+        for (; sent < 20 && pair.client.mtu == 1472; sent++) {
+            pair.client.datagrams_to_send = 1;
+            pair_run(&pair, pauses[i]);
+        }
+        /* A second one, at the least, makes a row of them. */
+        ck_assert_uint_le(sent, pauses[i] < NS_PER_SEC ? 5 : 3);
+        pair_run(&pair, NS_PER_SEC);
+        ck_assert_uint_eq(pair.client.mtu, 1252);
+        ck_assert_uint_le(pair.client.probes - probes, 12);
+        pair.client.datagrams_to_send = 10;
+        pair_run(&pair, NS_PER_SEC);
+        ck_assert_uint_eq(pair.server.datagrams_in + sent, pair.client.datagrams_sent);
+        pair_fini(&pair);
+    }
+}
+END_TEST
+
 START_TEST(a_path_that_widens_soon_after_is_followed_within_seconds) {
     struct pair pair;
 
@@ -661,6 +691,7 @@ int main(void) {
         datagrams_declared_lost_too_early_are_counted,
         keys_are_updated_under_loss_and_nothing_breaks,
         the_path_mtu_is_found_up_to_an_ethernet_frame,
+        a_path_that_narrows_swallows_few_packets_of_a_trickle,
         a_path_that_narrows_while_running_is_followed_and_back,
         a_path_that_widens_soon_after_is_followed_within_seconds,
         a_path_wider_than_at_the_start_is_found_also_when_idle,
