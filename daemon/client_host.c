@@ -25,27 +25,37 @@ static bool has_prefix(const struct ip_prefix *list, size_t count, const struct 
 
 /* addresses */
 
-/* New ones first: with the last address of a version the kernel removes that version's routes of the device. @return
- * whether any was removed */
+/* @return whether it is on the device now */
+static bool add_address(struct client *client, const struct ip_prefix *address) {
+    char text[IP_PREFIX_TEXT_MAX];
+    if (has_prefix(client->installed, client->installed_count, address))
+        return true;
+    if (netlink_address(client->netlink, tun_ifindex(client->worker->tun), address, true))
+        return false;
+    log_notice("%s: address %s", tun_name(client->worker->tun), ip_prefix_print(address, text));
+    return true;
+}
+
+/* New ones first: with the last address of a version the kernel removes that version's routes of the device. One that
+ * the kernel refuses (IPv6 is switched off, say) is tried again when the server tells of addresses the next time.
+ * @return whether any was removed */
 static bool update_addresses(struct client *client) {
     struct session *session = client->session;
     unsigned ifindex = tun_ifindex(client->worker->tun);
+    struct ip_prefix on_device[SESSION_ADDRESSES_MAX];
+    size_t count = 0;
     bool removed = false;
-    for (size_t i = 0; i < session->address_count; i++) {
-        char text[IP_PREFIX_TEXT_MAX];
-        if (has_prefix(client->installed, client->installed_count, &session->address[i]))
-            continue;
-        if (!netlink_address(client->netlink, ifindex, &session->address[i], true))
-            log_notice("%s: address %s", tun_name(client->worker->tun), ip_prefix_print(&session->address[i], text));
-    }
+    for (size_t i = 0; i < session->address_count; i++)
+        if (add_address(client, &session->address[i]))
+            on_device[count++] = session->address[i];
     for (size_t i = 0; i < client->installed_count; i++) {
         if (has_prefix(session->address, session->address_count, &client->installed[i]))
             continue;
         netlink_address(client->netlink, ifindex, &client->installed[i], false);
         removed = true;
     }
-    client->installed_count = session->address_count;
-    memcpy(client->installed, session->address, session->address_count * sizeof *session->address);
+    client->installed_count = count;
+    memcpy(client->installed, on_device, count * sizeof *on_device);
     return removed;
 }
 
@@ -83,9 +93,10 @@ static void add_route(struct prefix_list *list, const struct ip_prefix *prefix) 
     add_prefix(list, &half);
 }
 
-static bool has_version(const struct session *session, uint8_t version) {
-    for (size_t i = 0; i < session->address_count; i++)
-        if (session->address[i].addr.version == version)
+/* Without an address of its own a version goes nowhere through the device. */
+static bool has_version(const struct client *client, uint8_t version) {
+    for (size_t i = 0; i < client->installed_count; i++)
+        if (client->installed[i].addr.version == version)
             return true;
     return false;
 }
@@ -98,13 +109,13 @@ static struct prefix_list wanted_routes(const struct client *client) {
         return list;
     if (config->routes == CONFIG_ROUTES_LIST) {
         for (size_t i = 0; i < config->route_count; i++)
-            if (has_version(session, config->route[i].addr.version))
+            if (has_version(client, config->route[i].addr.version))
                 add_route(&list, &config->route[i]);
         return list;
     }
     for (size_t i = 0; i < session->reach_count; i++) {
         struct ip_prefix prefix[PREFIXES_MAX];
-        size_t count = has_version(session, session->reach[i].first.version)
+        size_t count = has_version(client, session->reach[i].first.version)
                            ? ip_range_to_prefixes(&session->reach[i], prefix, PREFIXES_MAX)
                            : 0;
         for (size_t k = 0; k < count; k++)

@@ -98,4 +98,15 @@ sed -i 's/^ManageRoutes = .*/ManageRoutes = no/' "$dir/$tag-client.conf"
 check 'ManageRoutes = no by a reload' ctl client reload
 is 'the rule goes' "$(own_rules)" 0
 stop "$last_pid"
+
+in_ns "$client" sysctl -qw net.ipv6.conf.default.disable_ipv6=1
+client_config client Server=198.51.100.1:443 Routes=default
+check 'IPv6 is switched off: the client starts' daemon "$client" client
+check 'IPv6 is switched off: IPv4 works' pings "$client" 203.0.113.9
+like 'IPv6 is switched off: the log has the address' "$(cat "$dir/client.log")" 'fd77::'
+is 'IPv6 is switched off: the status has not' "$(ctl client --json status | grep -c fd77::)" 0
+in_ns "$client" sysctl -qw net.ipv6.conf.mpvpn0.disable_ipv6=0
+ctl server session close "$(ctl server --json session list | grep -o '"id": *[0-9]*' | grep -o '[0-9]*$' | tail -n 1)"
+check 'IPv6 is back: in the next session it works, too' pings "$client" fd77::1
+stop "$last_pid"
 finish
