@@ -418,6 +418,13 @@ static int check_addresses(struct reader *r) {
     return 0;
 }
 
+/* A pin is trusted whatever certifies it, so authorities beside it would look like a check that is none. */
+static int check_trust(struct reader *r) {
+    if (!r->config->has_pin || !r->config->ca_file)
+        return 0;
+    return fail(r, 0, "[Client] CertificateAuthority: there is ServerPin too, which counts alone");
+}
+
 /* The file is read: defaults, and what must go together. */
 static int finish(struct reader *r) {
     struct config *config = r->config;
@@ -426,7 +433,7 @@ static int finish(struct reader *r) {
         return r->rc;
     if (r->users_only)
         return 0;
-    if (check_role(r) < 0)
+    if (check_role(r) < 0 || check_trust(r) < 0)
         return r->rc;
     *r->argument = '\0';
     for (int i = 0; i < SECTIONS; i++) {

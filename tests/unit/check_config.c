@@ -128,7 +128,7 @@ START_TEST(a_full_client_is_read) {
     struct config *c = good("[Path wwan0]\nSource = 192.0.2.17\nServer = [2001:db8::2]:444\nCongestionControl = bbr\n"
                             "Role = backup\nWeight = 1000\nBackupWhen = full\nRateLimit = 20 Mbit/s\n[Path enp5s0]\n"
                             "[Client]\nServer = [2001:db8::1]:8443\nToken = 4TkG-_=\nServerPin = sha256:" A_HASH
-                            "\nCertificateAuthority = " A_FILE "\nServerName = vpn.example.net\n"
+                            "\nServerName = vpn.example.net\n"
                             "[Tunnel]\nRoutes = 10.0.0.0/8, fd00::/8\nRoutes = 192.0.2.0/24\nManageRoutes = no\n");
 
     ck_assert_uint_eq(c->path_count, 2);
@@ -147,10 +147,19 @@ START_TEST(a_full_client_is_read) {
     ck_assert_str_eq(c->server_name, "vpn.example.net");
     ck_assert_str_eq(c->token, "4TkG-_=");
     ck_assert(c->has_pin);
-    ck_assert_str_eq(c->ca_file, A_FILE);
+    ck_assert_ptr_null(c->ca_file);
     ck_assert_int_eq(c->routes, CONFIG_ROUTES_LIST);
     ck_assert_uint_eq(c->route_count, 3);
     ck_assert(!c->manage_routes);
+    config_free(c);
+}
+END_TEST
+
+START_TEST(authorities_are_trusted_in_place_of_a_pin) {
+    struct config *c = good("[Client]\nServer = a\nCertificateAuthority = " A_FILE "\n");
+
+    ck_assert_str_eq(c->ca_file, A_FILE);
+    ck_assert(!c->has_pin);
     config_free(c);
 }
 END_TEST
@@ -175,6 +184,8 @@ START_TEST(faults_are_told_with_file_line_section_and_key) {
     } cases[] = {
         {"[Client]\nServer = a\n[Path wwan0]\nCongestionControl = fast\n",
          "t.conf:4: [Path wwan0] CongestionControl: \"fast\" is not one of auto, bbr, cubic, own"},
+        {"[Client]\nServer = a\nCertificateAuthority = " A_FILE "\nServerPin = sha256:" A_HASH "\n",
+         "t.conf: [Client] CertificateAuthority: there is ServerPin too, which counts alone"},
         {"[Client]\nServr = a\n", "t.conf:2: [Client] Servr: unknown key; did you mean Server?"},
         {"[Client]\nColour = a\n", "t.conf:2: [Client] Colour: unknown key"},
         {"[Client]\nServer = a\n[Tunel]\n", "t.conf:3: [Tunel]: unknown section; did you mean [Tunnel]?"},
@@ -385,6 +396,7 @@ int main(void) {
     tcase_add_test(tc, the_smallest_client_gets_every_default);
     tcase_add_test(tc, a_full_server_is_read);
     tcase_add_test(tc, a_full_client_is_read);
+    tcase_add_test(tc, authorities_are_trusted_in_place_of_a_pin);
     tcase_add_test(tc, an_empty_path_section_is_a_path_with_defaults);
     tcase_add_test(tc, faults_are_told_with_file_line_section_and_key);
     tcase_add_test(tc, a_tunnel_has_up_to_sixteen_paths);
