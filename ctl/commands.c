@@ -336,13 +336,13 @@ void command_help(FILE *stream, const struct command *command) {
         if (params[i].command == command->id) {
             snprintf(left, sizeof left, params[i].use == REQUIRED ? "%s" : "%s=%s",
                      params[i].use == REQUIRED ? params[i].value : params[i].name, params[i].value);
-            fprintf(stream, "  %-22s %s\n", left, params[i].help);
+            fprintf(stream, "  %-23s %s\n", left, params[i].help);
         }
     }
     for (size_t i = 0; i < COUNT(flags); i++) {
         if (flags[i].command == command->id) {
             snprintf(left, sizeof left, "--%s %s", flags[i].name, flags[i].value);
-            fprintf(stream, "  %-22s %s\n", left, flags[i].help);
+            fprintf(stream, "  %-23s %s\n", left, flags[i].help);
         }
     }
 }

@@ -75,30 +75,50 @@ static void begin(struct client *client, struct client_path *path) {
     }
 }
 
+/* @param settings its strings are the caller's to free, also after a failure */
+static int parse_path(const json_t *params, struct config_path *settings, struct jsonrpc_error *error) {
+    return parse(params, "device", config_parse_device, settings->device, error) < 0 ||
+                   parse_purpose(params, settings, error) < 0 ||
+                   parse(params, "source", config_parse_address, &settings->source, error) < 0 ||
+                   parse(params, "server", config_parse_server_text, &settings->server, error) < 0 ||
+                   parse(params, "congestion_control", config_parse_congestion, &settings->congestion, error) < 0
+               ? -1
+               : 0;
+}
+
+static struct client_path *add(struct client *client, const struct config_path *settings, struct jsonrpc_error *error) {
+    char why[CONFIG_WHY_MAX] = "";
+    int rc = client_add_path(client, settings, why, sizeof why);
+
+    if (rc < 0) {
+        jsonrpc_fail(error,
+                     rc == -EEXIST   ? JSONRPC_EXISTS
+                     : rc == -ENOSPC ? JSONRPC_TOO_MANY
+                                     : JSONRPC_INTERNAL,
+                     "%s", *why ? why : "no memory for a path");
+        return NULL;
+    }
+    return client_find_path(client, settings->device);
+}
+
 int method_path_add(struct daemon *daemon, uint64_t now, const json_t *params, json_t **result,
                     struct jsonrpc_error *error) {
-    struct client *client = &daemon->client;
-    struct config_path settings = {.weight = 1, .congestion = (char *)"auto"};
-    char why[CONFIG_WHY_MAX] = "";
-    struct client_path *path;
-    int rc;
+    struct config_path settings = {.weight = 1, .congestion = strdup("auto")};
+    struct client_path *path = NULL;
 
-    if (parse(params, "device", config_parse_device, settings.device, error) < 0 ||
-        parse_purpose(params, &settings, error) < 0 ||
-        parse(params, "source", config_parse_address, &settings.source, error) < 0) {
+    if (!settings.congestion) {
+        return jsonrpc_fail(error, JSONRPC_INTERNAL, "no memory for a path");
+    }
+    if (parse_path(params, &settings, error) == 0) {
+        path = add(&daemon->client, &settings, error);
+    }
+    free(settings.server);
+    free(settings.congestion);
+    if (!path) {
         return -1;
     }
-    rc = client_add_path(client, &settings, why, sizeof why);
-    path = rc < 0 ? NULL : client_find_path(client, settings.device);
-    if (!path) {
-        return jsonrpc_fail(error,
-                            rc == -EEXIST   ? JSONRPC_EXISTS
-                            : rc == -ENOSPC ? JSONRPC_TOO_MANY
-                                            : JSONRPC_INTERNAL,
-                            "%s", *why ? why : "no memory for a path");
-    }
-    log_notice("path %s added by mpvpnctl", settings.device);
-    begin(client, path);
+    log_notice("path %s added by mpvpnctl", path->settings.device);
+    begin(&daemon->client, path);
     *result = show_path(path, now);
     return 0;
 }

@@ -232,15 +232,20 @@ START_TEST(paths_are_added_changed_and_removed) {
     json_t *result;
 
     set_up(&f, SCHED_MINRTT);
-    ck_assert_int_eq(
-        call(&f, method_path_add, "{'device':'eth0','role':'backup','weight':7,'source':'192.0.2.9'}", &result, &error),
-        0);
+    ck_assert_int_eq(call(&f, method_path_add,
+                          "{'device':'eth0','role':'backup','weight':7,'source':'192.0.2.9','server':'[2001:db8::7]:"
+                          "8443','congestion_control':'bbr'}",
+                          &result, &error),
+                     0);
     ck_assert_str_eq(text(result, "path"), "eth0");
     ck_assert_str_eq(text(result, "role"), "backup");
     ck_assert_int_eq(integer(result, "weight"), 7);
     json_decref(result);
     path = client_find_path(&f.daemon.client, "eth0");
     ck_assert(path->added && path->settings.backup && path->settings.source.version == 4);
+    ck_assert_str_eq(path->host, "2001:db8::7");
+    ck_assert_uint_eq(path->port, 8443);
+    ck_assert_str_eq(path->settings.congestion, "bbr");
     ck_assert_int_eq(call(&f, method_path_set, "{'device':'eth0','role':'primary'}", &result, &error), 0);
     ck_assert_str_eq(text(result, "role"), "primary");
     ck_assert_str_eq(text(result, "was_role"), "backup");
@@ -272,6 +277,10 @@ START_TEST(a_path_method_that_fails_changes_nothing_and_says_why) {
          "weight \"0\" is not a number from 1 to 1000"},
         {method_path_add, "{'device':'eth0','source':'here'}", JSONRPC_BAD_VALUE,
          "source \"here\" is not an IP address"},
+        {method_path_add, "{'device':'eth0','server':'here:0'}", JSONRPC_BAD_VALUE,
+         "server \"here:0\" is not HOST, HOST:PORT or [ADDRESS]:PORT"},
+        {method_path_add, "{'device':'eth0','congestion_control':'reno'}", JSONRPC_BAD_VALUE,
+         "congestion_control \"reno\" is not one of auto, bbr, cubic, own"},
         {method_path_set, "{'device':'wwan0'}", JSONRPC_PARAMS,
          "none of role, weight, backup_when and rate_limit is given"},
         {method_path_set, "{'device':'wwan0','role':'primary','weight':1001}", JSONRPC_BAD_VALUE,
