@@ -49,6 +49,7 @@ struct client_path {
     struct udp_socket *socket;    /**< owned, while there is a carrier */
     struct carrier *carrier;      /**< owned, in CONNECTING, UP and LOST */
     uint64_t opened;              /**< ns, when its leg opened last */
+    uint64_t rtt;                 /**< ns, of its connection before, smoothed; 0: none was measured */
     bool requested;               /**< the carrier's request is on its way or answered */
     uint8_t joining[JOIN_ID_BYTES]; /**< ID of the session that it asked to join last */
     bool again;                     /**< the server does not know our session: ask for a new one at once */

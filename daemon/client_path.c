@@ -33,6 +33,11 @@
 #define REPLACED_FORGET (2 * REPLACED_WAIT_MAX) /* … and forgotten after so long */
 #define KEEPALIVE (15 * NS_PER_SEC)             /* half of the idle time-out */
 #define KEEPALIVE_BONDED NS_PER_SEC             /* idle legs of a bond are measured */
+/* A first packet that is lost goes again after three round trips as they are taken for. The 333 ms of RFC 9002 would
+ * have a start wait a second for that; where they are right, the packet goes once more than it must. */
+#define RTT_UNKNOWN (100 * NS_PER_MS)
+#define RTT_LEAST (25 * NS_PER_MS)
+#define RTT_MOST (333 * NS_PER_MS)
 
 static struct timers *timers_of(const struct client_path *path) {
     return &path->client->worker->timers;
@@ -88,8 +93,20 @@ static void go_down(struct client_path *path, const char *reason) {
     timer_set(timers_of(path), &path->retry, now_of(path) + RETRY_MAX);
 }
 
+/* The round trip of a path's connection, smoothed; 0: none was measured. */
+static uint64_t rtt_of(const struct client_path *path) {
+    struct conn_statistics s;
+    if (!path->carrier || !path->carrier->leg)
+        return 0;
+    conn_statistics(leg_conn(path->carrier->leg), &s);
+    return s.rtt_min == TIME_NEVER ? 0 : s.rtt_smoothed;
+}
+
 void client_path_drop(struct client_path *path) {
     struct client *client = path->client;
+    uint64_t rtt = rtt_of(path);
+    if (rtt)
+        path->rtt = rtt;
     timer_set(timers_of(path), &path->ask, TIME_NEVER);
     if (path->carrier && path->carrier->session)
         tunnel_detach(client->tunnel, path->carrier);
@@ -127,6 +144,21 @@ static int open_socket(struct client_path *path, char *why, size_t why_size) {
     return udp_open(path->client->worker->loop, &settings, &hooks, &path->socket, why, why_size);
 }
 
+/* What the round trip of a new connection is taken for: what it was on this path, or else twice that of the quickest
+ * leg. When it is longer the first packet goes twice or three times, as the time-outs double, and that does no harm. */
+static uint64_t likely_rtt(const struct client_path *path) {
+    uint64_t likely = path->rtt, rtt;
+    const struct client_path *other;
+    for (other = path->rtt ? NULL : path->client->paths; other; other = other->next) {
+        rtt = other == path || other->state != PATH_UP ? 0 : 2 * rtt_of(other);
+        if (rtt && (!likely || rtt < likely))
+            likely = rtt;
+    }
+    if (!likely)
+        return RTT_UNKNOWN;
+    return likely < RTT_LEAST ? RTT_LEAST : likely > RTT_MOST ? RTT_MOST : likely;
+}
+
 static int open_leg(struct client_path *path) {
     struct client *client = path->client;
     const struct config *config = client->config;
@@ -134,7 +166,8 @@ static int open_leg(struct client_path *path) {
     struct conn_client_settings peer = {.server_name = config->server_name ? config->server_name : config->server_host,
                                         .token = client->token,
                                         .token_length = client->token_length,
-                                        .first_dcid_worker = client->server_worker};
+                                        .first_dcid_worker = client->server_worker,
+                                        .initial_rtt = likely_rtt(path)};
 
     path->carrier = carrier_new(client->worker, path->socket, &client_carrier_hooks, path);
     if (!path->carrier)

@@ -154,15 +154,15 @@ static void on_ack(struct cc_1_11 *cc, struct stat_1_11 *stat, const struct ack_
 }
 
 /** Whether the statistics, as we lay them out, are what a connection starts with. */
-static bool is_fresh(const struct stat_1_11 *stat, const struct pkt_1_11 *pkt) {
+static bool is_fresh(const struct ccseam *seam, const struct stat_1_11 *stat, const struct pkt_1_11 *pkt) {
     uint64_t first = INITIAL_PACKETS * stat->max_tx_udp_payload_size;
+    uint64_t rtt = seam->initial_rtt != 0 ? seam->initial_rtt : NGTCP2_DEFAULT_INITIAL_RTT;
 
     if (first > INITIAL_BYTES)
         first = INITIAL_BYTES;
     return stat->max_tx_udp_payload_size >= 1200 && stat->max_tx_udp_payload_size <= CONN_UDP_MAX &&
            stat->cwnd == first && stat->ssthresh == UINT64_MAX && stat->congestion_recovery_start_ts == UINT64_MAX &&
-           stat->initial_rtt == NGTCP2_DEFAULT_INITIAL_RTT && stat->bytes_in_flight <= first &&
-           pkt->pktlen <= CONN_UDP_MAX;
+           stat->initial_rtt == rtt && stat->bytes_in_flight <= first && pkt->pktlen <= CONN_UDP_MAX;
 }
 
 static void on_sent(struct cc_1_11 *cc, struct stat_1_11 *stat, const struct pkt_1_11 *pkt) {
@@ -174,7 +174,7 @@ static void on_sent(struct cc_1_11 *cc, struct stat_1_11 *stat, const struct pkt
         knee_on_sent(&cc->seam->knee, pkt->sent_ts);
     if (cc->seam->active || cc->seam->refused)
         return;
-    if (!is_fresh(stat, pkt)) {
+    if (!is_fresh(cc->seam, stat, pkt)) {
         cc->seam->refused = true;
         state = -1;
         return;

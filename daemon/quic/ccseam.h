@@ -14,12 +14,13 @@
 
 /** A connection's controller; embedded by value, stays where it is while the connection lives. */
 struct ccseam {
-    struct knee knee; /**< the controller */
-    uint64_t seed;    /**< for it */
-    uint64_t newest;  /**< ns: when the newest packet of the acknowledgement being read was sent; 0: none yet */
-    bool active;      /**< it is in charge */
-    bool refused;     /**< ngtcp2's inside is not what we know: it never will be */
-    void *stat;       /**< ngtcp2's statistics of the connection; NULL: not known */
+    struct knee knee;     /**< the controller */
+    uint64_t seed;        /**< for it */
+    uint64_t newest;      /**< ns: when the newest packet of the acknowledgement being read was sent; 0: none yet */
+    uint64_t initial_rtt; /**< ns: the setting of the connection; 0: ngtcp2's default */
+    bool active;          /**< it is in charge */
+    bool refused;         /**< ngtcp2's inside is not what we know: it never will be */
+    void *stat;           /**< ngtcp2's statistics of the connection; NULL: not known */
     uint64_t lost[CCSEAM_LOST_BITS / 64]; /**< by number: whether the last packet with it was declared lost */
 };
 

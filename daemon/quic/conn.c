@@ -136,6 +136,9 @@ int conn_client_new(const struct conn_settings *settings, const struct conn_clie
     if (rv != 0)
         return rv;
     conn_set_callbacks(conn, &callbacks);
+    if (client->initial_rtt != 0)
+        s.initial_rtt = client->initial_rtt;
+    conn->cc.initial_rtt = s.initial_rtt;
     if (s.cc_algo != NGTCP2_CC_ALGO_CUBIC)
         ccseam_offer(&conn->cc);
     fill_transport_params(settings, &params);

@@ -118,6 +118,8 @@ struct conn_client_settings {
     const uint8_t *token;    /**< address-validation token of an earlier connection; NULL: none */
     size_t token_length;     /**< bytes */
     int first_dcid_worker;   /**< worker to aim at with the first DCID's first byte; -1: random */
+    uint64_t initial_rtt;    /**< ns, what the round trip is taken for before it is measured; 0: 333 ms. A first packet
+                                that is not answered goes again after three of these. */
 };
 
 /** More for a server: what the first packet said. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bonded.h"
+#include "client_path.h"
 #include "drops.h"
 #include "tests/unit/suite.h"
 
@@ -48,6 +49,54 @@ START_TEST(two_paths_become_one_session) {
     settle();
     is_whole(&at_server, 500);
     is_whole(&at_client, 500);
+    finish();
+}
+END_TEST
+
+static bool is_up(void *device) {
+    return client_find_path(&client.client, device)->state == PATH_UP;
+}
+
+/* A path that swallows what is sent on it for a while. @return whether it is up so soon after that ends */
+static bool up_after_silence(uint64_t silence, uint64_t within) {
+    static char device[] = "simb";
+    loop_set_deadline(client.worker.loop, world_now());
+    world_run(world_now() + silence, NULL, NULL);
+    ck_assert(!is_up(device));
+    world_device_quality(client_host, device, &fast);
+    return world_run(world_now() + within, is_up, device);
+}
+
+START_TEST(a_first_packet_that_is_lost_goes_again_soon) {
+    begin(11, &fast, &dead, "");
+    ck_assert(up_after_silence(100 * MS, 300 * MS));
+    finish();
+}
+END_TEST
+
+START_TEST(a_path_that_joins_waits_as_long_for_an_answer_as_the_others_would) {
+    const struct config_path again = {.device = "simb", .weight = 1};
+    char why[200];
+    begin(12, &fast, &fast, "");
+    ck_assert(comes_up(2, NS_PER_SEC));
+    ck_assert(!client_remove_path(&client.client, "simb"));
+    loop_set_deadline(client.worker.loop, world_now());
+    settle();
+    world_device_quality(client_host, "simb", &dead);
+    ck_assert(!client_add_path(&client.client, &again, why, sizeof why));
+    ck_assert(up_after_silence(50 * MS, 150 * MS)); /* 2 x 20 ms, three times, and two round trips */
+    finish();
+}
+END_TEST
+
+START_TEST(a_path_that_comes_back_waits_as_long_for_an_answer_as_it_took_before) {
+    static const struct link_quality far = {.delay = 100 * MS, .rate_bps = 20000000};
+    begin(13, &far, &fast, "");
+    ck_assert(comes_up(2, 2 * NS_PER_SEC));
+    settle();
+    client_path_reconnect(client_find_path(&client.client, "simb"), "test");
+    world_device_quality(client_host, "simb", &dead);
+    ck_assert(up_after_silence(50 * MS, 100 * MS)); /* 25 ms at least, three times */
     finish();
 }
 END_TEST
@@ -544,6 +593,9 @@ int main(void) {
     TCase *tcase = tcase_create("bond");
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, two_paths_become_one_session);
+    tcase_add_test(tcase, a_first_packet_that_is_lost_goes_again_soon);
+    tcase_add_test(tcase, a_path_that_joins_waits_as_long_for_an_answer_as_the_others_would);
+    tcase_add_test(tcase, a_path_that_comes_back_waits_as_long_for_an_answer_as_it_took_before);
     tcase_add_test(tcase, wrr_uses_both_paths_and_keeps_order_over_different_delays);
     tcase_add_loop_test(tcase, losses_are_repaired_and_order_is_kept, 0, 5);
     tcase_add_test(tcase, a_path_dying_silently_loses_nothing);
