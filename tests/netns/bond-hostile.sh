@@ -31,7 +31,7 @@ check 'pings come back' pings "$client" 10.77.0.1 fd77::1
 is 'the honest client bonds' "$(value server 'j["sessions"][0]["bonded"]' session list)" True
 
 attack() {
-    timeout 30 ip netns exec "$attacker" /usr/bin/python3 -B "$top/tests/netns/peer/bonding.py" --server 198.51.100.1:443 --token="$token" --other-token="$other" "$@"
+    timeout 120 ip netns exec "$attacker" /usr/bin/python3 -B "$top/tests/netns/peer/bonding.py" --server 198.51.100.1:443 --token="$token" --other-token="$other" "$@"
 }
 rss_kb() { awk '/^VmRSS/ { print $2 }' "/proc/$server_pid/status"; }
 only_honest() { [ "$(value server '[s["user"] for s in j["sessions"]]' session list)" = "['honest']" ]; }

@@ -30,7 +30,7 @@ client_pid=$last_pid
 check 'pings come back' pings "$client" 10.77.0.1 fd77::1
 
 attack() {
-    timeout 30 ip netns exec "$attacker" /usr/bin/python3 -B "$top/tests/netns/peer/hostile.py" --server 198.51.100.1:443 \
+    timeout 120 ip netns exec "$attacker" /usr/bin/python3 -B "$top/tests/netns/peer/hostile.py" --server 198.51.100.1:443 \
         --token="$token" --spare-token="$spare" --disabled-token="$disabled" "$@"
 }
 rss_kb() { awk '/^VmRSS/ { print $2 }' "/proc/$server_pid/status"; }

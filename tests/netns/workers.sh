@@ -100,7 +100,7 @@ is 'no leg came to the wrong worker' "$(grep -c 'served by another worker' "$dir
 # a leg that came to the wrong worker all the same is told where its session is
 stop "$bonded_pid"
 check 'the bonded client has left' until_true 5 sessions_are 2
-attack() { timeout 30 ip netns exec "$three" /usr/bin/python3 -B "$top/tests/netns/peer/bonding.py" --server 203.0.113.1:443 --token="$carol" --other-token="$token" "$@"; }
+attack() { timeout 120 ip netns exec "$three" /usr/bin/python3 -B "$top/tests/netns/peer/bonding.py" --server 203.0.113.1:443 --token="$carol" --other-token="$token" "$@"; }
 check 'legs at the wrong worker are told of the right one' attack misdirects
 
 # a NAT that changes the client's port again and again: the packets stay with their worker

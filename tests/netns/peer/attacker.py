@@ -10,6 +10,7 @@ import time
 import http3
 import quic
 
+ANSWER = 10.0                     # seconds that the server may take for an answer, when it has much else to do
 PATH = "/.well-known/masque/ip/*/*/"
 options = argparse.Namespace()
 rng = random.Random(9484)
@@ -46,7 +47,7 @@ class Attacker:
         except (BlockingIOError, ConnectionRefusedError):
             pass
 
-    def pump(self, until=lambda: False, seconds=1.0):
+    def pump(self, until=lambda: False, seconds=ANSWER):
         """Serve the connection until something is so, or that time is over. Returns whether it is so."""
         end = time.monotonic() + seconds
         self.quic.flush()
@@ -75,7 +76,7 @@ class Attacker:
                 elif kind == http3.DATA:
                     self.body += value
 
-    def wait_end(self, what, codes=None, seconds=1.0):
+    def wait_end(self, what, codes=None, seconds=ANSWER):
         """The server must end the connection, with one of those error codes."""
         self.pump(seconds=seconds)
         expect(what + ": the connection ends", self.ended is not None, "it goes on")

@@ -41,7 +41,7 @@ class Bonder(Attacker):
         """One request with that value of the field. Returns its status."""
         fields = connect_fields(token) + [("mpvpn-bond", field)]
         self.number = self.request(fields)
-        self.pump(lambda: self.number in self.statuses or self.number in self.resets, 2)
+        self.pump(lambda: self.number in self.statuses or self.number in self.resets)
         answer = self.answers.get(self.number, {})
         match = re.match(r":([^:]+):;", answer.get("mpvpn-bond", ""))
         if match:
@@ -85,7 +85,7 @@ class Bonder(Attacker):
         """The tunnel still answers."""
         before = len(self.body)
         self.capsules(http3.addresses(http3.REQUEST, [(1, ipaddress.ip_interface("0.0.0.0/32"))]))
-        expect(what + ": the tunnel answers", self.pump(lambda: len(self.body) > before, 5), (self.ended, self.resets))
+        expect(what + ": the tunnel answers", self.pump(lambda: len(self.body) > before), (self.ended, self.resets))
 
 
 def inner(own, size=200):
@@ -247,7 +247,7 @@ def closes():
     expect("the second leg is in", second.join(first) == "200")
     second.capsules(http3.capsule(CLOSE, b"\xff" + struct.pack(">I", 7) + b"\4done"))
     second.pump(seconds=0.1)
-    first.pump(lambda: first.ended is not None or first.number in first.resets, 2)
+    first.pump(lambda: first.ended is not None or first.number in first.resets)
     expect("the first leg is ended", first.ended is not None or first.number in first.resets)
     third = Bonder()
     status = third.join(first)

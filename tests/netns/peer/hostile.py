@@ -276,7 +276,7 @@ def many_streams():
     limit = int.from_bytes(attacker.quic.peer[0x08], "big") & (1 << 8 * len(attacker.quic.peer[0x08]) - 2) - 1
     for turn in range(300):
         number = attacker.request(get, fin=True)
-        attacker.pump(lambda: number in attacker.statuses or number in attacker.resets, 0.5)
+        attacker.pump(lambda: number in attacker.statuses or number in attacker.resets)
         if attacker.ended or turn == 0 and number not in attacker.statuses:
             break
     expect("300 requests after another are answered", len(attacker.statuses) >= 300, (len(attacker.statuses), attacker.ended))
@@ -331,21 +331,21 @@ def capsules():
     for what, kind, value in cases:
         attacker = Attacker().settings().tunnel()
         attacker.capsules(http3.capsule(kind, value))
-        attacker.pump(lambda: attacker.number in attacker.resets, 1)
+        attacker.pump(lambda: attacker.number in attacker.resets)
         expect(what + " ends the tunnel", attacker.number in attacker.resets or attacker.ended, "it goes on")
         attacker.leave()
     for what, data in (("a known capsule of 2^62-1 bytes", varint(1) + varint(LARGEST) + bytes(3000)), ("a cut capsule, and the end", b"\1\x40\x50abc"),
                        ("a cut type, and the end", b"\xc0")):
         attacker = Attacker().settings().tunnel()
         attacker.capsules(data, fin=True)
-        attacker.pump(lambda: attacker.number in attacker.resets, 1)
+        attacker.pump(lambda: attacker.number in attacker.resets)
         expect(what + " ends the tunnel", attacker.number in attacker.resets or attacker.ended, "it goes on")
         attacker.leave()
     attacker = Attacker().settings().tunnel()
     attacker.capsules(b"".join(http3.capsule(41 + n % 7, b"x" * (n % 5)) for n in range(5000)))
     attacker.capsules(http3.capsule(2, entry(1, "0.0.0.0", 32)))
     before = len(attacker.body)
-    expect("after 5000 unknown capsules a known one is answered", attacker.pump(lambda: len(attacker.body) > before, 3), attacker.ended)
+    expect("after 5000 unknown capsules a known one is answered", attacker.pump(lambda: len(attacker.body) > before), attacker.ended)
     attacker.capsules(varint(4242) + varint(LARGEST))
     for _ in range(30):
         attacker.capsules(blob(10000))
@@ -439,7 +439,7 @@ def inner():
     expect("no inner packet ends a tunnel", attacker.ended is None and attacker.number not in attacker.resets, (attacker.ended, attacker.resets))
     attacker.capsules(http3.capsule(2, entry(1, "0.0.0.0", 32)))
     before = len(attacker.body)
-    expect("the tunnel works still", attacker.pump(lambda: len(attacker.body) > before, 2))
+    expect("the tunnel works still", attacker.pump(lambda: len(attacker.body) > before))
     attacker.leave()
 
 
