@@ -103,7 +103,7 @@ stage_netns() {
         skipped=$((skipped + $(find "$top/tests/netns" -name '*.sh' ! -name lib.sh | wc -l)))
         return 0
     fi
-    configured "$work/sanitize" netns --enable-werror --enable-sanitizers && jobs=1 make_in "$work/sanitize" netns check-netns
+    configured "$work/sanitize" netns --enable-werror --enable-sanitizers && make_in "$work/sanitize" netns check-netns
 }
 
 stage_valgrind() {
