@@ -89,17 +89,24 @@ START_TEST(the_way_back_of_an_inner_quic_flow_is_no_bottleneck) {
 }
 END_TEST
 
-/* ms without a byte, at most: the goal is 100 and a round trip of 20, whatever the scheduler. With flow the other leg
- * was idle, and has its start-up before it. */
-static const double tcp_gap[SCHED_COUNT] = {[SCHED_ECF] = 120,  [SCHED_MINRTT] = 120,    [SCHED_WRR] = 120,
-                                            [SCHED_FLOW] = 200, [SCHED_REDUNDANT] = 120, [SCHED_BACKUP] = 120};
+/* ms without a byte, at most: the goal is 100 and a round trip of 20, or 40, whatever the scheduler. With flow the
+ * other leg was idle, and has its start-up before it. With the longer round trip, which half the rate doubles, the
+ * longest gap is not that of the failure but that of the drop by which the flow learns of it. */
+static const struct failure {
+    const char *pair;
+    enum sched_id scheduler;
+    double most;
+} failures[] = {{"two_150", SCHED_ECF, 120},  {"two_150", SCHED_MINRTT, 120}, {"two_150", SCHED_WRR, 120},
+                {"two_150", SCHED_FLOW, 200}, {"two_150", SCHED_BACKUP, 120}, {"two_150", SCHED_REDUNDANT, 120},
+                {"baseline", SCHED_ECF, 155}};
+enum { FAILURES = sizeof failures / sizeof *failures };
 
 START_TEST(a_tcp_flow_goes_on_when_its_path_dies) {
-    enum sched_id scheduler = (enum sched_id)(_i / 2);
-    struct pair_run run = goals_run("two_150");
+    const struct failure *failure = &failures[_i / 2];
+    struct pair_run run = goals_run(failure->pair);
     struct pair_result result;
     char config[64];
-    snprintf(config, sizeof config, "[Tunnel]\nScheduler = %s\n", sched_kind(scheduler)->name);
+    snprintf(config, sizeof config, "[Tunnel]\nScheduler = %s\n", sched_kind(failure->scheduler)->name);
     run.config = config;
     run.down = _i % 2;
     run.dies = 1;
@@ -107,8 +114,8 @@ START_TEST(a_tcp_flow_goes_on_when_its_path_dies) {
     run.skip = 1;
     run.seconds = 2.5;
     result = pair_run(&run);
-    ck_assert_msg((double)result.tcp.longest_gap <= tcp_gap[scheduler] * 1e6, "%s: %.1f ms without a byte",
-                  sched_kind(scheduler)->name, (double)result.tcp.longest_gap / 1e6);
+    ck_assert_msg((double)result.tcp.longest_gap <= failure->most * 1e6, "%s, %s: %.1f ms without a byte",
+                  failure->pair, sched_kind(failure->scheduler)->name, (double)result.tcp.longest_gap / 1e6);
 }
 END_TEST
 
@@ -179,7 +186,7 @@ int main(void) {
     tcase_add_loop_test(add_case(suite, "down"), one_flow_down_reaches_what_it_is_to, 0, DOWN);
     tcase_add_loop_test(add_case(suite, "quic"), a_quic_flow_aggregates_too, 0, QUICS);
     tcase_add_loop_test(add_case(suite, "steady"), steady_paths_are_full, 0, STEADY);
-    tcase_add_loop_test(add_case(suite, "failover"), a_tcp_flow_goes_on_when_its_path_dies, 0, 2 * SCHED_COUNT);
+    tcase_add_loop_test(add_case(suite, "failover"), a_tcp_flow_goes_on_when_its_path_dies, 0, 2 * FAILURES);
     tcase_add_test(rest, the_way_back_of_an_inner_quic_flow_is_no_bottleneck);
     tcase_add_test(rest, no_packet_of_an_inner_quic_flow_is_late_enough_to_be_taken_for_lost);
     tcase_add_test(rest, what_waits_for_repair_on_long_paths_has_room);

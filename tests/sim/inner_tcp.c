@@ -307,6 +307,10 @@ bool inner_tcp_take(struct inner_tcp *tcp, const struct host *host, const uint8_
     return true;
 }
 
+void inner_tcp_forget_gaps(struct inner_tcp *tcp) {
+    tcp->r.longest_gap = 0;
+}
+
 struct inner_tcp_statistics inner_tcp_statistics(const struct inner_tcp *tcp) {
     struct inner_tcp_statistics out = tcp->count;
     out.longest_gap = tcp->r.longest_gap;

@@ -49,5 +49,7 @@ void inner_tcp_free(struct inner_tcp *tcp);
 /** Whether an IPv4 packet out of a host's TUN is of this flow; if so, it was taken. Superpackets are fine. */
 bool inner_tcp_take(struct inner_tcp *tcp, const struct host *at, const uint8_t *packet, size_t length);
 struct inner_tcp_statistics inner_tcp_statistics(const struct inner_tcp *tcp);
+/** The longest gap is that of what comes from now on. */
+void inner_tcp_forget_gaps(struct inner_tcp *tcp);
 
 #endif

@@ -137,6 +137,8 @@ static void kill_path(void *context) {
     struct link_quality dead = quality(&run->pair->path[0]);
     dead.dead = true;
     world_device_quality(lab.client_host, "sima", &dead);
+    for (unsigned i = 0; i < lab.flows; i++)
+        inner_tcp_forget_gaps(lab.tcp[i]);
 }
 
 static void revive_path(void *context) {

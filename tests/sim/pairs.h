@@ -40,7 +40,8 @@ struct pair_run {
     const char *path_config; /**< more lines for each [Path] */
     const char *config;      /**< more lines before them */
     double skip, seconds;    /**< s: start-up that is left out; measured after it */
-    double dies, returns;    /**< s after the flows began: path A carries nothing between; 0: it lives */
+    double dies, returns;    /**< s after the flows began: path A carries nothing between, and the longest gaps are
+                                those since then; 0: it lives */
     uint64_t seed;           /**< of everything */
     double trace;            /**< s: a line on stdout so often; 0: none */
 };
