@@ -52,7 +52,7 @@ event() {
     ping=$last_pid
     sleep 0.7
     "$3"
-    [ -z "${5:-}" ] || check "$name: it is seen" until_true 3 paths_are "$5"
+    [ -z "${5:-}" ] || check "$name: it is seen" until_true 10 paths_are "$5"
     sleep 1.2
     "$4"
     wait "$ping"

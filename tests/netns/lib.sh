@@ -102,7 +102,7 @@ finish() {
 
 # until_true SECONDS COMMAND...: run the command until it succeeds or the time is over
 until_true() {
-    local end=$((SECONDS + $1))
+    local end=$((SECONDS + $1 + 1)) # SECONDS counts whole ones
     shift
     while ! "$@" >/dev/null 2>&1; do
         [ $SECONDS -lt "$end" ] || return 1
@@ -360,6 +360,6 @@ import json, sys
 j = json.load(open(sys.argv[1]))
 bits = [v["bits_per_second"] for k, v in j["end"].items() if k.startswith("sum_received")]
 last = sum(i["sum"]["bytes"] for i in j["intervals"][-2:])
-print(bits, last, j.get("error"))
+print(bits, [i["sum"]["bytes"] for i in j["intervals"]], j.get("error"))
 sys.exit("error" in j or not bits or min(bits) < 1e5 or last == 0)' "$dir/$1.log"
 }
