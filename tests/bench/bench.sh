@@ -267,6 +267,19 @@ instructions() {
     top_builddir=$build bash "$top/tests/bench/bench_cost.sh" 2>/dev/null
 }
 
+# turns: one path and two once more, but by turns of two seconds (turns.sh), as rows that are a minute apart tell no few percent
+turns() {
+    local direction option
+    [ -z "$short" ] || return 0
+    printf '\nOne path and two once more, 250 MB by each in turn, ratios with their standard errors:\n\n'
+    for direction in up down; do
+        option=()
+        [ $direction = up ] || option=(-R)
+        top_builddir=$build bash "$top/tests/bench/turns.sh" "${option[@]}" 30 "$mpvpnd" "$mpvpnd@two" |
+            sed "s#^$mpvpnd@two:#- $direction, two paths:#; s#^$mpvpnd:#- $direction, one path:#; s#, rate × 1.000 ± 0.000, CPU time × 1.000 ± 0.000##"
+    done
+}
+
 hz=$(getconf CLK_TCK)
 ns_new a b
 link "$a" veth 192.0.2.1/24 "$b" veth 192.0.2.2/24
@@ -289,6 +302,7 @@ mpvpnd $("$mpvpnd" --version | awk '{ print $2; exit }'), wireguard-go $(dpkg-qu
 OpenVPN $(dpkg-query -W -f '${Version}' openvpn 2>/dev/null), $rounds round(s) of $seconds s"
 cp "$results" "$build/bench-results.txt"
 /usr/bin/python3 -B "$top/tests/bench/report.py" "$results" "$dir/instructions.txt" "$machine" "$plot" | tee "$out"
+[ $# != 0 ] || turns | tee -a "$out"
 if [ $# = 0 ] && [ -z "$short" ] && [ -w "$document" ]; then
     /usr/bin/python3 -B "$top/tests/bench/report.py" --into "$document" "$out" && cp "$plot" "$top/doc/benchmarks.svg"
 fi
