@@ -199,7 +199,8 @@ class Tunnel:
         self.addresses = prefixes
         for prefix in prefixes:
             family = "-6" if prefix.version == 6 else "-4"
-            subprocess.run(["ip", "address", "replace", str(prefix), "dev", self.options.tun], check=True)
+            # Until duplicates were looked for, an IPv6 address can be no route's source.
+            subprocess.run(["ip", "address", "replace", str(prefix), "dev", self.options.tun] + ["nodad"] * (prefix.version == 6), check=True)
             for route in self.options.route:
                 if ipaddress.ip_network(route).version == prefix.version:
                     subprocess.run(["ip", family, "route", "replace", route, "dev", self.options.tun, "src", str(prefix.ip)], check=True)
