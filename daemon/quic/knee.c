@@ -24,6 +24,9 @@
  *   the same in bytes for all, a drain in proportion, so shares even out.
  * - Short paths: a busy host stops for milliseconds, and all that was on the way then seems to have met a queue. So a
  *   queue is one only if all rounds begun within the time of a stall met it, and the window has room for half of one.
+ * - Hosts that are starved of their processor stop for longer: knee_silence.c tells that from a queue. The round-trip
+ *   times of packets that met it are not looked at, a round without others does not climb, and the window has room for
+ *   as much as is sent in such a time, or the path would be idle.
  * - Start: the window doubles up to START_FAST packets, then grows by START_GROWTH a round, until the round-trip time
  *   rises, or grows with the window for two rounds, or losses come that were not there before; a deep drain follows,
  *   which shows the path's length where others keep a queue. It begins when there is something to send: where
@@ -124,7 +127,9 @@ static double window_now(const struct knee *knee) {
         return fmax(knee->window * (1 - knee->depth), 2 * knee->packet);
     if (knee->mode == KNEE_CROWDED || knee->mode == KNEE_START)
         return knee->window;
-    return clamp(headroom * knee->pace * (knee->base + fmax(knee_margin(knee), stall(knee))) + 2 * knee->packet,
+    return clamp(headroom * knee->pace *
+                         (knee->base + fmax(fmax(knee_margin(knee), stall(knee)), knee->silence.longest)) +
+                     2 * knee->packet,
                  MIN_PACKETS * knee->packet, WINDOW_MAX);
 }
 
@@ -269,7 +274,8 @@ static void start_up(struct knee *knee, uint64_t now) {
     knee->lost += settled->lost;
     knee->sent += settled->lost + settled->acked + knee->packet;
     got = fmin(r->flight * (1 - loss_of(r)) / rtt, arrived / took);
-    knee->best = fmax(knee->best, got);
+    if (r->excused == 0 || knee->silence.longest == 0)
+        knee->best = fmax(knee->best, got);
     /* The first window alone made a long queue: only its first packet met none. */
     if (r->packets >= 8 && rtt > 3.5 * knee->least + SLOW)
         knee->base = knee->least;
@@ -305,11 +311,19 @@ static bool loses(const struct knee *knee) {
     return knee->lost > 1.1 * expected + 4 * sqrt(expected * knee->packet) + 3 * knee->packet;
 }
 
+/** @return mean round-trip time of the last round but one that tells of it; 0: unknown */
+static double rtt_before(struct knee *knee) {
+    for (uint64_t i = 2; i < KNEE_ROUNDS; i++)
+        if (round_at(knee, knee->round - i)->packets > 0)
+            return mean_rtt(round_at(knee, knee->round - i));
+    return 0;
+}
+
 /** A round of cruise: climb, or see that it is enough. */
 static void climb(struct knee *knee, double duration, uint64_t now) {
     double step = fmin(CLIMB * duration / fmax(span(knee), 1) * evenness(knee) * knee->gentle, EVEN_STEP);
     double free = knee->climbed - free_climb(knee) / knee->gentle;
-    double before = mean_rtt(round_at(knee, knee->round - 2));
+    double before = rtt_before(knee);
     bool lossy = loses(knee);
 
     if (lossy || standing(knee, knee->smooth_rtt, now) > knee->base + knee_margin(knee)) {
@@ -454,8 +468,8 @@ static void next_round(struct knee *knee, uint64_t now) {
             note_losses(knee, settled);
         if (knee->mode == KNEE_DRAIN)
             watch_drain(knee, now);
-        else if (used)
-            climb(knee, duration, now);
+        else if (used && (done->packets > 0 || loses(knee)))
+            climb(knee, duration * done->packets / fmax(done->packets + done->excused, 1), now);
     }
     begin_round(knee, now, low);
 }
@@ -463,6 +477,8 @@ static void next_round(struct knee *knee, uint64_t now) {
 /** A packet was acknowledged in start-up, and its window was used: grow, or see that it is enough. */
 static void grow(struct knee *knee, double bytes, double in_flight, uint64_t now) {
     double late = fmax(fmax(knee->base / 20 + 5e5, 3 * knee->jitter), fmax(2e6, stall(knee)));
+    /* What is on its way to a host that has stopped tells no rate. */
+    double most = knee->silence.longest > 0 && knee->best > 0 ? knee->best : INFINITY;
 
     if (knee->round < KNEE_ROUNDS + START_ROUNDS + 3)
         late = fmax(late, 0.75 * knee->base);
@@ -473,7 +489,7 @@ static void grow(struct knee *knee, double bytes, double in_flight, uint64_t now
      */
     if (knee->round >= KNEE_ROUNDS + START_ROUNDS && knee->recent_rtt > knee->base + late &&
         (in_flight > USED * knee->window || knee->window > 2 * INITIAL_PACKETS * knee->packet))
-        leave_start(knee, in_flight / knee->recent_rtt, now);
+        leave_start(knee, fmin(in_flight / knee->recent_rtt, most), now);
 }
 
 /** Whether what was sent has had no answer for so long that the path was dead. */
@@ -491,11 +507,13 @@ void knee_on_sent(struct knee *knee, uint64_t now) {
 void knee_on_acked(struct knee *knee, size_t bytes, uint64_t sent_at, uint64_t in_flight, uint64_t now) {
     double rtt = (double)(now - sent_at);
     struct knee_round *r;
+    bool excused;
 
     /* What was known of it may not hold any more, and packets from before tell the length of the silence, not an RTT.
      */
     if (was_dead(knee, now))
         knee_reset(knee, now);
+    excused = knee_is_excused(knee, bytes, sent_at, now);
     knee->heard = now;
     r = find(knee, sent_at);
     round_at(knee, knee->round)->arrived += (double)bytes;
@@ -506,14 +524,18 @@ void knee_on_acked(struct knee *knee, size_t bytes, uint64_t sent_at, uint64_t i
     if (r == NULL)
         return;
     r->acked += (double)bytes;
+    r->flight = fmax(r->flight, (double)in_flight);
+    knee->noise.sum += rtt;
+    knee->noise.packets++;
+    if (excused) {
+        r->excused++;
+        return;
+    }
     r->rtt_sum += rtt;
     r->packets++;
     if (knee->rtt > 0)
         r->deviation += fabs(rtt - knee->rtt);
-    knee->noise.sum += rtt;
-    knee->noise.packets++;
     knee->recent_rtt += (rtt - knee->recent_rtt) / (knee->recent_rtt == 0 ? 1 : 8);
-    r->flight = fmax(r->flight, (double)in_flight);
 }
 
 void knee_on_lost(struct knee *knee, size_t bytes, uint64_t sent_at) {

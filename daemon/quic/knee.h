@@ -27,6 +27,7 @@ struct knee_round {
     double lost;      /**< bytes declared lost */
     double rtt_sum;   /**< ns: round-trip times, all packets together */
     double packets;   /**< of how many */
+    double excused;   /**< packets that were delayed by hosts that stopped, not counted in these */
     double deviation; /**< ns: sum of their distances from the mean of the round before */
     double flight;    /**< bytes: most that were on the way */
     double arrived;   /**< bytes acknowledged while it lasted, whenever sent */
@@ -57,6 +58,16 @@ struct knee_drain {
     bool lossy;      /**< losses began it, not a queue */
 };
 
+/** Silences: times in which packets were overdue and none at all was acknowledged. */
+struct knee_silence {
+    uint64_t before; /**< ns: when packets were acknowledged last, before now */
+    double excused;  /**< ns: what was due until then was delayed by one, not by a queue */
+    double gap;      /**< ns: usual time between acknowledgements; 0: unknown */
+    double length;   /**< ns: of the one that ended now; 0: none did */
+    double bytes;    /**< acknowledged at its end so far */
+    double longest;  /**< ns: fading maximum of their lengths */
+};
+
 /** State of a controller. */
 struct knee {
     enum knee_mode mode;           /**< now */
@@ -66,6 +77,7 @@ struct knee {
     double rtt;                    /**< ns: mean of the last complete round; 0: none */
     double recent_rtt;             /**< ns: mean of the last packets */
     uint64_t heard;                /**< ns: when a packet was acknowledged last; 0: never */
+    struct knee_silence silence;   /**< what hosts that stop leave behind */
     uint64_t asked;                /**< ns: when the first packet was sent since then */
     double smooth_rtt;             /**< ns: mean of the last rounds, of more the noisier the path */
     double base;                   /**< ns: least smooth_rtt lately … */

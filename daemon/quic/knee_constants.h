@@ -29,6 +29,16 @@
 #define QUEUE_SHARE 0.125    /* … and as a share of the round-trip time … */
 #define QUEUE_NOISE 2.5      /* … and so many noises more */
 #define STALL 1e7            /* ns: hosts stop for so long now and then, all that was on the way included */
+#define SILENT 3e6           /* ns: a silence is at least so long, … */
+#define SILENT_GAPS 4.0      /* … and so many times the usual time between acknowledgements, … */
+#define SILENT_USUAL 0.25 /* (of which more than this share of the base, and two packets at the pace, is not usual) */
+#define SILENT_NOISE 8.0  /* … and noises; … */
+#define SILENT_BURST 8.0  /* … so many packets at least are acknowledged at its end, … */
+#define SILENT_SHARE 0.5  /* … or this share of what the pace sends in it; … */
+#define SILENT_WORK 0.5   /* bytes a ns: … what piled up is worked off at this rate, … */
+#define SILENT_WORK_MOST 0.5 /* … in this part of it at most */
+#define SILENT_MOST 5e7      /* ns: the window has room for so long a silence … */
+#define SILENT_FADES 2e9     /* ns: … and forgets it in such a time */
 #define SPAN_ROUNDS 4.0      /* rates are averaged over so many round-trip times … */
 #define SPAN_NOISE 25.0      /* … and noises: the error is some two percent */
 #define CLIMB 0.03           /* growth of ln(pace) in one span at CLIMB_RATE */

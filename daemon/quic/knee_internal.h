@@ -38,6 +38,8 @@ double knee_rate(const struct knee *knee);
 /** Lower the pace until the queue is gone. @param share of the path's rate, if there is none */
 void knee_begin_drain(struct knee *knee, double share, uint64_t now);
 void knee_begin_cruise(struct knee *knee, double pace);
+/** Whether a packet that was acknowledged now was delayed by a host that stopped; for each, before it is booked. */
+bool knee_is_excused(struct knee *knee, size_t bytes, uint64_t sent_at, uint64_t now);
 /** Somebody else keeps the queue. */
 void knee_begin_crowded(struct knee *knee);
 /** A round of crowded mode. @param settled the last round whose packets are all known @return whether the next is low

@@ -382,7 +382,7 @@ static void write_datagrams(struct pair_end *end) {
 }
 
 static void pump(struct pair_end *end) {
-    if (end->conn == NULL || end->hold)
+    if (end->conn == NULL || end->hold || end->stopped)
         return;
     if (conn_deadline(end->conn, wants_to_send(end)) <= end->pair->now)
         note(end, conn_on_timer(end->conn, end->pair->now));
@@ -401,11 +401,11 @@ static void count_arrival(struct pair_end *end, const struct link_packet *packet
 void pair_turn(struct pair *pair) {
     struct link_packet *packet;
 
-    while ((packet = link_receive(&pair->up, pair->now)) != NULL) {
+    while (!pair->server.stopped && (packet = link_receive(&pair->up, pair->now)) != NULL) {
         count_arrival(&pair->server, packet);
         server_read(pair, packet);
     }
-    while ((packet = link_receive(&pair->down, pair->now)) != NULL)
+    while (!pair->client.stopped && (packet = link_receive(&pair->down, pair->now)) != NULL)
         note(&pair->client,
              conn_read(pair->client.conn, &packet->path, packet->ecn, packet->data, packet->length, pair->now));
     pump(&pair->client);
@@ -418,15 +418,19 @@ static uint64_t earlier(uint64_t a, uint64_t b) {
 }
 
 static uint64_t end_deadline(const struct pair_end *end) {
-    if (end->conn == NULL || end->hold ||
+    if (end->conn == NULL || end->hold || end->stopped ||
         (conn_is_closed(end->conn) && conn_deadline(end->conn, false) <= end->pair->now))
         return TIME_NEVER;
     return conn_deadline(end->conn, wants_to_send(end));
 }
 
 uint64_t pair_next(const struct pair *pair) {
-    uint64_t next = earlier(earlier(link_next(&pair->up), link_next(&pair->down)), end_deadline(&pair->client));
+    uint64_t next = end_deadline(&pair->client);
 
+    if (!pair->server.stopped)
+        next = earlier(next, link_next(&pair->up));
+    if (!pair->client.stopped)
+        next = earlier(next, link_next(&pair->down));
     return pair->server_gone ? next : earlier(next, end_deadline(&pair->server));
 }
 

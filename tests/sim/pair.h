@@ -32,6 +32,7 @@ struct pair_end {
     bool bulk;                                /**< has always a datagram to send */
     bool write_first;                         /**< calls conn_write() before it writes datagrams */
     bool hold;                                /**< writes nothing */
+    bool stopped;                             /**< its host does not run: it does not read either */
     size_t payload;                           /**< bytes of a datagram; 0: the largest that fits */
     bool together;                            /**< datagrams share packets where there is room */
     uint64_t datagrams_to_send;               /**< more to send, beside bulk */

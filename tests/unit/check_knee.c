@@ -381,6 +381,33 @@ START_TEST(hosts_that_stop_for_milliseconds_are_no_queue) {
 }
 END_TEST
 
+START_TEST(hosts_that_are_starved_are_no_queue) {
+    struct link *l = &link_now;
+    double share;
+
+    for (uint64_t ms = 20; ms <= 50; ms += 10) {
+        link_init(l, 200, 0.2, ms);
+        l->stall = ms * NS_PER_MS;
+        l->every = 101 * NS_PER_MS;
+        link_run(l, 2);
+        share = link_run(l, 4);
+        ck_assert_msg(share > 0.85, "stopped for %u ms: %.2f", (unsigned)ms, share);
+    }
+}
+END_TEST
+
+START_TEST(a_short_path_that_becomes_slow_is_no_host_that_stops) {
+    struct link *l = &link_now;
+
+    link_init(l, 100, 0.2, 1);
+    link_run(l, 2);
+    l->mbits = 1;
+    link_run(l, 6);
+    ck_assert_double_gt(link_run(l, 4), 0.9);
+    ck_assert_uint_le(l->waiting, 20);
+}
+END_TEST
+
 START_TEST(who_has_little_to_send_keeps_what_is_known_of_the_link) {
     struct link *l = &link_now;
     double pace;
@@ -418,6 +445,8 @@ int main(void) {
     tcase_add_test(tc, two_of_ours_do_not_move_in_step_and_end_with_equal_shares);
     tcase_add_test(tc, short_rounds_are_not_too_noisy_to_fill_a_link);
     tcase_add_test(tc, hosts_that_stop_for_milliseconds_are_no_queue);
+    tcase_add_test(tc, hosts_that_are_starved_are_no_queue);
+    tcase_add_test(tc, a_short_path_that_becomes_slow_is_no_host_that_stops);
     tcase_add_test(tc, who_has_little_to_send_keeps_what_is_known_of_the_link);
     tcase_add_test(tc, a_window_never_falls_below_two_packets_whatever_is_lost);
     suite_add_tcase(suite, tc);

@@ -58,6 +58,39 @@ START_TEST(a_path_that_was_idle_is_not_flooded) {
 }
 END_TEST
 
+/* Hosts without a processor for 5 to 60 ms again and again. What is left of the link: a client sends nothing while it
+ * stops, and what it sends while the server stops waits there. */
+START_TEST(hosts_that_are_starved_are_no_queue) {
+    static const struct {
+        struct flows_path path;
+        double stop, client, server, both; /* share of the time; of what is left at least */
+        double queue;                      /* ms, at most */
+    } bounds[] = {{{1000, 0.1, 0}, 0.3, 0.85, 0.8, 0.75, 7},
+                  {{1000, 0.1, 0}, 0.6, 0.8, 0.7, 0.4, 7},
+                  {{100, 10, 0}, 0.3, 0.8, 0.9, 0.9, 12},
+                  {{50, 20, 0}, 0.4, 0.8, 0.9, 0.8, 25}};
+    const double least[] = {bounds[_i].client, bounds[_i].server, bounds[_i].both};
+
+    for (unsigned who = 1; who <= 3; who++) {
+        struct flows_settings s = {.path = bounds[_i].path,
+                                   .stop = bounds[_i].stop,
+                                   .stop_least = 5,
+                                   .stop_most = 60,
+                                   .stop_client = who & 1,
+                                   .stop_server = who & 2,
+                                   .skip = 2,
+                                   .seconds = 5};
+        double left = who & 1 ? 1 - s.stop : 1;
+
+        run(s);
+        ck_assert_msg(result.share >= least[who - 1] * left, "%g Mbit/s, %.0f %%, hosts %u: %.2f of %.2f", s.path.rate,
+                      100 * s.stop, who, result.share, left);
+        ck_assert_msg(result.delay <= bounds[_i].queue, "%g Mbit/s, hosts %u: delay %.1f ms", s.path.rate, who,
+                      result.delay);
+    }
+}
+END_TEST
+
 START_TEST(several_of_ours_converge) {
     static const struct {
         size_t flows;
@@ -104,6 +137,7 @@ int main(void) {
     tcase_add_test(tc, congestion_marks_shorten_the_queue);
     tcase_add_test(tc, a_limited_sender_gets_its_rate_without_a_queue);
     tcase_add_test(tc, a_path_that_was_idle_is_not_flooded);
+    tcase_add_loop_test(tc, hosts_that_are_starved_are_no_queue, 0, 4);
     tcase_add_loop_test(tc, several_of_ours_converge, 0, 4);
     tcase_add_loop_test(tc, two_of_ours_converge_when_one_begins_late, 0, 4);
     suite_add_tcase(suite, tc);

@@ -21,12 +21,20 @@
 #define TICK ((uint64_t)(FLOWS_TICK * 1e9)) /**< ns */
 #define APP_BYTES 1300u                     /**< a datagram of a flow that is limited … */
 #define APP_UDP_BYTES 1330u                 /**< … which costs so much */
+#define STOPPED_PACKETS 5000u               /**< wait at most for a host that is stopped */
 #define APP_WAITING 50u                     /**< datagrams of it that wait at most */
 
 /** What was counted so far, all flows together. */
 struct sums {
     uint64_t bytes, packets, travelled; /**< that arrived; ns on the way */
     uint64_t dropped, sent;             /**< packets */
+};
+
+/** A host, which may stop now and then. */
+struct host {
+    uint64_t random; /**< state of the generator */
+    bool stopped;    /**< now … */
+    uint64_t until;  /**< … until then, ns */
 };
 
 /** A run. */
@@ -43,6 +51,7 @@ struct run {
     struct sums marked, ticked;            /**< when the results began; at the last tick */
     uint64_t bytes[FLOWS_MAX];             /**< of each flow, when the results began */
     uint64_t tick_bytes[FLOWS_MAX];        /**< at the last tick */
+    struct host host[2];                   /**< the clients', the servers' */
     struct tls_context *client, *server;   /**< for the pairs */
 };
 
@@ -91,8 +100,8 @@ static void begin(struct run *run, size_t i) {
     struct linkmodel_settings back = way_back(run);
     struct pair_settings p = {.client_tls = run->client,
                               .server_tls = run->server,
-                              .up = {.bottleneck = &run->bottleneck},
-                              .down = {.bottleneck = &run->back[i]},
+                              .up = {.bottleneck = &run->bottleneck, .queue_packets = STOPPED_PACKETS},
+                              .down = {.bottleneck = &run->back[i], .queue_packets = STOPPED_PACKETS},
                               .congestion = s->flow[i],
                               .congestion_seed = s->seed * 16 + i + 1,
                               .start = run->now};
@@ -240,6 +249,34 @@ static uint64_t earlier(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
+/** @return from 0 to below 1 */
+static double draw(struct host *host) {
+    host->random = host->random * 6364136223846793005ull + 1442695040888963407ull;
+    return (double)(host->random >> 11) / (double)(1ull << 53);
+}
+
+/** The hosts stop, and go on. @return when the next of them does, ns */
+static uint64_t stop_hosts(struct run *run) {
+    const struct flows_settings *s = run->settings;
+    const bool stops[] = {s->stop_client, s->stop_server};
+    uint64_t next = TIME_NEVER;
+
+    for (size_t i = 0; s->stop > 0 && i < 2; i++) {
+        struct host *host = &run->host[i];
+
+        if (!stops[i])
+            continue;
+        while (host->until <= run->now) {
+            double ms = s->stop_least + draw(host) * (s->stop_most - s->stop_least);
+
+            host->stopped = !host->stopped;
+            host->until = run->now + (uint64_t)(ms * 1e6 * (host->stopped ? 1 : 1 / s->stop - 1));
+        }
+        next = earlier(next, host->until);
+    }
+    return next;
+}
+
 /** One flow's part of a moment. @return when the next is due, ns */
 static uint64_t turn(struct run *run, size_t i) {
     uint64_t at = run->start + ns(run->settings->start[i]), next;
@@ -251,6 +288,8 @@ static uint64_t turn(struct run *run, size_t i) {
         begin(run, i);
     bottleneck_run(&run->back[i], run->now);
     run->pair[i]->now = run->now;
+    run->pair[i]->client.stopped = run->host[0].stopped;
+    run->pair[i]->server.stopped = run->host[1].stopped;
     fed = feed(run, i);
     if (fed || pair_next(run->pair[i]) <= run->now)
         pair_turn(run->pair[i]);
@@ -260,7 +299,7 @@ static uint64_t turn(struct run *run, size_t i) {
 
 /** One moment. @return when the next is due, ns */
 static uint64_t step(struct run *run) {
-    uint64_t next = TIME_NEVER;
+    uint64_t next = stop_hosts(run);
 
     change(run);
     bottleneck_run(&run->bottleneck, run->now);
@@ -276,6 +315,8 @@ static void make(struct run *run) {
 
     bottleneck_init(&run->bottleneck, run->settings->seed * 16);
     linkmodel_set(&run->bottleneck.model, &there, run->now);
+    run->host[0].random = run->settings->seed * 2 + 1;
+    run->host[1].random = run->settings->seed * 2 + 2;
     run->bottleneck.mark = ns_of_ms(run->settings->mark);
     while (run->settings->flow[run->count] != NULL)
         run->count++;

@@ -37,6 +37,8 @@ struct flows_settings {
     double police, police_ms;                      /**< Mbit/s: a token bucket of so many ms; 0: none */
     double mark;                                   /**< ms of queue from which CE is marked; 0: never */
     double gather;                                 /**< ms: acknowledgements come once in such a time */
+    double stop, stop_least, stop_most;            /**< share of the time in which a host does not run; ms at a time */
+    bool stop_client, stop_server;                 /**< which of the hosts, each at times of its own */
     size_t queue;                                  /**< packets that may wait or travel; 0: 1000 */
     double seconds, skip;                          /**< s: how long; how much of the start is left out of the results */
     struct flows_change change[FLOWS_CHANGES_MAX]; /**< by time */
