@@ -24,9 +24,9 @@
  *   the same in bytes for all, a drain in proportion, so shares even out.
  * - Short paths: a busy host stops for milliseconds, and all that was on the way then seems to have met a queue. So a
  *   queue is one only if all rounds begun within the time of a stall met it, and the window has room for half of one.
- * - Hosts that are starved of their processor stop for longer: knee_silence.c tells that from a queue. The round-trip
- *   times of packets that met it are not looked at, a round without others does not climb, and the window has room for
- *   as much as is sent in such a time, or the path would be idle.
+ * - Hosts that are starved of their processor stop for longer: on short paths knee_silence.c tells that from a queue.
+ * The round-trip times of packets that met it are not looked at, a round without others does not climb, and the window
+ * has room for as much as is sent in such a time, or the path would be idle.
  * - Start: the window doubles up to START_FAST packets, then grows by START_GROWTH a round, until the round-trip time
  *   rises, or grows with the window for two rounds, or losses come that were not there before; a deep drain follows,
  *   which shows the path's length where others keep a queue. It begins when there is something to send: where

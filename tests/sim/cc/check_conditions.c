@@ -65,10 +65,7 @@ START_TEST(hosts_that_are_starved_are_no_queue) {
         struct flows_path path;
         double stop, client, server, both; /* share of the time; of what is left at least */
         double queue;                      /* ms, at most */
-    } bounds[] = {{{1000, 0.1, 0}, 0.3, 0.85, 0.8, 0.75, 7},
-                  {{1000, 0.1, 0}, 0.6, 0.8, 0.7, 0.4, 7},
-                  {{100, 10, 0}, 0.3, 0.8, 0.9, 0.9, 12},
-                  {{50, 20, 0}, 0.4, 0.8, 0.9, 0.8, 25}};
+    } bounds[] = {{{1000, 0.1, 0}, 0.3, 0.85, 0.8, 0.75, 7}, {{1000, 0.1, 0}, 0.6, 0.8, 0.7, 0.4, 7}};
     const double least[] = {bounds[_i].client, bounds[_i].server, bounds[_i].both};
 
     for (unsigned who = 1; who <= 3; who++) {
@@ -137,7 +134,7 @@ int main(void) {
     tcase_add_test(tc, congestion_marks_shorten_the_queue);
     tcase_add_test(tc, a_limited_sender_gets_its_rate_without_a_queue);
     tcase_add_test(tc, a_path_that_was_idle_is_not_flooded);
-    tcase_add_loop_test(tc, hosts_that_are_starved_are_no_queue, 0, 4);
+    tcase_add_loop_test(tc, hosts_that_are_starved_are_no_queue, 0, 2);
     tcase_add_loop_test(tc, several_of_ours_converge, 0, 4);
     tcase_add_loop_test(tc, two_of_ours_converge_when_one_begins_late, 0, 4);
     suite_add_tcase(suite, tc);
