@@ -61,7 +61,6 @@ struct conn_mtu_watch {
     uint8_t failed;                  /**< smallest size that is known to fail; CONN_MTU_SIZES: none is */
     bool known;                      /**< a search on this path has ended: `size` is what it carries */
     uint8_t probe;                   /**< size to be probed, or that is being probed; 0: none */
-    bool check;                      /**< the probe belongs to a row of lost datagrams, not to a search */
     uint64_t probe_deadline;         /**< ns: a probe is on the way, and has failed then */
     uint64_t raise_at;               /**< ns: when to search again */
     uint64_t pause;                  /**< ns: from the end of a search to the next one */

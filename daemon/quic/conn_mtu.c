@@ -99,7 +99,6 @@ static void next_probe(struct conn *conn) {
     if (next < SIZE_INNER_1280 && watch->failed > SIZE_INNER_1280 && most >= SIZE_INNER_1280)
         next = SIZE_INNER_1280;
     watch->probe = 0;
-    watch->check = false;
     watch->probe_deadline = TIME_NEVER;
     watch->raise_at = TIME_NEVER;
     if (next <= most && next < watch->failed) {
@@ -204,9 +203,13 @@ static void lost(struct conn *conn, unsigned size) {
     watch->largest_acked = 0;
 }
 
+/** Whether the probe continues a row of lost datagrams: a search asks for more than the size in use. */
+static bool is_check(const struct conn_mtu_watch *watch) {
+    return watch->probe != 0 && watch->probe <= watch->size;
+}
+
 static void end_check(struct conn_mtu_watch *watch) {
     watch->probe = 0;
-    watch->check = false;
     watch->probe_deadline = TIME_NEVER;
 }
 
@@ -218,7 +221,6 @@ static void check(struct conn *conn, unsigned size) {
         return;
     watch->rows[size].checks++;
     watch->probe = (uint8_t)size;
-    watch->check = true;
     conn->write_wanted = true;
 }
 
@@ -226,7 +228,7 @@ static void check(struct conn *conn, unsigned size) {
 static void probe_failed(struct conn *conn) {
     struct conn_mtu_watch *watch = &conn->mtu_watch;
 
-    if (watch->check) {
+    if (is_check(watch)) {
         lost(conn, watch->probe);
         end_check(watch);
         return;
@@ -243,11 +245,11 @@ void conn_mtu_on_probe(struct conn *conn, uint64_t id, bool acked) {
         return; /* sent before a fall */
     if (acked && size <= watch->size) {
         arrived(conn, size);
-        if (watch->check)
+        if (is_check(watch))
             end_check(watch);
         return;
     }
-    if (size <= watch->size && !watch->check)
+    if (size <= watch->size && !is_check(watch))
         return; /* no news */
     if (acked) {
         set_size(conn, size);

@@ -55,7 +55,7 @@ static void note_length(struct knee *knee, double length, uint64_t now) {
 
 bool knee_is_excused(struct knee *knee, size_t bytes, uint64_t sent_at, uint64_t now) {
     struct knee_silence *s = &knee->silence;
-    double due = (double)sent_at + knee->base, gap = (double)(now - knee->heard), least, most;
+    double due = (double)sent_at + knee->base, gap = (double)(now - knee->heard), least, most, silent;
 
     if (knee->heard == 0 || knee->base == 0)
         return false;
@@ -75,8 +75,9 @@ bool knee_is_excused(struct knee *knee, size_t bytes, uint64_t sent_at, uint64_t
         s->length = s->bytes = 0;
     }
     s->bytes += (double)bytes;
-    if ((double)now - fmax((double)s->before, due) > least) {
-        note_length(knee, (double)now - fmax((double)s->before, due), now);
+    silent = (double)now - fmax((double)s->before, due);
+    if (silent > least) {
+        note_length(knee, silent, now);
         return stops(knee);
     }
     return stops(knee) && due < s->excused;
