@@ -147,15 +147,16 @@ static int open_socket(struct client_path *path, char *why, size_t why_size) {
 /* What the round trip of a new connection is taken for: what it was on this path, or else twice that of the quickest
  * leg. When it is longer the first packet goes twice or three times, as the time-outs double, and that does no harm. */
 static uint64_t likely_rtt(const struct client_path *path) {
-    uint64_t likely = path->rtt, rtt;
+    uint64_t quickest = TIME_NEVER, likely, rtt;
     const struct client_path *other;
-    for (other = path->rtt ? NULL : path->client->paths; other; other = other->next) {
-        rtt = other == path || other->state != PATH_UP ? 0 : 2 * rtt_of(other);
-        if (rtt && (!likely || rtt < likely))
-            likely = rtt;
+    DL_FOREACH(path->client->paths, other) {
+        rtt = other == path || other->state != PATH_UP ? 0 : rtt_of(other);
+        if (rtt && rtt < quickest)
+            quickest = rtt;
     }
-    if (!likely)
+    if (!path->rtt && quickest == TIME_NEVER)
         return RTT_UNKNOWN;
+    likely = path->rtt ? path->rtt : 2 * quickest;
     return likely < RTT_LEAST ? RTT_LEAST : likely > RTT_MOST ? RTT_MOST : likely;
 }
 
