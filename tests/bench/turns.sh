@@ -14,7 +14,7 @@ reverse=()
 [ $# -ge 2 ] || die 'usage: turns.sh [-R] ROUNDS MPVPND[@two]...'
 rounds=$1
 shift
-address=10.78.1.1
+address=10.77.0.1
 base_tag=$tag
 declare -a server_of client_of from
 
@@ -28,31 +28,9 @@ for what in "$@"; do
     ns_new a b
     link "$a" veth 192.0.2.1/24 "$b" veth 192.0.2.2/24
     link "$a" vetx 198.51.100.1/24 "$b" vetx 198.51.100.2/24
-    config server <<END
-[Server]
-Listen = 0.0.0.0:443
-Certificate = $dir/server.crt
-PrivateKey = $dir/server.key
-Pool = 10.78.1.0/24
-Users = $dir/users
-
-[User bench]
-TokenHash = $token_hash
-END
-    {
-        cat <<END
-[Client]
-Server = 192.0.2.1:443
-Token = $token
-ServerPin = $pin
-
-[Tunnel]
-Routes = 10.78.1.0/24
-
-[Path veth]
-END
-        [ "$mpvpnd" = "$what" ] || printf '[Path vetx]\nServer = 198.51.100.1:443\n'
-    } | config client
+    server_config
+    client_config client
+    [ "$mpvpnd" = "$what" ] || printf '[Path vetx]\nServer = 198.51.100.1:443\n' >>"$dir/$tag-client.conf"
     daemon "$a" server || { cat "$dir/server.log"; die "$mpvpnd (server) does not start"; }
     server_of[i]=$last_pid
     start "$b" client "$mpvpnd" -c "$dir/$tag-client.conf"
@@ -83,13 +61,13 @@ runs = [[] for _ in sys.argv[2:]]
 for line in open(sys.argv[1]):
     i, server, client, octets, rate = line.split()
     runs[int(i)].append(((int(server) + int(client)) / int(octets), float(rate) / 1e6))
-for name, own in zip(sys.argv[2:], runs):
+for index, (name, own) in enumerate(zip(sys.argv[2:], runs)):
     both = list(zip(own, runs[0]))
     if not both:
         continue
     print(f"{name}: {len(both)} runs, {statistics.median(r for _, r in own):.0f} Mbit/s, "
           f"{statistics.median(c for c, _ in own):.2f} CPU-s/GB", end="")
-    for what, which in ("rate", 1), ("CPU time", 0):
+    for what, which in (("rate", 1), ("CPU time", 0)) if index else ():
         ratios = [a[which] / b[which] for a, b in both]
         print(f", {what} × {statistics.mean(ratios):.3f} ± {statistics.pstdev(ratios) / len(ratios) ** 0.5:.3f}", end="")
     print()
