@@ -77,14 +77,17 @@ void tunnel_mark(struct tunnel *tunnel) {
 
 void tunnel_serve(struct tunnel *tunnel, uint64_t now) {
     struct session *session = tunnel->session;
+    const bool waited = tunnel->waiting;
     if (now - session->rolled >= ROLL_EVERY)
         session_roll(session, now);
     if (session->bonded)
         session_look(session, now);
     tunnel->waiting = egress_pump(session, now);
-    for (size_t i = 0; (tunnel->waiting || session->told) && i < SESSION_LEGS_MAX; i++)
+    /* When packets begin to wait, for the deadlines of all pacers; a leg's changes only with what is sent on it, which
+     * marks its carrier. And for capsules. */
+    for (size_t i = 0; ((tunnel->waiting && !waited) || session->told) && i < SESSION_LEGS_MAX; i++)
         if (session->legs[i].leg)
-            carrier_mark_only(session->legs[i].owner); /* for the pacer's deadline, and capsules */
+            carrier_mark_only(session->legs[i].owner);
     session->told = false;
     timer_set(&tunnel->worker->timers, &tunnel->timer, session_deadline(session, now));
 }

@@ -38,6 +38,7 @@ enum sched_role { SCHED_ROLE_PRIMARY, SCHED_ROLE_BACKUP };
 struct sched_leg {
     bool usable;          /**< in the set, open, not suspect; false also for an empty slot */
     bool full;            /**< a queue stands on it */
+    bool source;          /**< the peer sends nearly all on it; what goes there are answers */
     bool can_send;        /**< window and pacer allow a packet of this length now */
     enum sched_role role; /**< primary or backup */
     bool when_full;       /**< backup: used under overload of the primary ones, too */

@@ -6,7 +6,9 @@
  * when others are about as good, the one that was preferred so far, so that a flow that one leg carries stays there.
  * On a leg on which a queue stands that is no gain: the queue would grow to what the difference may be, and a flow that
  * its sender's buffer bounds would stand in it as a whole while other legs idle. So then others that are about as good
- * are preferred.
+ * are preferred. An end that does little but answer prefers the leg on which it hears: there QUIC's acknowledgements
+ * go with its packets, and theirs with the peer's. By another leg each would go alone, which is a packet more for each
+ * batch, and as many back.
  *
  * If it cannot, the question is whether the next best, that can, is worth it: there the packet arrives later by
  * `extra`, and everything of its flow that is sent on the best leg meanwhile waits for it at the receiver. It is worth
@@ -65,12 +67,22 @@ static int earliest(const struct sched_leg *legs, uint16_t set, size_t length, b
     return best;
 }
 
-/** The leg that is used when it makes no difference: the shortest round trip, changed only for a clearly shorter one.
- */
-static int preferred(struct sched *sched, const struct sched_leg *legs, uint16_t set) {
-    int now = sched->preferred - 1;
+/** The leg of a set on which the peer sends nearly all. @return SCHED_WAIT: none */
+static int source_of(const struct sched_leg *legs, uint16_t set) {
+    for (; set; set &= (uint16_t)(set - 1))
+        if (legs[__builtin_ctz(set)].source)
+            return __builtin_ctz(set);
+    return SCHED_WAIT;
+}
 
-    if (now < 0 || !(set >> now & 1))
+/** The leg that is used when it makes no difference: the shortest round trip, changed only for a clearly shorter one.
+ * Where this end does little but answer, it begins with the leg that brings what is answered. */
+static int preferred(struct sched *sched, const struct sched_leg *legs, uint16_t set) {
+    int now = sched->preferred - 1, source = source_of(legs, set);
+
+    if (source >= 0)
+        now = source;
+    else if (now < 0 || !(set >> now & 1))
         now = __builtin_ctz(set);
     for (; set; set &= (uint16_t)(set - 1)) {
         int leg = __builtin_ctz(set);

@@ -19,10 +19,12 @@
 /* A leg's number is given again so long after it left: what spoke of the old leg has come, or the peer has missed it,
  * by then. */
 #define NUMBER_REST (60 * NS_PER_SEC)
-#define ACKS 7u           /* acknowledgements of a flow in a round trip, at most: HyStart judges by nine */
-#define GROWTH_SHARE 8u   /* by this part windows grow when the legs have not found their rates yet */
-#define LONG_QUEUE 2u     /* times CoDel's target that packets wait for; then all acknowledgements go on */
-#define MTU_PRIMARY 1280u /* bytes: a leg that carries less does not shrink the tunnel: capsules serve it */
+#define ACKS 7u                  /* acknowledgements of a flow in a round trip, at most: HyStart judges by nine */
+#define GROWTH_SHARE 8u          /* by this part windows grow when the legs have not found their rates yet */
+#define SOURCE_BYTES (64u << 10) /* received at least, to tell which leg they come on … */
+#define SOURCE_SHARE 8u          /* … nearly all: but for this part; and so little is sent meanwhile */
+#define LONG_QUEUE 2u            /* times CoDel's target that packets wait for; then all acknowledgements go on */
+#define MTU_PRIMARY 1280u        /* bytes: a leg that carries less does not shrink the tunnel: capsules serve it */
 
 struct session *session_new(const struct session_settings *settings, uint64_t now) {
     struct session *session = calloc(1, sizeof *session);
@@ -299,11 +301,30 @@ static uint64_t acks_apart(const struct session *session, uint64_t now) {
     return (used ? used : fastest) / ACKS;
 }
 
+/* Find the leg on which the peer sends nearly all, if this end sends little more than answers. While little comes, the
+ * last one stays. */
+static void find_source(struct session *session) {
+    uint64_t sent = session->sent.bytes - session->judged_bytes, received = 0;
+    for (unsigned i = 0; i < SESSION_LEGS_MAX; i++)
+        received += session->legs[i].received.bytes - session->legs[i].judged_bytes;
+    if (sent + received < SOURCE_BYTES)
+        return;
+    session->judged_bytes = session->sent.bytes;
+    for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
+        struct session_leg *leg = &session->legs[i];
+        uint64_t others = received - (leg->received.bytes - leg->judged_bytes);
+        leg->judged_bytes = leg->received.bytes;
+        leg->source = (others > sent ? others : sent) < received / SOURCE_SHARE;
+    }
+}
+
 void session_roll(struct session *session, uint64_t now) {
     uint64_t slowest = 0, slowest_of_all = 0, rate_bps = 0, windows = 0;
     session->rolled = now;
     meter_roll(&session->sent, now);
     meter_roll(&session->received, now);
+    if (session->bonded)
+        find_source(session);
     for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
         struct session_leg *leg = &session->legs[i];
         struct conn_statistics s;

@@ -40,6 +40,7 @@ struct session_leg {
     bool shared;                  /**< the hall's: a packet is open on it, for datagrams that wait together */
     bool entered;                 /**< announced by a mark since it was idle */
     bool gone;                    /**< a mark said that nothing comes on it any more: it stays out of use */
+    bool source;                  /**< the peer sends nearly all on it, and this end little more than answers */
     enum control_leg_state state; /**< whether it may be used: up, standby, draining, down */
     uint8_t priority;             /**< smaller is preferred */
     bool when_full;               /**< standby: used when the others cannot carry the traffic, too */
@@ -61,6 +62,7 @@ struct session_leg {
     struct control_leg_report told;     /**< what the peer received on it, by its last report */
     uint64_t reported;                  /**< ns, when the peer was told `received` last, or the leg came */
     uint64_t reported_packets;          /**< received.packets then */
+    uint64_t judged_bytes;              /**< received.bytes when it was looked at last which leg is the source */
     bool has_told;                      /**< `told` is set */
 };
 
@@ -83,6 +85,7 @@ struct session {
     struct meter received;                     /**< IP packets from the peer */
     uint64_t since;                            /**< ns, when it was opened */
     uint64_t rolled;                           /**< ns, when session_roll() was called last */
+    uint64_t judged_bytes;                     /**< sent.bytes when it was looked at last which leg is the source */
 
     bool bonded;                              /**< the following are in use */
     uint8_t bond_id[JOIN_ID_BYTES];           /**< the session's ID on the wire */

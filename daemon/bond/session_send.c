@@ -66,6 +66,7 @@ static void view(const struct session_leg *leg, size_t length, struct sched_leg 
     out->delay = s.rtt_min == TIME_NEVER ? 0 : s.rtt_min / 2;
     out->in_flight = s.in_flight_bytes;
     out->full = is_full(&s);
+    out->source = leg->source;
     out->rate_bps = rate_of(&s);
     out->carried = leg_counters(leg->leg)->sent.bytes;
     if (s.paced_until > now)

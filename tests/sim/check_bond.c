@@ -588,6 +588,28 @@ START_TEST(ecf_leaves_the_slow_path_alone_until_the_fast_one_is_full) {
 }
 END_TEST
 
+START_TEST(an_end_that_answers_uses_the_leg_that_it_hears_on) {
+    enum { ROUNDS = 50, BROUGHT = 40, ANSWERS = 2 };
+    uint64_t before;
+    begin(91, &fast, &fast, "");
+    ck_assert(comes_up(2, NS_PER_SEC));
+    settle();
+    server.crew.server->sessions->sched.preferred =
+        (uint8_t)(leg_of_server("simb") - server.crew.server->sessions->legs + 1);
+    client.client.session->sched.preferred = (uint8_t)(slot_of("sima") + 1);
+    before = sent_on(&client, slot_of("simb"));
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        down(i * BROUGHT, BROUGHT, MS / 2);
+        up(i * ANSWERS, ANSWERS, MS);
+    }
+    settle();
+    is_whole(&at_client, ROUNDS * BROUGHT);
+    is_whole(&at_server, ROUNDS * ANSWERS);
+    ck_assert_uint_ge(sent_on(&client, slot_of("simb")) - before, (ROUNDS - 10) * ANSWERS);
+    finish();
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("sim_bond");
     TCase *tcase = tcase_create("bond");
@@ -617,6 +639,7 @@ int main(void) {
     tcase_add_loop_test(tcase, a_backup_path_helps_a_full_primary_when_it_is_told_to, 0, SCHED_COUNT);
     tcase_add_test(tcase, a_rate_limit_holds_in_both_directions_and_is_changed_live);
     tcase_add_test(tcase, ecf_leaves_the_slow_path_alone_until_the_fast_one_is_full);
+    tcase_add_test(tcase, an_end_that_answers_uses_the_leg_that_it_hears_on);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

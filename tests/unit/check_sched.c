@@ -398,6 +398,23 @@ START_TEST(ecf_leaves_a_leg_on_which_a_queue_stands_for_one_that_is_about_as_goo
 }
 END_TEST
 
+START_TEST(ecf_answers_on_the_leg_that_brings_what_is_answered) {
+    two_legs(40 * NS_PER_MS, 42 * NS_PER_MS);
+    ck_assert_int_eq(pick(), 0);
+    legs[1].source = true;
+    ck_assert_int_eq(pick(), 1);
+    legs[1].can_send = false;
+    ck_assert_int_eq(pick(), 0);
+    legs[1].can_send = true;
+    legs[1].full = true;
+    ck_assert_int_eq(pick(), 0);
+    /* Not where that is clearly later. */
+    two_legs(40 * NS_PER_MS, 60 * NS_PER_MS);
+    legs[1].full = false;
+    ck_assert_int_eq(pick(), 0);
+}
+END_TEST
+
 START_TEST(ecf_waits_for_the_fast_leg_when_that_is_sooner) {
     two_legs(40 * NS_PER_MS, 100 * NS_PER_MS);
     fill_first();
@@ -509,6 +526,7 @@ int main(void) {
     tcase_add_test(tests, ecf_takes_the_leg_on_which_the_packet_arrives_first);
     tcase_add_test(tests, ecf_stays_on_a_leg_while_another_is_about_as_good);
     tcase_add_test(tests, ecf_leaves_a_leg_on_which_a_queue_stands_for_one_that_is_about_as_good);
+    tcase_add_test(tests, ecf_answers_on_the_leg_that_brings_what_is_answered);
     tcase_add_test(tests, ecf_waits_for_the_fast_leg_when_that_is_sooner);
     tcase_add_test(tests, ecf_adds_a_slower_leg_under_overload_unless_it_is_much_slower);
     tcase_add_test(tests, redundant_copies_to_every_leg_that_can_send);
