@@ -442,6 +442,9 @@ static int finish(struct reader *r) {
         if (finish_section(r, (enum section)i) < 0)
             return r->rc;
     }
+    for (size_t i = 0; i < config->path_count; i++)
+        if (strcmp(config->path[i].device, config->device) == 0)
+            return fail(r, 0, "[Path %s]: is the tunnel itself", config->device);
     if (config->role == CONFIG_SERVER && config->advertise_count == 0 && advertise_everything(config) < 0)
         return fail_memory(r);
     if (config->role == CONFIG_CLIENT && !config->server_name && !(config->server_name = strdup(config->server_host)))

@@ -86,10 +86,22 @@ static int parse_path(const json_t *params, struct config_path *settings, struct
                : 0;
 }
 
+static bool is_the_tunnel(const struct client *client, const char *device) {
+    struct netlink_link link;
+
+    return client->netlink && netlink_link(client->netlink, device, &link) == 0 &&
+           link.ifindex == tun_ifindex(client->worker->tun);
+}
+
 static struct client_path *add(struct client *client, const struct config_path *settings, struct jsonrpc_error *error) {
     char why[CONFIG_WHY_MAX] = "";
-    int rc = client_add_path(client, settings, why, sizeof why);
+    int rc;
 
+    if (is_the_tunnel(client, settings->device)) {
+        jsonrpc_fail(error, JSONRPC_BAD_VALUE, "%s is the tunnel itself", settings->device);
+        return NULL;
+    }
+    rc = client_add_path(client, settings, why, sizeof why);
     if (rc < 0) {
         jsonrpc_fail(error,
                      rc == -EEXIST   ? JSONRPC_EXISTS

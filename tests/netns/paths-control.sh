@@ -36,6 +36,7 @@ refuses 'a session that is none is refused' ctl server explain session=999999
 refuses 'a client has one session' ctl client explain session="$session"
 like 'the server lists two legs' "$(ctl server session list)" 'ecf +2 +'
 refuses 'the same path again is refused' ctl client path add wan
+refuses 'the tunnel itself is no path' ctl client path add mpvpn0
 is 'the scheduler is changed' "$(ctl client scheduler set redundant)" 'scheduler: redundant (was ecf), both directions'
 check 'the server uses it too' until_true 5 eval 'ctl server session list | grep -q "redundant"'
 check 'copies are dropped' until_true 5 has_dropped client duplicate 5

@@ -214,6 +214,8 @@ START_TEST(faults_are_told_with_file_line_section_and_key) {
         {"[Client]\nServer = a\n[Tunnel]\nLinger = 60 s\n",
          "t.conf:4: [Tunnel] Linger: has no place in a client's file"},
         {"[Client]\nServer = a\n[Path]\n", "t.conf:3: [Path]: must be [Path DEVICE]"},
+        {"[Client]\nServer = a\n[Path mpvpn0]\n", "t.conf: [Path mpvpn0]: is the tunnel itself"},
+        {"[Client]\nServer = a\n[Path t]\n[Tunnel]\nDevice = t\n", "t.conf: [Path t]: is the tunnel itself"},
         {"[Client foo]\n", "t.conf:1: [Client foo]: must be [Client]"},
         {"[Client]\nServer = a\n[Path longer-than-15-bytes]\n",
          "t.conf:3: [Path]: \"longer-than-15-bytes\" cannot be the name of a network device"},
