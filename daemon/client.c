@@ -64,6 +64,8 @@ void client_on_route(struct client *client) {
             client_path_recover(path);
         else if (path->state == PATH_DOWN)
             client_path_reconnect(path, "a route changed");
+        else if (path->carrier)
+            client_path_reroute(path);
     }
     client_plain_settle(client);
 }

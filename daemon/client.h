@@ -51,15 +51,14 @@ struct client_path {
     uint64_t opened;              /**< ns, when its leg opened last */
     uint64_t rtt;                 /**< ns, of its connection before, smoothed; 0: none was measured */
     bool requested;               /**< the carrier's request is on its way or answered */
-    uint8_t joining[JOIN_ID_BYTES]; /**< ID of the session that it asked to join last */
-    bool again;                     /**< the server does not know our session: ask for a new one at once */
-    bool removing;                  /**< `path remove`: gone once the carrier is */
-    struct timer retry;             /**< end of WAITING */
-    struct timer ask;               /**< after the 200: ask for addresses if none came by itself */
-    unsigned failures;              /**< in a row */
-    bool ruled;                     /**< the source rule is set … */
-    struct ip_addr ruled_source;    /**< … for this address … */
-    unsigned ruled_ifindex;         /**< … and this device's table */
+    uint8_t joining[JOIN_ID_BYTES];     /**< ID of the session that it asked to join last */
+    bool again;                         /**< the server does not know our session: ask for a new one at once */
+    bool removing;                      /**< `path remove`: gone once the carrier is */
+    struct timer retry;                 /**< end of WAITING */
+    struct timer ask;                   /**< after the 200: ask for addresses if none came by itself */
+    unsigned failures;                  /**< in a row */
+    bool ruled;                         /**< the source rule is set … */
+    struct netlink_route_spec ruled_by; /**< … with this route in its table, whose source it is about */
 };
 
 /** Whether the server bonds, as far as we know. */

@@ -189,6 +189,12 @@ static void warn_of_filter(const struct client_path *path) {
                 path->device, path->device);
 }
 
+static bool same_way(const struct netlink_route_spec *a, const struct netlink_route_spec *b) {
+    return a->ifindex == b->ifindex && a->target.length == b->target.length &&
+           !ip_addr_compare(&a->target.addr, &b->target.addr) && !ip_addr_compare(&a->gateway, &b->gateway) &&
+           !ip_addr_compare(&a->source, &b->source);
+}
+
 void client_host_rule(struct client_path *path, bool present) {
     struct client *client = path->client;
     struct netlink_route_spec route = {.gateway = path->gateway,
@@ -200,26 +206,22 @@ void client_host_rule(struct client_path *path, bool present) {
         warn_of_filter(path);
         return;
     }
-    if (path->ruled &&
-        (present ? ip_addr_compare(&path->ruled_source, &path->source) || path->ruled_ifindex != path->ifindex
-                 : true)) {
-        netlink_rule_set(client->netlink, &path->ruled_source, TABLE_BASE + path->ruled_ifindex, RULE_PRIORITY, false);
-        path->ruled = false;
-    }
-    if (!present)
-        return;
     /* Through a gateway anything may be sent from this source; on-link only the server itself is known to be there. */
     route.target =
         (struct ip_prefix){.addr = remote, .length = path->gateway.version ? 0 : (uint8_t)ip_addr_bits(&remote)};
     if (path->gateway.version)
         memset(route.target.addr.bytes, 0, sizeof route.target.addr.bytes);
-    if (netlink_route_set(client->netlink, &route, true))
+    if (path->ruled && (!present || !same_way(&path->ruled_by, &route))) {
+        netlink_rule_set(client->netlink, &path->ruled_by.source, path->ruled_by.table, RULE_PRIORITY, false);
+        netlink_route_set(client->netlink, &path->ruled_by, false);
+        path->ruled = false;
+    }
+    if (!present || netlink_route_set(client->netlink, &route, true))
         return;
     if (path->ruled || netlink_rule_set(client->netlink, &path->source, route.table, RULE_PRIORITY, true))
         return;
     path->ruled = true;
-    path->ruled_source = path->source;
-    path->ruled_ifindex = path->ifindex;
+    path->ruled_by = route;
 }
 
 void client_host_rules(struct client *client) {

@@ -196,6 +196,8 @@ static int find_route(struct client_path *path, const struct ip_addr *target, ch
     if (settings->device[0]) {
         if (netlink_link(client->netlink, settings->device, &link))
             return snprintf(why, why_size, "there is no such device"), -ENODEV;
+        if (link.ifindex == tun_ifindex(client->worker->tun))
+            return snprintf(why, why_size, "it is the tunnel itself"), -ELOOP;
         if (!link.up)
             return snprintf(why, why_size, "the link is down"), -ENETDOWN;
     }
@@ -411,6 +413,19 @@ void client_path_recover(struct client_path *path) {
     if (ip_addr_compare(&source, &path->source) && move_carrier(path, path->carrier))
         return client_path_reconnect(path, "our address changed");
     resume(path);
+}
+
+void client_path_reroute(struct client_path *path) {
+    struct ip_addr target = sock_addr_ip(&path->remote);
+    struct netlink_route route;
+    char text[IP_ADDR_TEXT_MAX];
+    if (!path->ruled || netlink_route(path->client->netlink, &target, path->ifindex, &route) ||
+        !ip_addr_compare(&route.gateway, &path->gateway))
+        return;
+    path->gateway = route.gateway;
+    if (route.gateway.version)
+        log_notice("path %s: by way of %s now", name_of(path), ip_addr_print(&route.gateway, text));
+    client_host_rule(path, true);
 }
 
 int client_path_adopt(struct client_path *path, struct client_path *from) {

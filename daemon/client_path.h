@@ -26,6 +26,8 @@ void client_path_retry(struct client_path *path, const char *why);
 /** Link or address went away / may have come back. */
 void client_path_lose(struct client_path *path, const char *reason);
 void client_path_recover(struct client_path *path);
+/** A route changed: go on by another gateway, if the device has another one now. */
+void client_path_reroute(struct client_path *path);
 /** Take the carrier (and its tunnel) of another path over by QUIC migration. @return 0; -errno: nothing has changed */
 int client_path_adopt(struct client_path *path, struct client_path *from);
 /** Free carrier and socket, outside of any call of the leg's. */
