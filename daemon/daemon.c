@@ -22,9 +22,10 @@
 #include "methods.h"
 #include "os/privs.h"
 
-#define GRACE (NS_PER_SEC / 5)     /* time for the last packets */
-#define DEFAULT_USER "mpvpn"       /* who to become when it exists and RunAs is not given */
-#define STATE_DIR "/var/lib/mpvpn" /* users files */
+#define GRACE (NS_PER_SEC / 5)         /* time for the last packets */
+#define RESTORE_AFTER (NS_PER_SEC / 2) /* what somebody took away is put back after this */
+#define DEFAULT_USER "mpvpn"           /* who to become when it exists and RunAs is not given */
+#define STATE_DIR "/var/lib/mpvpn"     /* users files */
 
 /* what happens to it */
 
@@ -112,6 +113,24 @@ static void on_route(void *context) {
         client_on_route(&daemon->client);
 }
 
+/* What was set on the host and somebody took away is put back, a moment later: whoever flushes a device looks again
+ * whether it is empty, and goes on until it is. */
+
+static void on_restore(void *context, uint64_t now) {
+    struct daemon *daemon = context;
+    (void)now;
+    if (!daemon->stopping)
+        netlink_restore(daemon->netlink);
+}
+
+static void on_undone(void *context) {
+    struct daemon *daemon = context;
+    if (daemon->restore.place)
+        return;
+    daemon->restore = (struct timer){.on_due = on_restore, .context = daemon};
+    timer_set(&daemon->worker.timers, &daemon->restore, loop_now(daemon->worker.loop) + RESTORE_AFTER);
+}
+
 /* start */
 
 static int watch_signals(struct daemon *daemon, char *why, size_t why_size) {
@@ -132,7 +151,7 @@ static int watch_signals(struct daemon *daemon, char *why, size_t why_size) {
 
 static int open_kernel_side(struct daemon *daemon, const char *runtime_dir, char *why, size_t why_size) {
     const struct netlink_hooks hooks = {
-        .on_link = on_link, .on_address = on_address, .on_route = on_route, .context = daemon};
+        .on_link = on_link, .on_address = on_address, .on_route = on_route, .on_undone = on_undone, .context = daemon};
     char journal[256];
     int error;
     snprintf(journal, sizeof journal, "%s/%s.journal", runtime_dir, daemon->config->name);

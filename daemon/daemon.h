@@ -19,6 +19,7 @@ struct daemon {
     struct crew crew;          /**< CONFIG_SERVER */
     struct client client;      /**< CONFIG_CLIENT */
     struct loop_watch signals; /**< signalfd: SIGTERM, SIGINT, SIGHUP */
+    struct timer restore;      /**< when to look whether what was set on the host is still there */
     struct timer grace;        /**< end of the time for goodbyes */
     uint64_t started;          /**< ns, when it was ready */
     bool stopping;             /**< goodbyes are being said */

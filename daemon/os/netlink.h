@@ -23,6 +23,9 @@ struct netlink_hooks {
     void (*on_address)(void *context, unsigned ifindex, const struct ip_addr *addr, bool present);
     /** A route changed somewhere (default routes, gateways): look up again what you depend on. At most once a turn. */
     void (*on_route)(void *context);
+    /** Something like a change of ours was taken away, perhaps by somebody else: netlink_restore() is due. At most once
+     * a turn; the kernel, or we, may have had a reason. */
+    void (*on_undone)(void *context);
     void *context; /**< handed to all */
 };
 
@@ -85,6 +88,9 @@ int netlink_route_set(struct netlink *netlink, const struct netlink_route_spec *
  * 32766 */
 int netlink_rule_set(struct netlink *netlink, const struct ip_addr *from, uint32_t table, uint32_t priority,
                      bool present);
+/** Make again the addresses, routes and rules of ours that are not there any more. What cannot be, as a link is down,
+ * say, is let be. @return how many were made */
+int netlink_restore(struct netlink *netlink);
 /** Undo every change of this process, newest first, and empty the journal. */
 void netlink_undo_all(struct netlink *netlink);
 /** Undo what a crashed run left in the journal; call once at start. @return changes undone, or -errno */

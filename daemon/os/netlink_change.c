@@ -423,6 +423,24 @@ int netlink_rule_set(struct netlink *netlink, const struct ip_addr *from, uint32
     return present ? change_make(netlink, &change) : change_remove(netlink, &change);
 }
 
+int netlink_restore(struct netlink *netlink) {
+    const struct netlink_journal *journal = &netlink->journal;
+    char text[NETLINK_CHANGE_TEXT_MAX];
+    int made = 0;
+
+    for (size_t i = 0; i < journal->count; i++) {
+        const struct netlink_change *change = &journal->changes[i];
+
+        if (change->kind == NETLINK_CHANGE_UP || change->kind == NETLINK_CHANGE_MTU)
+            continue; /* who sets the device down means it */
+        if (change_request(netlink, change, true))
+            continue;
+        log_notice("netlink: %s was removed by somebody: made again", netlink_change_print(change, text));
+        made++;
+    }
+    return made;
+}
+
 /** Undo all that stands in the list, newest first, then forget it. @param check_device skip what concerns a device
  * whose index has another name now
  * @return how many were really undone */

@@ -86,12 +86,13 @@ struct netlink_view {
 
 /** The listening half. */
 struct netlink_monitor {
-    struct nl_sock *sock;       /**< joined to the link, address and route groups; non-blocking */
+    struct nl_sock *sock;       /**< joined to the link, address, route and rule groups; non-blocking */
     struct nl_cb *callbacks;    /**< libnl's, handing each message to us */
     struct loop_watch watch;    /**< on the loop */
     struct netlink_hooks hooks; /**< whom to tell */
     struct netlink_view view;   /**< what was told last */
     bool route_changed;         /**< on_route is due at the end of this reading */
+    bool undone;                /**< on_undone is, too */
 };
 
 /** A message of an answer. May come twice for the same object when a dump had to be repeated. */
@@ -138,6 +139,8 @@ bool netlink_message_route(struct nlmsghdr *message, struct netlink_route *out, 
                            uint32_t *table, uint32_t *metric);
 /** Whether a route message concerns how packets leave (not local, multicast or cached). */
 bool netlink_message_route_matters(struct nlmsghdr *message);
+/** Whether a message tells that a route or rule with our protocol number was deleted. */
+bool netlink_message_undoes(const struct nlmsghdr *message);
 
 /** Join the groups, take the present state as known, begin to listen. @return 0 or -errno */
 int netlink_monitor_open(struct netlink *netlink, struct loop *loop, const struct netlink_hooks *hooks);
@@ -154,6 +157,8 @@ int netlink_journal_add(struct netlink_journal *journal, const struct netlink_ch
 void netlink_journal_strike(struct netlink_journal *journal, size_t index);
 /** Number of the change that equals this one (an MTU change: of the same device); journal->count when there is none. */
 size_t netlink_journal_find(const struct netlink_journal *journal, const struct netlink_change *change);
+/** Whether the journal has this address of this device. */
+bool netlink_journal_has_address(const struct netlink_journal *journal, unsigned ifindex, const struct ip_addr *addr);
 /** Read what a former process left in the file, of this boot, into the empty list. @return 0 or -errno */
 int netlink_journal_load(struct netlink_journal *journal);
 /** Forget everything, empty the file. */

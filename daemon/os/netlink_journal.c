@@ -276,6 +276,17 @@ size_t netlink_journal_find(const struct netlink_journal *journal, const struct 
     return journal->count;
 }
 
+bool netlink_journal_has_address(const struct netlink_journal *journal, unsigned ifindex, const struct ip_addr *addr) {
+    for (size_t i = 0; i < journal->count; i++) {
+        const struct netlink_change *at = &journal->changes[i];
+
+        if (at->kind == NETLINK_CHANGE_ADDRESS && at->ifindex == ifindex &&
+            ip_addr_compare(&at->prefix.addr, addr) == 0)
+            return true;
+    }
+    return false;
+}
+
 /** Take one line of a former process. @param current whether the lines are of this boot; changed by boot lines @return
  * 0, -EINVAL, -ENOMEM */
 static int line_take(struct netlink_journal *journal, const char *line, const char *boot, bool *current) {

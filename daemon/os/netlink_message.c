@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* netlink_message: rtnetlink messages of links, addresses and routes read into values; monitor, lookups and changes use
- * the same readers. It leaves out every attribute that nobody asks for, and keeps no state. Invariant: an attribute is
- * used only if it has the length its type demands. Standards: RFC 3549; rtnetlink(7). */
+/* netlink_message: rtnetlink messages of links, addresses, routes and rules read into values; monitor, lookups and
+ * changes use the same readers. It leaves out every attribute that nobody asks for, and keeps no state. Invariant: an
+ * attribute is used only if it has the length its type demands. Standards: RFC 3549; rtnetlink(7). */
+#include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
@@ -142,4 +143,16 @@ bool netlink_message_route_matters(struct nlmsghdr *message) {
         return false;
     return route->rtm_type != RTN_MULTICAST && route->rtm_type != RTN_LOCAL && route->rtm_type != RTN_BROADCAST &&
            route->rtm_type != RTN_ANYCAST;
+}
+
+bool netlink_message_undoes(const struct nlmsghdr *message) {
+    const struct rtmsg *route = nlmsg_data(message);
+    const struct nlattr *protocol;
+
+    if (message->nlmsg_type == RTM_DELROUTE)
+        return message->nlmsg_len >= (uint32_t)nlmsg_size(sizeof *route) && route->rtm_protocol == NETLINK_PROTOCOL;
+    if (message->nlmsg_type != RTM_DELRULE)
+        return false;
+    protocol = nlmsg_find_attr((struct nlmsghdr *)(uintptr_t)message, sizeof(struct fib_rule_hdr), FRA_PROTOCOL);
+    return has(protocol, sizeof(uint8_t)) && nla_get_u8(protocol) == NETLINK_PROTOCOL;
 }

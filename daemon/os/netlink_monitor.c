@@ -4,9 +4,10 @@
  * repeats a link at every counter or wireless event) is not told. When the socket overran (ENOBUFS), the kernel is
  * asked for everything, and what differs from the view is told as if it had come one by one. Messages are first all
  * read, then compared and told, so that a hook may ask the kernel itself. Route messages only set a flag, told once a
- * reading. It leaves out routes as values: who depends on one asks netlink_route() again. Invariants: the view is what
- * the hooks were told (or the state at open); the socket is read until empty, because the loop's watch may be
- * edge-triggered. A hook must not call netlink_close(). Standards: RFC 3549; rtnetlink(7). */
+ * reading, and so does the deletion of what looks like a change of ours. It leaves out routes as values: who depends on
+ * one asks netlink_route() again. Invariants: the view is what the hooks were told (or the state at open); the socket
+ * is read until empty, because the loop's watch may be edge-triggered. A hook must not call netlink_close(). Standards:
+ * RFC 3549; rtnetlink(7). */
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <netlink/msg.h>
@@ -96,11 +97,14 @@ static void link_gone(struct netlink_monitor *monitor, unsigned ifindex) {
         monitor->hooks.on_link(monitor->hooks.context, ifindex, link.device, false, false);
 }
 
-static void address_gone(struct netlink_monitor *monitor, const struct netlink_known_address *address) {
+static void address_gone(struct netlink *netlink, const struct netlink_known_address *address) {
+    struct netlink_monitor *monitor = &netlink->monitor;
     struct netlink_known_address *known = view_address(&monitor->view, address), gone;
 
     if (!known)
         return;
+    if (netlink_journal_has_address(&netlink->journal, address->ifindex, &address->addr))
+        monitor->undone = true;
     gone = *known;
     *known = monitor->view.addresses[--monitor->view.address_count];
     if (monitor->hooks.on_address)
@@ -108,9 +112,11 @@ static void address_gone(struct netlink_monitor *monitor, const struct netlink_k
 }
 
 /** An address is as given now. One that is tentative or a duplicate counts as not there. */
-static void address_present(struct netlink_monitor *monitor, const struct netlink_known_address *address) {
+static void address_present(struct netlink *netlink, const struct netlink_known_address *address) {
+    struct netlink_monitor *monitor = &netlink->monitor;
+
     if (!address->usable) {
-        address_gone(monitor, address);
+        address_gone(netlink, address);
         return;
     }
     if (view_address(&monitor->view, address))
@@ -162,7 +168,7 @@ static void resynchronise(struct netlink *netlink) {
         struct netlink_known_address address = monitor->view.addresses[i - 1];
 
         if (!view_address(&now, &address))
-            address_gone(monitor, &address);
+            address_gone(netlink, &address);
     }
     for (size_t i = monitor->view.link_count; i > 0; i--) {
         unsigned ifindex = monitor->view.links[i - 1].ifindex;
@@ -173,13 +179,14 @@ static void resynchronise(struct netlink *netlink) {
     for (size_t i = 0; i < now.link_count; i++)
         link_present(monitor, &now.links[i]);
     for (size_t i = 0; i < now.address_count; i++)
-        address_present(monitor, &now.addresses[i]);
+        address_present(netlink, &now.addresses[i]);
     view_clear(&now);
-    monitor->route_changed = true;
+    monitor->route_changed = monitor->undone = true;
 }
 
 static int on_message(struct nl_msg *wrapped, void *context) {
-    struct netlink_monitor *monitor = context;
+    struct netlink *netlink = context;
+    struct netlink_monitor *monitor = &netlink->monitor;
     struct nlmsghdr *message = nlmsg_hdr(wrapped);
     struct netlink_known_link link;
     struct netlink_known_address address;
@@ -191,12 +198,14 @@ static int on_message(struct nl_msg *wrapped, void *context) {
             link_gone(monitor, link.ifindex);
     } else if (netlink_message_address(message, &address)) {
         if (message->nlmsg_type == RTM_NEWADDR)
-            address_present(monitor, &address);
+            address_present(netlink, &address);
         else
-            address_gone(monitor, &address);
+            address_gone(netlink, &address);
     } else if (netlink_message_route_matters(message)) {
         monitor->route_changed = true;
     }
+    if (netlink_message_undoes(message))
+        monitor->undone = true;
     return NL_OK;
 }
 
@@ -225,6 +234,9 @@ static void on_ready(void *context, uint32_t revents) {
         log_info("netlink: notifications were lost, reading everything again");
         resynchronise(netlink);
     }
+    if (monitor->undone && monitor->hooks.on_undone)
+        monitor->hooks.on_undone(monitor->hooks.context);
+    monitor->undone = false;
     if (!monitor->route_changed)
         return;
     monitor->route_changed = false;
@@ -244,12 +256,12 @@ int netlink_monitor_open(struct netlink *netlink, struct loop *loop, const struc
     if (!monitor->sock || !monitor->callbacks)
         return -ENOMEM;
     nl_cb_set(monitor->callbacks, NL_CB_SEQ_CHECK, NL_CB_CUSTOM, any_sequence, NULL);
-    nl_cb_set(monitor->callbacks, NL_CB_VALID, NL_CB_CUSTOM, on_message, monitor);
+    nl_cb_set(monitor->callbacks, NL_CB_VALID, NL_CB_CUSTOM, on_message, netlink);
     rc = nl_connect(monitor->sock, NETLINK_ROUTE);
     if (rc < 0)
         return netlink_error(rc);
     rc = nl_socket_add_memberships(monitor->sock, RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
-                                   RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, 0);
+                                   RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE, 0);
     if (rc == 0)
         rc = nl_socket_set_nonblocking(monitor->sock);
     if (rc < 0)

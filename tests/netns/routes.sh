@@ -69,6 +69,24 @@ for path in '[Path veth]' ''; do
     ip -n "$client" route replace default via 192.0.2.1 dev veth
     check "$case: and with the old address again" pings "$client" 203.0.113.9
 
+    ip -n "$client" address flush dev mpvpn0
+    ip -n "$client" rule del pref 28000
+    check "$case: when somebody takes its addresses, routes and rule away they come back" pings "$client" 203.0.113.9
+    is "$case: the tunnel has the address that it had" "$(inner_address)" "$inner"
+    is "$case: and one rule" "$(own_rules)" 1
+
+    # The same network behind another router, as one finds it when a cable is put elsewhere.
+    ip -n "$router" link set client down
+    check "$case: the path is down" until_true 10 eval 'ctl client path list | grep -q "veth .*down"'
+    ip -n "$router" address del 192.0.2.1/24 dev client
+    ip -n "$router" address add 192.0.2.254/24 dev client
+    ip -n "$router" link set client up
+    ip -n "$client" route replace default via 192.0.2.254 dev veth
+    check "$case: by another router the tunnel comes back" pings "$client" 203.0.113.9
+    ip -n "$router" address del 192.0.2.254/24 dev client
+    ip -n "$router" address add 192.0.2.1/24 dev client
+    ip -n "$client" route replace default via 192.0.2.1 dev veth
+
     stop "$client_pid" KILL
     is "$case: killed, it leaves its rule behind" "$(own_rules)" 1
     check "$case: the next start clears up and connects" daemon "$client" client

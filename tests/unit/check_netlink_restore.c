@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* check_netlink_restore: what others remove of our changes, and that it comes back. */
+#include "tests/unit/netlink_env.h"
+#include "tests/unit/suite.h"
+
+START_TEST(what_others_remove_is_told_and_made_again) {
+    const struct ip_prefix ours = prefix("10.77.0.1/24"), ours6 = prefix("fd77::1/64");
+    struct netlink_route_spec host = route_to("192.0.2.1/32", "10.1.0.254", "va"),
+                              host6 = route_to("2001:db8::/32", "fd01::fe", "va");
+    struct ip_addr from = addr("10.1.0.1");
+
+    ck_assert_int_eq(netlink_address(netlink, index_of("wa"), &ours, true), 0);
+    ck_assert_int_eq(netlink_address(netlink, index_of("wa"), &ours6, true), 0);
+    ck_assert_int_eq(netlink_route_set(netlink, &host, true), 0);
+    ck_assert_int_eq(netlink_route_set(netlink, &host6, true), 0);
+    ck_assert_int_eq(netlink_rule_set(netlink, &from, 100, 1000, true), 0);
+    settle();
+    ck_assert_int_eq(netlink_restore(netlink), 0);
+    run("ip addr add 10.9.0.1/24 dev wa; ip addr del 10.9.0.1/24 dev wa; ip route add 10.9.0.0/16 dev va; "
+        "ip route del 10.9.0.0/16; ip rule add from 10.9.0.1 table 9; ip rule del from 10.9.0.1 table 9");
+    settle();
+    ck_assert_uint_eq(undone_told, 0); /* that was not ours */
+    run("ip addr flush dev wa");
+    settle();
+    ck_assert_uint_gt(undone_told, 0);
+    ck_assert_int_eq(netlink_restore(netlink), 2);
+    ck_assert(shows("ip addr show dev wa", "10.77.0.1/24") && shows("ip addr show dev wa", "fd77::1/64"));
+    settle();
+    for (unsigned i = 0; i < 3; i++) {
+        static const char *const removal[] = {"ip route del 192.0.2.1", "ip -6 route del 2001:db8::/32",
+                                              "ip rule del priority 1000"};
+        undone_told = 0;
+        run(removal[i]);
+        settle();
+        ck_assert_uint_gt(undone_told, 0);
+        ck_assert_int_eq(netlink_restore(netlink), 1);
+    }
+    ck_assert(shows("ip route show", "192.0.2.1 via 10.1.0.254") && shows("ip -6 route show", "2001:db8::/32 via"));
+    ck_assert(shows("ip rule show", "1000:\tfrom 10.1.0.1 lookup 100"));
+    run("ip link set va down; ip -6 addr flush dev wa");
+    settle();
+    ck_assert_int_eq(netlink_restore(netlink), 1); /* the routes of va cannot be */
+    netlink_undo_all(netlink);
+    ck_assert_int_eq(netlink_restore(netlink), 0);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("netlink_restore");
+    TCase *kernel = tcase_create("kernel");
+
+    tcase_set_timeout(kernel, 60);
+    tcase_add_checked_fixture(kernel, setup, teardown);
+    tcase_add_test(kernel, what_others_remove_is_told_and_made_again);
+    /* Without root there is no namespace to work in; suite and test case must still be owned by somebody. */
+    if (geteuid() == 0)
+        suite_add_tcase(suite, kernel);
+    else
+        suite_add_tcase(suite_create("skipped without root"), kernel);
+    return suite_run(suite);
+}
