@@ -15,6 +15,7 @@
 #define TABLE_BASE 51000u    /* routing table of a path: this + its interface index */
 #define RULE_PRIORITY 28000u /* before main (32766) */
 #define PREFIXES_MAX 254u    /* prefixes that one range can need */
+#define ROUTES_MAX 4096u     /* routes that are set: each is compared with each */
 
 static bool has_prefix(const struct ip_prefix *list, size_t count, const struct ip_prefix *prefix) {
     for (size_t i = 0; i < count; i++)
@@ -65,16 +66,16 @@ static bool update_addresses(struct client *client) {
 struct prefix_list {
     struct ip_prefix *item; /* heap */
     size_t count;           /* used */
-    bool failed;            /* memory ran out: the list is not whole */
+    const char *failed;     /* why the list is not whole; NULL: it is */
 };
 
 static void add_prefix(struct prefix_list *list, const struct ip_prefix *prefix) {
     struct ip_prefix *grown;
-    if (has_prefix(list->item, list->count, prefix))
+    if (list->failed || has_prefix(list->item, list->count, prefix))
         return;
-    grown = realloc(list->item, (list->count + 1) * sizeof *grown);
+    grown = list->count < ROUTES_MAX ? realloc(list->item, (list->count + 1) * sizeof *grown) : NULL;
     if (!grown) {
-        list->failed = true;
+        list->failed = list->count < ROUTES_MAX ? "no memory" : "too many are advertised";
         return;
     }
     list->item = grown;
@@ -133,7 +134,7 @@ static void set_route(struct client *client, const struct ip_prefix *prefix, boo
 static void update_routes(struct client *client, bool all) {
     struct prefix_list list = wanted_routes(client);
     if (list.failed) {
-        log_error("no memory for the routes: they stay as they are");
+        log_error("routes stay as they are: %s", list.failed);
         free(list.item);
         return;
     }

@@ -52,6 +52,10 @@ tell plain routes 10.98.0.0-10.98.0.127 10.99.0.0-10.99.0.255
 check 'new routes: the one added is there' until_true 5 has route show dev mpvpn0 10.98.0.0/25
 check 'new routes: the one that was left out is gone' until_true 5 has_not -6 route show dev mpvpn0 fd99::/112
 check 'new routes: a ping comes back' pings "$client" 10.99.0.1
+# 320 ranges that need 190 prefixes each, beside one that was there
+tell plain routes 10.99.0.0-10.99.0.255 "$(for i in $(seq 16 335); do printf 'fd00:%x::1-fd00:%x:ffff:ffff:ffff:ffff:ffff:fffe ' "$i" "$i"; done)"
+check 'more routes than can be: it is said' until_true 2 said client 'routes stay as they are: too many'
+check 'more routes than can be: a ping comes back' pings "$client" 10.99.0.1
 tell plain routes
 check 'no routes: all are gone' until_true 5 has_not route show dev mpvpn0 10.9
 tell plain assign 10.99.0.8/32
