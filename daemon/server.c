@@ -25,6 +25,7 @@
 
 #define HANDSHAKES_MAX 64u             /* unfinished handshakes past which first packets are answered with Retry */
 #define CONNECTIONS_EXTRA 256u         /* connections beyond MaxSessions: those that have no session yet */
+#define STRANGERS_MAX 64u              /* connections without a session of one address; IPv6: of a network of 64 bits */
 #define RESETS_PER_SECOND 200u         /* stateless resets sent at most */
 #define REQUEST_WAIT (10 * NS_PER_SEC) /* a connection without a session is closed after this */
 
@@ -194,6 +195,7 @@ static void on_handshake(void *context) {
     size_t length = token_write(server->policy.token_key, &carrier->path.remote, wall_seconds(), token);
     char remote[SOCK_ADDR_TEXT_MAX];
     handshake_over(carrier);
+    carrier->proven = true;
     server->handshakes++;
     if (conn_is_resumed(leg_conn(carrier->leg))) {
         server->resumed_handshakes++;
@@ -295,6 +297,20 @@ static void send_reset(struct listener *listener, const struct udp_received *rec
         server->resets++;
 }
 
+/* Connections of this address, or of its neighbours, that have no session. Only those count whose address was proven,
+ * or else who forges addresses could keep their owners out. */
+static size_t strangers_of(const struct server *server, const union sock_addr *remote) {
+    const struct ip_addr ours = sock_addr_ip(remote);
+    const struct carrier *carrier;
+    size_t count = 0;
+    DL_FOREACH(server->worker->carriers, carrier) {
+        const struct ip_addr theirs = sock_addr_ip(&carrier->path.remote);
+        count += !carrier->session && carrier->proven && !carrier->closing && theirs.version == ours.version &&
+                 !memcmp(theirs.bytes, ours.bytes, ours.version == 6 ? 8 : 4);
+    }
+    return count;
+}
+
 static void accept_first(struct listener *listener, const struct udp_received *received,
                          const struct conn_first_packet *first, uint8_t *data, size_t length) {
     struct server *server = listener->server;
@@ -315,6 +331,8 @@ static void accept_first(struct listener *listener, const struct udp_received *r
     peer.retried = kind == TOKEN_RETRY;
     if (!peer.token_valid && server->handshaking >= HANDSHAKES_MAX)
         return send_retry(listener, received, first);
+    if (strangers_of(server, &received->remote) >= STRANGERS_MAX)
+        return worker_drop(server->worker, DROP_NOT_ACCEPTING);
     carrier = carrier_new(server->worker, listener->socket, &server_hooks, server);
     if (!carrier)
         return worker_drop(server->worker, DROP_NO_BUFFER);
@@ -332,6 +350,7 @@ static void accept_first(struct listener *listener, const struct udp_received *r
         return;
     }
     carrier->handshaking = true;
+    carrier->proven = peer.token_valid;
     server->handshaking++;
     atomic_fetch_add(&server->shared->connections, 1);
     ingress_deliver(carrier, received, data, length);

@@ -50,11 +50,12 @@ struct carrier {
     struct carrier *next_marked;       /**< worker's list of those to be served this turn */
     bool marked;                       /**< is on that list */
     bool handshaking;                  /**< the role's: counts among the unfinished handshakes */
-    bool starved;                      /**< packets wait for window: streams go first next time */
-    bool closing;                      /**< carrier_close() was called: over once the last packets are written */
-    uint64_t close_code;               /**< what it was called with … */
-    char close_reason[96];             /**< … and why */
-    int error;                         /**< what the leg returned when it was over; 0: alive */
+    bool proven;           /**< the role's: somebody has been heard who gets what is sent to the peer's address */
+    bool starved;          /**< packets wait for window: streams go first next time */
+    bool closing;          /**< carrier_close() was called: over once the last packets are written */
+    uint64_t close_code;   /**< what it was called with … */
+    char close_reason[96]; /**< … and why */
+    int error;             /**< what the leg returned when it was over; 0: alive */
 };
 
 /** The datapath of one thread. */

@@ -35,7 +35,7 @@ attack() {
 }
 rss_kb() { awk '/^VmRSS/ { print $2 }' "/proc/$server_pid/status"; }
 attacks='junk initial_flood amplification tampered handshakes crypto frames http requests header_bombs many_streams capsules datagrams
-inner never_reads idlers'
+inner never_reads strangers idlers'
 
 start "$client" ping4 ping -i 0.05 10.77.0.1
 ping4=$last_pid
@@ -54,7 +54,7 @@ for log in ping4 ping6; do
     is "$log: the honest client lost nothing" "$(grep -c 'icmp_seq=' "$dir/$log.log")" "${last#icmp_seq=}"
 done
 check 'the honest client has the tunnel that it began with' sh -c "[ \$(grep -c 'connecting to' $dir/client.log) = 1 ]"
-for reason in junk_udp unknown_stream unknown_context malformed_datagram malformed_inner source_not_allowed; do
+for reason in not_accepting junk_udp unknown_stream unknown_context malformed_datagram malformed_inner source_not_allowed; do
     check "drops are counted: $reason" has_dropped server "$reason" 1
 done
 

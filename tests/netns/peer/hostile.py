@@ -461,6 +461,21 @@ def never_reads():
     attacker.socket.close()
 
 
+def strangers():
+    """Connections that ask for nothing, as many as one address may have: those beyond them wait until some are gone."""
+    crowd = []
+    for _ in range(70):
+        one = Attacker(handshake=False)
+        if not one.pump(lambda: one.quic.ready, 1):
+            break
+        crowd.append(one)
+    expect("an address has no more than 64 of them", 0 < len(crowd) <= 64 and not one.quic.ready, len(crowd))
+    for other in crowd:
+        other.leave()
+    expect("the next one is taken when they are gone", one.pump(lambda: one.quic.ready))
+    one.leave()
+
+
 def idlers():
     """Connections that ask for nothing, tunnels whose client vanishes without a word."""
     for turn in range(40):
@@ -471,7 +486,7 @@ def idlers():
 
 
 ATTACKS = {one.__name__: one for one in (junk, initial_flood, amplification, tampered, handshakes, crypto, frames, http, requests, header_bombs, many_streams,
-                                         capsules, datagrams, inner, never_reads, idlers)}
+                                         capsules, datagrams, inner, never_reads, strangers, idlers)}
 
 
 if __name__ == "__main__":
