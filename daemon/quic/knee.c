@@ -41,8 +41,10 @@
  *   once (more in a round than a pace near the rate can make) and stays the same (the path has become longer), the base
  *   is wrong and is raised. Else, after FAILED drains, somebody else keeps the queue (crowded).
  * - Crowded (knee_crowded.c): the window is moved to a fair share of the path, found by small steps of it.
- * - Application-limited: a round that met neither window nor pace changes nothing. A CE mark begins a drain, if there
- *   is a queue and the pace has climbed a span since the last: a path that marks at random is not abandoned.
+ * - Application-limited: a round that met neither window nor pace changes nothing. Acknowledgements meet the queue of
+ *   the data that goes the other way: in start-up, small packets that do not fill the window did not make it.
+ * - A CE mark begins a drain, if there is a queue and the pace has climbed a span since the last: a path that marks at
+ *   random is not abandoned.
  * - A path without any answer for long was dead: it begins anew, for what arrives first then tells the length of the
  *   silence instead of an RTT, and it may be another path.
  *
@@ -292,7 +294,7 @@ static void start_up(struct knee *knee, uint64_t now) {
     knee->flat = grown > 0.3 && log(rtt / mean_rtt(before)) > FLAT * grown && rtt > knee->base + stall(knee)
                      ? knee->flat + 1
                      : 0;
-    if (knee->flat >= 2)
+    if (knee->flat >= 2 && knee_loads(knee))
         leave_start(knee, knee->best, now);
 }
 
@@ -484,11 +486,9 @@ static void grow(struct knee *knee, double bytes, double in_flight, uint64_t now
         late = fmax(late, 0.75 * knee->base);
     knee->window += bytes * (knee->window < START_FAST * knee->packet ? 1 : START_GROWTH);
     limit(knee);
-    /* Who hardly fills the first windows, as acknowledgements do, did not make the queue that shows, and learns no
-     * rate.
-     */
+    /* Who hardly fills the first windows did not make the queue that shows, and learns no rate. */
     if (knee->round >= KNEE_ROUNDS + START_ROUNDS && knee->recent_rtt > knee->base + late &&
-        (in_flight > USED * knee->window || knee->window > 2 * INITIAL_PACKETS * knee->packet))
+        (in_flight > USED * knee->window || knee->window > 2 * INITIAL_PACKETS * knee->packet) && knee_loads(knee))
         leave_start(knee, fmin(in_flight / knee->recent_rtt, most), now);
 }
 

@@ -14,6 +14,8 @@
 #define START_GROWTH 0.22    /* … and grows by this share of it a round after */
 #define START_PACE 1.3       /* … at this times the pace that the window needs */
 #define START_ROUNDS 4u      /* rounds before start-up can end by delay */
+#define START_FULL 0.5       /* of a full packet: who sends less fills windows if he makes a queue, … */
+#define START_FILLED 3u      /* … so many rounds' */
 #define START_PACKETS 5u     /* packets of a round below which it says nothing of a loaded path */
 #define START_LOSS 0.06      /* share of losses, above twice that of the rounds before, that ends start-up … */
 #define START_LOSS_MOST 0.15 /* … but never more than this */

@@ -28,6 +28,23 @@ static inline void limit(struct knee *knee) {
     knee->window = clamp(knee->window, MIN_PACKETS * knee->packet, WINDOW_MAX);
 }
 
+/** Whether the last rounds of start-up filled their windows. */
+static inline bool fills(struct knee *knee) {
+    for (uint64_t i = 1; i <= START_FILLED; i++)
+        if (round_at(knee, knee->round - i)->flight < USED * round_at(knee, knee->round - i)->window)
+            return false;
+    return true;
+}
+
+/** Whether what was sent last in start-up can have made a queue. Who sends small packets and does not fill the window,
+ * as acknowledgements do not, meets the queue of the data that goes the other way. */
+static inline bool knee_loads(struct knee *knee) {
+    const struct knee_round *r = round_at(knee, knee->round - 1), *before = round_at(knee, knee->round - 2);
+    double packets = r->packets + r->excused + before->packets + before->excused;
+
+    return r->acked + before->acked >= START_FULL * knee->packet * packets || fills(knee);
+}
+
 /** @return queue that counts as one, ns */
 double knee_margin(const struct knee *knee);
 /** @return share of packets that the path loses by itself */

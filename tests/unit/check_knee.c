@@ -185,10 +185,11 @@ END_TEST
 
 /** A packet that was sent. */
 struct packet {
-    uint64_t sent, in_flight; /**< ns; bytes on the way then */
-    uint64_t answered;        /**< ns: when the sender learns of it */
-    unsigned flow;            /**< whose */
-    bool queued, lost;        /**< not dropped; or else arrived */
+    uint64_t sent, bytes; /**< ns; its length */
+    uint64_t in_flight;   /**< bytes on the way then */
+    uint64_t answered;    /**< ns: when the sender learns of it */
+    unsigned flow;        /**< whose */
+    bool queued, lost;    /**< not dropped; or else arrived */
 };
 
 /** A link with a queue, and those who use it. */
@@ -196,6 +197,7 @@ struct link {
     double mbits;               /**< rate */
     double delay, jitter, loss; /**< ms one way, ms standard deviation (packets keep their order), probability */
     uint64_t queue;             /**< packets it holds, those that travel included */
+    uint64_t bytes;             /**< of a packet */
     double offered[FLOWS];      /**< Mbit/s that there is to send; 0: always enough */
     struct knee knee[FLOWS];
     unsigned flows;
@@ -228,6 +230,7 @@ static void link_init(struct link *l, double mbits, double delay, uint64_t seed)
     l->mbits = mbits;
     l->delay = delay;
     l->queue = 1000;
+    l->bytes = PACKET;
     l->flows = 1;
     l->now = NS_PER_SEC;
     l->random = seed * 7919;
@@ -245,13 +248,13 @@ static void link_send(struct link *l, unsigned flow) {
         l->waiting -= l->ring[l->left % RING].queued;
     full = l->waiting >= l->queue;
     l->waiting += !full;
-    l->in_flight[flow] += PACKET;
+    l->in_flight[flow] += (double)l->bytes;
     l->sent++;
     l->dropped += full;
     if (!full)
-        l->free = (ready > l->free ? ready : l->free) + (uint64_t)(PACKET * 8e3 / l->mbits);
-    *p = (struct packet){l->now, (uint64_t)l->in_flight[flow], l->free + (uint64_t)(l->delay * 1e6), flow,
-                         !full,  full || uniform(l) < l->loss};
+        l->free = (ready > l->free ? ready : l->free) + (uint64_t)((double)l->bytes * 8e3 / l->mbits);
+    *p = (struct packet){l->now, l->bytes, (uint64_t)l->in_flight[flow], l->free + (uint64_t)(l->delay * 1e6),
+                         flow,   !full,    full || uniform(l) < l->loss};
     l->next++;
     ck_assert_uint_lt(l->next - l->first, RING);
     knee_on_sent(&l->knee[flow], l->now);
@@ -266,13 +269,13 @@ static void link_answer(struct link *l) {
         const struct packet *p = &l->ring[l->first % RING];
         struct knee *knee = &l->knee[p->flow];
 
-        l->in_flight[p->flow] -= PACKET;
+        l->in_flight[p->flow] -= (double)p->bytes;
         if (p->lost) {
-            knee_on_lost(knee, PACKET, p->sent);
+            knee_on_lost(knee, p->bytes, p->sent);
             continue;
         }
-        knee_on_acked(knee, PACKET, p->sent, p->in_flight, l->now);
-        l->arrived[p->flow] += PACKET;
+        knee_on_acked(knee, p->bytes, p->sent, p->in_flight, l->now);
+        l->arrived[p->flow] += (double)p->bytes;
         newest[p->flow] = p->sent;
     }
     for (unsigned i = 0; i < l->flows; i++)
@@ -283,7 +286,7 @@ static void link_answer(struct link *l) {
 /** Let time pass. @return share of the link that all use together */
 static double link_run(struct link *l, double seconds) {
     uint64_t end = l->now + (uint64_t)(seconds * 1e9);
-    double all = 0;
+    double all = 0, length = (double)l->bytes;
 
     memset(l->arrived, 0, sizeof l->arrived);
     l->sent = l->dropped = 0;
@@ -298,9 +301,9 @@ static double link_run(struct link *l, double seconds) {
                 more = (double)bytes / (double)ns * (double)STEP;
             l->credit[i] = fmin(l->credit[i] + more, fmax(2 * PACKET, 2 * more));
             l->stock[i] = l->offered[i] > 0 ? fmin(l->stock[i] + l->offered[i] / 8e3 * STEP, 10 * PACKET) : 1e9;
-            for (; l->credit[i] >= PACKET && l->stock[i] >= PACKET &&
-                   l->in_flight[i] + PACKET <= (double)knee_window(&l->knee[i]);
-                 l->credit[i] -= PACKET, l->stock[i] -= PACKET)
+            for (; l->credit[i] >= length && l->stock[i] >= length &&
+                   l->in_flight[i] + length <= (double)knee_window(&l->knee[i]);
+                 l->credit[i] -= length, l->stock[i] -= length)
                 link_send(l, i);
         }
     }
@@ -403,6 +406,29 @@ START_TEST(a_short_path_that_becomes_slow_is_no_host_that_stops) {
 }
 END_TEST
 
+/* Small packets of little rate, as acknowledgements are, meet a queue of the data that goes the other way, again and
+ * again; then the data turns round. */
+START_TEST(who_sent_acknowledgements_starts_as_fast_as_anybody) {
+    struct link *l = &link_now;
+    double share, most = 4 + 6 * _i;
+
+    link_init(l, 250, 20, 1);
+    l->bytes = 100;
+    for (unsigned i = 0; i < 150; i++) {
+        l->offered[0] = fmin(0.5 * pow(1.06, i), most);
+        l->delay = 20 + fmax(6 * sin(i / 8.0), 0);
+        link_run(l, 0.02);
+    }
+    ck_assert_int_eq(l->knee[0].mode, KNEE_START);
+    l->bytes = PACKET;
+    l->delay = 20;
+    l->offered[0] = 0;
+    link_run(l, 0.5);
+    share = link_run(l, 1);
+    ck_assert_msg(share > 0.9, "%.0f Mbit/s: %.2f", most, share);
+}
+END_TEST
+
 START_TEST(who_has_little_to_send_keeps_what_is_known_of_the_link) {
     struct link *l = &link_now;
     double pace;
@@ -442,6 +468,7 @@ int main(void) {
     tcase_add_test(tc, hosts_that_stop_for_milliseconds_are_no_queue);
     tcase_add_test(tc, hosts_that_are_starved_are_no_queue);
     tcase_add_test(tc, a_short_path_that_becomes_slow_is_no_host_that_stops);
+    tcase_add_loop_test(tc, who_sent_acknowledgements_starts_as_fast_as_anybody, 0, 2);
     tcase_add_test(tc, who_has_little_to_send_keeps_what_is_known_of_the_link);
     tcase_add_test(tc, a_window_never_falls_below_two_packets_whatever_is_lost);
     suite_add_tcase(suite, tc);
