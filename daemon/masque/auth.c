@@ -33,7 +33,7 @@ struct auth *auth_new(void) {
 
 /** Forget a user's secrets with the user. */
 static void user_free(struct auth_user *user) {
-    memset(user, 0, sizeof(*user));
+    explicit_bzero(user, sizeof *user);
     free(user);
 }
 
@@ -160,7 +160,7 @@ void auth_make_token(char *token, uint8_t hash[32]) {
         token[i] = digits[pair >> (10 - bit % 8) & 0x3f];
     }
     token[length] = '\0';
-    memset(bytes, 0, sizeof(bytes));
+    explicit_bzero(bytes, sizeof bytes);
     tls_sha256(token, length, hash);
 }
 

@@ -12,7 +12,7 @@ for tool in iperf3 nft; do command -v "$tool" >/dev/null || die "$tool is missin
 three_links
 peer "$server" plain --listen 203.0.113.1:443 --certificate "$dir/server.crt" --key "$dir/server.key" --tun plain0
 plain_pid=$last_pid
-check 'the plain server has its device' until_true 5 ip -n "$server" link show plain0
+check 'the plain server has its device' until_true 15 ip -n "$server" link show plain0
 ip -n "$server" address add 10.99.0.1/24 dev plain0
 bonded_config client fibre wifi
 sed -i 's/^Routes = .*/Routes = default/' "$dir/$tag-client.conf"

@@ -10,7 +10,7 @@
 pair
 peer "$server" plain --listen 192.0.2.1:443 --certificate "$dir/server.crt" --key "$dir/server.key" --tun plain0
 plain_pid=$last_pid
-check 'the plain server has its device' until_true 5 ip -n "$server" link show plain0
+check 'the plain server has its device' until_true 15 ip -n "$server" link show plain0
 ip -n "$server" address add 10.99.0.1/24 dev plain0
 ip -n "$server" address add fd99::1/64 dev plain0 nodad
 client_config client Routes=default Device=mpvpn0
