@@ -8,7 +8,6 @@
 #include <check.h>
 
 #include "bonded.h"
-#include "chance.h"
 #include "tests/unit/suite.h"
 
 #define BYTES 1000.0 /* of an inner packet */
@@ -64,7 +63,6 @@ static struct share measure(uint64_t duration) {
 static void begin_shared(const struct shared_case *shared) {
     now = shared;
     quality = (struct link_quality){.delay = 20 * MS, .rate_bps = now->rate_bps, .queue_packets = 400};
-    chance_begin(1);
     begin(1, &quality, &quality, "");
     world_device_share(client_host, "simb", "sima");
 }

@@ -18,6 +18,8 @@ libworld_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
 libworld_a_SOURCES = \
 	tests/sim/bonded.c \
 	tests/sim/bonded.h \
+	tests/sim/chance.c \
+	tests/sim/chance.h \
 	tests/sim/ends.c \
 	tests/sim/ends.h \
 	tests/sim/world.c \
@@ -25,33 +27,37 @@ libworld_a_SOURCES = \
 	tests/sim/world_internal.h \
 	tests/sim/world_os.c
 world_libs = libworld.a $(LDADD)
+# What makes runs repeat exactly (chance.c).
+sim_wraps = -Wl,--wrap=wc_RNG_GenerateBlock -Wl,--wrap=time
 unit_tests += tests/sim/check_bond
 tests_sim_check_bond_CPPFLAGS = $(libworld_a_CPPFLAGS)
 tests_sim_check_bond_LDADD = $(world_libs)
+tests_sim_check_bond_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 unit_tests += tests/sim/check_clients
 tests_sim_check_clients_CPPFLAGS = $(libworld_a_CPPFLAGS)
 tests_sim_check_clients_LDADD = $(world_libs)
+tests_sim_check_clients_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 long_tests += tests/sim/check_failover
 tests_sim_check_failover_CPPFLAGS = $(libworld_a_CPPFLAGS)
 tests_sim_check_failover_LDADD = $(world_libs)
+tests_sim_check_failover_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 unit_tests += tests/sim/check_plain
 tests_sim_check_plain_CPPFLAGS = $(libworld_a_CPPFLAGS)
 tests_sim_check_plain_LDADD = $(world_libs)
-tests_sim_check_plain_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=join_parse
+tests_sim_check_plain_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps) -Wl,--wrap=join_parse
 unit_tests += tests/sim/check_repair
 tests_sim_check_repair_CPPFLAGS = $(libworld_a_CPPFLAGS)
 tests_sim_check_repair_LDADD = $(world_libs)
+tests_sim_check_repair_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 unit_tests += tests/sim/check_return
 tests_sim_check_return_CPPFLAGS = $(libworld_a_CPPFLAGS)
 tests_sim_check_return_LDADD = $(world_libs)
+tests_sim_check_return_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 unit_tests += tests/sim/check_tunnel
 tests_sim_check_tunnel_CPPFLAGS = $(libworld_a_CPPFLAGS)
 tests_sim_check_tunnel_LDADD = $(world_libs)
-# What makes runs repeat exactly (chance.c).
-sim_wraps = -Wl,--wrap=wc_RNG_GenerateBlock -Wl,--wrap=time
+tests_sim_check_tunnel_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 pairs_sources = \
-	tests/sim/chance.c \
-	tests/sim/chance.h \
 	tests/sim/inner_quic.c \
 	tests/sim/inner_tcp.c \
 	tests/sim/inner_tcp.h \
@@ -83,7 +89,6 @@ if CCSEAM
 long_tests += tests/sim/check_shared_link
 tests_sim_check_shared_link_CPPFLAGS = $(libworld_a_CPPFLAGS)
 tests_sim_check_shared_link_LDADD = $(world_libs)
-tests_sim_check_shared_link_SOURCES = tests/sim/check_shared_link.c tests/sim/chance.c
 tests_sim_check_shared_link_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 long_tests += tests/sim/cc/check_cc tests/sim/cc/check_conditions
 check_PROGRAMS += tests/sim/cc/bench_cc

@@ -6,11 +6,13 @@
  * event: batches do not exist here, which is the harder case for the protocol rooms; only world_batches() has what a
  * flush sends arrive at once, as GSO and GRO do, to measure costs. Left out: io_uring, GSO, the
  * kernel's routing (routes and addresses are accepted and forgotten). Invariant: nothing here reads a clock or a source
- * of randomness but the seed (TLS keys are random, which changes no sizes or times). */
+ * of randomness but the seed; chance.c sees to it that TLS does not either. */
 #include "world_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "chance.h"
 
 struct world world;
 
@@ -195,6 +197,7 @@ static void arrive(struct event *event) {
 /* the world */
 
 void world_begin(uint64_t seed) {
+    chance_begin(seed);
     memset(&world, 0, sizeof world);
     world.now = NS_PER_SEC;
     world.random = seed * 0x9e3779b97f4a7c15ull + 1;

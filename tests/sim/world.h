@@ -35,7 +35,7 @@ struct link_quality {
     uint32_t queue_packets;
 };
 
-/** Begin a world at time 1 s with this seed; there is one at a time. */
+/** Begin a world at time 1 s with this seed, which TLS and QUIC draw from, too; there is one at a time. */
 void world_begin(uint64_t seed);
 /** End it; everything opened in it must be closed. */
 void world_end(void);
