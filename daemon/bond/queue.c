@@ -13,6 +13,13 @@
  * twentieth to a tenth): round trips of flows over the bond vary, as packets wait for others at the peer, and a flow
  * whose queue is cut short at each of these loses a third of its rate; that one flow waits for itself harms no other.
  *
+ * With a packet of TCP goes all that has waited for half the target behind it, where nearly all that waits is its
+ * flow's: of several flows that are cut at once none may be left to keep the legs at work. The sender learns of one
+ * loss or of many at the same time, and slows down as much; but what it sends again waits behind what waits then, and
+ * nothing that arrives before is of use to whoever reads. A long queue, which a slow start or the death of a path
+ * leaves, would hold the bytes up for as long as it is. Little must stay, so that the legs have work until the sender
+ * goes on.
+ *
  * Looking and taking are apart: queue_peek() chooses a flow and lets CoDel judge its head; that segment stays shown
  * until it is committed, so that a leg that is not ready costs nothing. Times for the statistics are taken at the last
  * look before the commit.
@@ -33,6 +40,7 @@
 #include "bond/queue.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +50,7 @@
 #define GROUP_FLOWS 16u                /**< flows made at a time */
 #define INTERVAL_MIN (100 * NS_PER_MS) /**< CoDel's interval at least */
 #define TARGET_PART 3u                 /**< CoDel's target is this part of its interval */
+#define CUT_PART 2u                    /**< what TCP sent and has waited for this part of the target goes with a drop */
 #define RECENT_INTERVALS 16u /**< a dropping state that began again within so many intervals goes on where it was */
 
 /** A superpacket held. */
@@ -373,14 +382,31 @@ static uint64_t control_law(const struct queue *queue, const struct codel *codel
     return t + (queue->interval << 8) / square_root((uint64_t)codel->count << 16);
 }
 
-/** Mark the flow's head, or drop it when its sender does not know ECN. @return true: marked, the head stays */
-static bool mark_or_drop(struct queue *queue, struct flow *flow) {
-    if (flow->head->inner.traffic_class & 3) {
+static bool knows_ecn(const struct flow *flow) {
+    return flow->head->inner.traffic_class & 3;
+}
+
+static void drop(struct queue *queue, struct flow *flow) {
+    advance(queue, flow);
+    queue->stats.codel_drops++;
+}
+
+/** Whether nearly all that waits is a flow's. */
+static bool is_alone(const struct queue *queue, const struct flow *flow) {
+    return *backlog_of(queue, flow) >= queue->bytes / 4 * 3;
+}
+
+/** Mark the flow's head, or drop it when its sender does not know ECN, and of TCP all that has waited for long with it.
+ * @return true: marked, the head stays */
+static bool mark_or_drop(struct queue *queue, struct flow *flow, uint64_t now) {
+    if (knows_ecn(flow)) {
         queue->stats.ce_marks++;
         return true;
     }
-    advance(queue, flow);
-    queue->stats.codel_drops++;
+    drop(queue, flow);
+    while (flow->head && flow->head->inner.protocol == IPPROTO_TCP && !knows_ecn(flow) && is_alone(queue, flow) &&
+           waited(flow, now) > queue->target / CUT_PART)
+        drop(queue, flow);
     return false;
 }
 
@@ -391,7 +417,7 @@ static bool go_on_dropping(struct queue *queue, struct flow *flow, uint64_t now)
 
     while (codel->dropping && !marked && now >= codel->drop_next) {
         codel->count++;
-        marked = mark_or_drop(queue, flow);
+        marked = mark_or_drop(queue, flow, now);
         if (!marked && !over_target(queue, flow, now))
             codel->dropping = false;
         else
@@ -405,7 +431,7 @@ static bool begin_dropping(struct queue *queue, struct flow *flow, uint64_t now)
     struct codel *codel = &flow->codel;
     uint32_t since = codel->count - codel->last_count;
     bool recent = now < codel->drop_next + RECENT_INTERVALS * queue->interval;
-    bool marked = mark_or_drop(queue, flow);
+    bool marked = mark_or_drop(queue, flow, now);
 
     if (!marked)
         over_target(queue, flow, now);

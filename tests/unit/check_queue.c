@@ -297,6 +297,49 @@ START_TEST(drops_come_closer_as_the_queue_persists) {
 }
 END_TEST
 
+/* Twice as much as leaves comes of so many flows in turn, until something is dropped. @return how long what is shown
+ * then has waited, ns */
+static uint64_t overload(bool tcp, unsigned flows) {
+    queue_set_timing(queue, 40 * NS_PER_MS, 10000000);
+    for (uint64_t now = 0;; now += NS_PER_MS) {
+        unsigned flow = 1 + (unsigned)(now / NS_PER_MS) % flows;
+        const struct queue_item *item;
+
+        ck_assert_uint_lt(now, NS_PER_SEC);
+        for (unsigned i = 0; i < (tcp ? 1 : 2); i++)
+            ck_assert_int_eq(put_packet(tcp ? make(flow, 2000, 1000, 0) : make(flow, 972, 0, 0), now), 0);
+        item = queue_peek(queue, now);
+        if (queue_stats(queue)->codel_drops)
+            return now - item->queued_at;
+        queue_commit(queue);
+    }
+}
+
+/* What TCP sends again for the first loss would wait behind it. */
+START_TEST(a_drop_takes_all_of_tcp_that_has_waited_long) {
+    uint64_t waited = overload(true, 1);
+
+    ck_assert_uint_gt(queue_stats(queue)->codel_drops, 50);
+    ck_assert_uint_le(waited, queue_target(queue) / 2);
+    ck_assert_uint_gt(queue_packets(queue), 20);
+}
+END_TEST
+
+/* Cut at once they would all slow down, with nothing left to send meanwhile. */
+START_TEST(a_drop_takes_one_packet_where_several_flows_wait) {
+    overload(true, 2);
+    ck_assert_uint_eq(queue_stats(queue)->codel_drops, 1);
+}
+END_TEST
+
+START_TEST(a_drop_takes_one_packet_of_what_is_not_sent_again) {
+    uint64_t waited = overload(false, 1);
+
+    ck_assert_uint_eq(queue_stats(queue)->codel_drops, 1);
+    ck_assert_uint_gt(waited, queue_target(queue));
+}
+END_TEST
+
 START_TEST(ecn_capable_packets_are_marked_not_dropped) {
     static const uint8_t tos[] = {1, 2};
 
@@ -563,6 +606,9 @@ int main(void) {
     tcase_add_test(tc, a_patient_queue_drops_nothing);
     tcase_add_test(tc, burst_that_drains_within_the_interval_is_left_alone);
     tcase_add_test(tc, drops_come_closer_as_the_queue_persists);
+    tcase_add_test(tc, a_drop_takes_all_of_tcp_that_has_waited_long);
+    tcase_add_test(tc, a_drop_takes_one_packet_where_several_flows_wait);
+    tcase_add_test(tc, a_drop_takes_one_packet_of_what_is_not_sent_again);
     tcase_add_test(tc, ecn_capable_packets_are_marked_not_dropped);
     tcase_add_test(tc, mark_is_in_the_header_and_its_checksum_right);
     tcase_add_test(tc, a_flow_set_aside_lets_the_others_pass_and_keeps_its_place);
