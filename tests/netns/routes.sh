@@ -86,6 +86,9 @@ for path in '[Path veth]' ''; do
     ip -n "$router" address del 192.0.2.254/24 dev client
     ip -n "$router" address add 192.0.2.1/24 dev client
     ip -n "$client" route replace default via 192.0.2.1 dev veth
+    # The rule is made last, after the route in the path's table.
+    check "$case: and by the first router again" until_true 10 eval \
+        'ip -n "$client" route show table all | grep -q "via 192.0.2.1 .*table 51" && [ "$(own_rules)" = 1 ]'
 
     stop "$client_pid" KILL
     is "$case: killed, it leaves its rule behind" "$(own_rules)" 1
