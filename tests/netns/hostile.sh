@@ -49,9 +49,7 @@ check 'the server runs' kill -0 "$server_pid"
 stop "$ping4" INT
 stop "$ping6" INT
 for log in ping4 ping6; do
-    # The last one may have been on its way when ping was ended.
-    last=$(grep -o 'icmp_seq=[0-9]*' "$dir/$log.log" | tail -n 1)
-    is "$log: the honest client lost nothing" "$(grep -c 'icmp_seq=' "$dir/$log.log")" "${last#icmp_seq=}"
+    check "$log: the honest client lost nothing" none_lost "$log"
 done
 check 'the honest client has the tunnel that it began with' sh -c "[ \$(grep -c 'connecting to' $dir/client.log) = 1 ]"
 for reason in not_accepting junk_udp unknown_stream unknown_context malformed_datagram malformed_inner source_not_allowed; do
