@@ -66,8 +66,7 @@ void reload_client(const char *trust, const char *more) {
 
 void begin_server(uint64_t seed, const char *user) {
     user_section = user;
-    ends_dir(); /* before the world begins: what it draws makes no difference then */
-    world_begin(seed);
+    ends_begin(seed);
     world_quality(&fast);
     server_host = world_host("server", "198.51.100.1");
     ledger_watch(&at_server, server_host);

@@ -62,8 +62,7 @@ static void begin(uint64_t seed, const char *paths) {
     static char text[2][1024];
     char hash_text[80];
     uint8_t hash[32];
-    ends_dir(); /* before the world begins: what it draws makes no difference then */
-    world_begin(seed);
+    ends_begin(seed);
     world_quality(&near);
     server_host = world_host("server", "198.51.100.1");
     client_host = world_host("client", "198.51.100.2");

@@ -44,8 +44,7 @@ static const char *client_config(const char *token) {
 }
 
 static void begin(uint64_t seed, const struct link_quality *quality) {
-    ends_dir(); /* before the world begins: what it draws makes no difference then */
-    world_begin(seed);
+    ends_begin(seed);
     world_quality(quality);
     server_host = world_host("server", "198.51.100.1");
     client_host = world_host("client", "198.51.100.2");

@@ -39,6 +39,11 @@ const char *ends_dir(void) {
     return directory;
 }
 
+void ends_begin(uint64_t seed) {
+    ends_dir(); /* now, so that what the keys draw is not drawn from the world's seed */
+    world_begin(seed);
+}
+
 void end_start(struct end *end, struct host *host, const char *config_text) {
     char text[2048], why[CONFIG_WHY_MAX];
     struct worker_settings settings = ends_pools;

@@ -23,6 +23,8 @@ struct end {
 extern struct worker_settings ends_pools;
 /** A temporary directory with server.crt and server.key, made once a process and removed at exit. */
 const char *ends_dir(void);
+/** Begin a world in which ends will be. */
+void ends_begin(uint64_t seed);
 /** Start an end; the text may use %s twice for certificate and key (server), or is taken as it is. Fails the test on
  * any error. */
 void end_start(struct end *end, struct host *host, const char *config_text);

@@ -95,11 +95,11 @@ check_PROGRAMS += tests/sim/cc/bench_cc
 endif
 EXTRA_DIST += tests/sim/cc/conditions.h tests/sim/cc/dice.h tests/sim/cc/paced.h tests/sim/cc/rows.h
 tests_sim_cc_check_cc_SOURCES = tests/sim/cc/check_cc.c tests/sim/cc/dice.c
-tests_sim_cc_check_cc_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=wc_RNG_GenerateBlock,--wrap=time
+tests_sim_cc_check_cc_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 tests_sim_cc_check_conditions_SOURCES = tests/sim/cc/check_conditions.c tests/sim/cc/dice.c
-tests_sim_cc_check_conditions_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=wc_RNG_GenerateBlock,--wrap=time
+tests_sim_cc_check_conditions_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 tests_sim_cc_bench_cc_SOURCES = tests/sim/cc/bench_cc.c tests/sim/cc/dice.c tests/sim/cc/paced.c
-tests_sim_cc_bench_cc_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=wc_RNG_GenerateBlock,--wrap=time
+tests_sim_cc_bench_cc_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 
 # Our congestion controller beside ngtcp2's, in virtual time: median and worst of SEEDS runs; writes doc/congestion.md and its pictures.
 .PHONY: bench-cc

@@ -151,8 +151,7 @@ static void start(const struct pair_run *run) {
     const struct link_quality a = quality(&run->pair->path[0]), b = quality(&run->pair->path[1]);
     char hash_text[80];
     uint8_t hash[32];
-    ends_dir(); /* before the world begins: what it draws makes no difference then */
-    world_begin(run->seed);
+    ends_begin(run->seed);
     ends_pools = (struct worker_settings){0};
     lab.server_host = world_host("server", "198.51.100.1");
     lab.client_host = world_host("client", "198.51.100.2");
