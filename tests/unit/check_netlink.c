@@ -464,10 +464,6 @@ int main(void) {
     tcase_add_test(kernel, the_next_run_undoes_what_a_crashed_one_left);
     tcase_add_test(kernel, what_is_gone_by_itself_is_not_counted);
     tcase_add_test(kernel, a_device_of_another_name_is_left_alone);
-    /* Without root there is no namespace to work in; suite and test case must still be owned by somebody. */
-    if (geteuid() == 0)
-        suite_add_tcase(suite, kernel);
-    else
-        suite_add_tcase(suite_create("skipped without root"), kernel);
+    suite_add_tcase_of_root(suite, kernel);
     return suite_run(suite);
 }

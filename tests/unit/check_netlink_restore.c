@@ -52,10 +52,6 @@ int main(void) {
     tcase_set_timeout(kernel, 60);
     tcase_add_checked_fixture(kernel, setup, teardown);
     tcase_add_test(kernel, what_others_remove_is_told_and_made_again);
-    /* Without root there is no namespace to work in; suite and test case must still be owned by somebody. */
-    if (geteuid() == 0)
-        suite_add_tcase(suite, kernel);
-    else
-        suite_add_tcase(suite_create("skipped without root"), kernel);
+    suite_add_tcase_of_root(suite, kernel);
     return suite_run(suite);
 }

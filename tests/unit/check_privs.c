@@ -523,10 +523,6 @@ int main(void) {
         tcase_add_test(root, programs_processes_and_odd_sockets_are_forbidden);
         tcase_add_test(root, what_the_daemon_does_goes_on_behind_the_filter);
     }
-    /* Without root there is nothing to drop; suite and test case must still be owned by somebody. */
-    if (geteuid() == 0)
-        suite_add_tcase(suite, root);
-    else
-        suite_add_tcase(suite_create("skipped without root"), root);
+    suite_add_tcase_of_root(suite, root);
     return suite_run(suite);
 }

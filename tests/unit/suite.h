@@ -5,6 +5,12 @@
 
 #include <check.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+/** Add a test case that needs root, and is left out without it: suite and test case must still be owned by somebody. */
+static inline void suite_add_tcase_of_root(Suite *suite, TCase *tcase) {
+    suite_add_tcase(geteuid() == 0 ? suite : suite_create("skipped without root"), tcase);
+}
 
 /** Run a suite as CK_VERBOSITY and CK_FORK say, and free it. @return what main() is to return */
 static inline int suite_run(Suite *suite) {
