@@ -300,13 +300,13 @@ static void send_reset(struct listener *listener, const struct udp_received *rec
 /* Connections of this address, or of its neighbours, that have no session. Only those count whose address was proven,
  * or else who forges addresses could keep their owners out. */
 static size_t strangers_of(const struct server *server, const union sock_addr *remote) {
-    const struct ip_addr ours = sock_addr_ip(remote);
+    const struct ip_addr addr = sock_addr_ip(remote);
+    const struct ip_prefix neighbours = {.addr = addr, .length = addr.version == 6 ? 64 : 32};
     const struct carrier *carrier;
     size_t count = 0;
     DL_FOREACH(server->worker->carriers, carrier) {
         const struct ip_addr theirs = sock_addr_ip(&carrier->path.remote);
-        count += !carrier->session && carrier->proven && !carrier->closing && theirs.version == ours.version &&
-                 !memcmp(theirs.bytes, ours.bytes, ours.version == 6 ? 8 : 4);
+        count += !carrier->session && carrier->proven && !carrier->closing && ip_prefix_contains(&neighbours, &theirs);
     }
     return count;
 }

@@ -21,7 +21,7 @@
 #define NUMBER_REST (60 * NS_PER_SEC)
 #define ACKS 7u                  /* acknowledgements of a flow in a round trip, at most: HyStart judges by nine */
 #define GROWTH_SHARE 8u          /* by this part windows grow when the legs have not found their rates yet */
-#define SOURCE_BYTES (64u << 10) /* received at least, to tell which leg they come on … */
+#define SOURCE_BYTES (64u << 10) /* carried at least, to tell which leg they come on … */
 #define SOURCE_SHARE 8u          /* … nearly all: but for this part; and so little is sent meanwhile */
 #define LONG_QUEUE 2u            /* times CoDel's target that packets wait for; then all acknowledgements go on */
 #define MTU_PRIMARY 1280u        /* bytes: a leg that carries less does not shrink the tunnel: capsules serve it */
