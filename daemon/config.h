@@ -105,6 +105,10 @@ int config_read_users(const char *file, struct auth_user **user, size_t *count, 
 /** Split "HOST", "HOST:PORT", "[V6]:PORT" or a bare address. @param host out: the caller's to free @return 0; -EINVAL;
  * -ENOMEM */
 int config_split_host(const char *text, char **host, uint16_t *port);
+/** Whether two texts as config_split_host() takes them are the same authority: the host by letters of either case, the
+ * port by its number, 443 where none is said (RFC 9110 section 4.2.3). What cannot be split, or memory that is short:
+ * no. */
+bool config_same_authority(const char *a, const char *b);
 /** The instance's name of a configuration file's path: base name without ".conf". @param name out, at least 64 bytes
  * @return 0; -EINVAL: no usable name */
 int config_instance_name(const char *file, char *name, size_t size);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -422,6 +423,17 @@ int config_split_host(const char *text, char **host, uint16_t *port) {
     *host = copy;
     *port = (uint16_t)number;
     return 0;
+}
+
+bool config_same_authority(const char *a, const char *b) {
+    char *host[2] = {NULL, NULL};
+    uint16_t port[2];
+    bool same = config_split_host(a, &host[0], &port[0]) == 0 && config_split_host(b, &host[1], &port[1]) == 0 &&
+                strcasecmp(host[0], host[1]) == 0 && port[0] == port[1];
+
+    free(host[0]);
+    free(host[1]);
+    return same;
 }
 
 int config_parse_server(const struct config_value *value) {

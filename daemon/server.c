@@ -95,7 +95,7 @@ static void on_request(void *context, const struct connect_ip_request *request, 
     struct join_field join;
     int error = auth_check(server->policy.auth, request->authorization, &user);
 
-    if (config->authority && strcmp(config->authority, request->authority) != 0)
+    if (config->authority && !config_same_authority(config->authority, request->authority))
         return refuse(carrier, answer, 421, "this server does not serve that authority");
     if (error == -EACCES)
         return refuse(carrier, answer, 403, "the user is disabled");

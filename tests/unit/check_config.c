@@ -221,6 +221,8 @@ START_TEST(faults_are_told_with_file_line_section_and_key) {
          "t.conf:3: [Path]: \"longer-than-15-bytes\" cannot be the name of a network device"},
         {"[Client]\n\nToken = x\n", "t.conf:1: [Client] Server: is missing"},
         {"[Client]\nServer = a:0\n", "t.conf:2: [Client] Server: \"a:0\" is not HOST, HOST:PORT or [ADDRESS]:PORT"},
+        {"[Server]\nAuthority = https://a\n",
+         "t.conf:2: [Server] Authority: \"https://a\" is not HOST, HOST:PORT or [ADDRESS]:PORT"},
         {"[Client]\nServer = a\nServerPin = 12\n",
          "t.conf:3: [Client] ServerPin: \"12\" is not sha256: and 64 hexadecimal digits"},
         {"[Client]\nServer = a\nToken = sec ret\n",
@@ -390,6 +392,26 @@ START_TEST(hosts_are_split_from_ports) {
 }
 END_TEST
 
+START_TEST(authorities_are_the_same_by_host_and_port) {
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } cases[] = {{"vpn.example.net", "vpn.example.net:443", true},
+                 {"VPN.example.net:443", "vpn.Example.net", true},
+                 {"[2001:DB8::1]:443", "2001:db8::1", true},
+                 {"vpn.example.net:8443", "vpn.example.net:8443", true},
+                 {"vpn.example.net", "vpn.example.net:8443", false},
+                 {"vpn.example.net", "vpn.example.ne", false},
+                 {"vpn.example.net", "", false},
+                 {"vpn.example.net", "vpn.example.net/", false}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ck_assert_msg(config_same_authority(cases[i].a, cases[i].b) == cases[i].same, "%s, %s", cases[i].a, cases[i].b);
+        ck_assert_msg(config_same_authority(cases[i].b, cases[i].a) == cases[i].same, "%s, %s", cases[i].b, cases[i].a);
+    }
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("config");
     TCase *tc = tcase_create("config");
@@ -407,6 +429,7 @@ int main(void) {
     tcase_add_test(tc, what_is_no_regular_file_is_refused_and_not_waited_for);
     tcase_add_test(tc, instances_are_named_after_their_files);
     tcase_add_test(tc, hosts_are_split_from_ports);
+    tcase_add_test(tc, authorities_are_the_same_by_host_and_port);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }
