@@ -27,7 +27,9 @@
 #define CONNECTIONS_EXTRA 256u         /* connections beyond MaxSessions: those that have no session yet */
 #define STRANGERS_MAX 64u              /* connections without a session of one address; IPv6: of a network of 64 bits */
 #define RESETS_PER_SECOND 200u         /* stateless resets sent at most */
-#define REQUEST_WAIT (10 * NS_PER_SEC) /* a connection without a session is closed after this */
+#define REQUEST_WAIT (10 * NS_PER_SEC) /* a connection without a session is closed after this, */
+#define SWEEP_EVERY (REQUEST_WAIT / 2) /* which is looked at so often … */
+#define STRANGER_AGE_MAX (REQUEST_WAIT + 2 * SWEEP_EVERY) /* … so that none is as old as this */
 
 static uint64_t wall_seconds(void) {
     return (uint64_t)time(NULL);
@@ -298,13 +300,15 @@ static void send_reset(struct listener *listener, const struct udp_received *rec
 }
 
 /* Connections of this address, or of its neighbours, that have no session. Only those count whose address was proven,
- * or else who forges addresses could keep their owners out. */
+ * or else who forges addresses could keep their owners out. The list of all begins with the oldest, and the sweep
+ * leaves no old stranger: only the young end is looked at. */
 static size_t strangers_of(const struct server *server, const union sock_addr *remote) {
     const struct ip_addr addr = sock_addr_ip(remote);
     const struct ip_prefix neighbours = {.addr = addr, .length = addr.version == 6 ? 64 : 32};
-    const struct carrier *carrier;
+    const struct carrier *first = server->worker->carriers, *carrier = first ? first->prev : NULL;
+    const uint64_t now = loop_now(server->worker->loop);
     size_t count = 0;
-    DL_FOREACH(server->worker->carriers, carrier) {
+    for (; carrier && now - carrier->since < STRANGER_AGE_MAX; carrier = carrier == first ? NULL : carrier->prev) {
         const struct ip_addr theirs = sock_addr_ip(&carrier->path.remote);
         count += !carrier->session && carrier->proven && !carrier->closing && ip_prefix_contains(&neighbours, &theirs);
     }
@@ -405,7 +409,7 @@ static void sweep(void *context, uint64_t now) {
         if (!carrier->session && !carrier->closing && now - carrier->since >= REQUEST_WAIT)
             carrier_close(carrier, H3_NO_ERROR, "no tunnel was asked for");
     }
-    timer_set(&server->worker->timers, &server->sweeper, now + REQUEST_WAIT / 2);
+    timer_set(&server->worker->timers, &server->sweeper, now + SWEEP_EVERY);
 }
 
 /* life */
