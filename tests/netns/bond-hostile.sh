@@ -10,23 +10,13 @@ command -v iperf3 >/dev/null || die 'iperf3 is missing'
 pair
 ns_new attacker
 link "$server" bad 198.51.100.1/24 "$attacker" bad 198.51.100.2/24
-honest=$token honest_hash=$token_hash
-user && other=$token other_hash=$token_hash
-user && hoarder=$token hoarder_hash=$token_hash
-user
-token_hash="$token_hash
-[User honest]
-TokenHash = $honest_hash
-[User other]
-TokenHash = $other_hash
-[User hoarder]
-TokenHash = $hoarder_hash"
+another_user honest
+another_user other
+another_user hoarder
 server_config
 sed -i 's/^\[User alice\]/[Tunnel]\nLinger = 1 s\n&/' "$dir/$tag-server.conf"
-check 'the server starts' daemon "$server" server
-server_pid=$last_pid
 client_config client "Token=$honest"
-check 'the client starts' daemon "$client" client
+both_start
 check 'pings come back' pings "$client" 10.77.0.1 fd77::1
 is 'the honest client bonds' "$(value server 'j["sessions"][0]["bonded"]' session list)" True
 

@@ -14,9 +14,7 @@ three_links
 shape 40 fibre lte wifi
 server_config
 bonded_config client fibre lte
-check 'the server starts' daemon "$server" server
-check 'the client starts' daemon "$client" client
-client_pid=$last_pid
+both_start
 check 'both paths come up' until_true 10 paths_are 'fibre=up lte=up'
 check 'they are two legs of one session' until_true 5 legs_are 2
 check 'a ping comes back' pings "$client" 10.77.0.1 fd77::1

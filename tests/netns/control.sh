@@ -31,11 +31,9 @@ as() {
 pair
 server_config
 printf '[Control]\nGroup = games\n' >>"$dir/$tag-server.conf"
-check 'the server starts' daemon "$server" server
-server_pid=$last_pid
-socket=/run/mpvpn/$tag-server.sock
 client_config client
-check 'the client starts' daemon "$client" client
+both_start
+socket=/run/mpvpn/$tag-server.sock
 check 'a ping comes back' pings "$client" 10.77.0.1
 
 is 'the socket is its group'"'"'s' "$(stat -c '%a %g' "$socket")" '660 60'

@@ -25,8 +25,7 @@ keys
 user
 server_config
 bonded_config client fibre lte
-check 'the server starts' daemon "$server" server
-check 'the client starts' daemon "$client" client
+both_start
 check 'both paths come up' until_true 10 paths_are 'fibre=up lte=up'
 check 'a ping comes back' pings "$client" 10.77.0.1 fd77::1
 check 'iperf3 waits at the server' iperf_server

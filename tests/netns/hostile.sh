@@ -9,24 +9,12 @@
 pair
 ns_new attacker
 link "$server" bad 198.51.100.1/24 "$attacker" bad 198.51.100.2/24
-honest=$token honest_hash=$token_hash
-user && spare=$token spare_hash=$token_hash
-user && disabled=$token disabled_hash=$token_hash
-user
-token_hash="$token_hash
-[User honest]
-TokenHash = $honest_hash
-[User spare]
-TokenHash = $spare_hash
-[User disabled]
-TokenHash = $disabled_hash
-Disabled = yes"
+another_user honest
+another_user spare
+another_user disabled 'Disabled = yes'
 server_config 'MaxSessionsPerUser = 100'
-check 'the server starts' daemon "$server" server
-server_pid=$last_pid
 client_config client "Token=$honest"
-check 'the client starts' daemon "$client" client
-client_pid=$last_pid
+both_start
 check 'pings come back' pings "$client" 10.77.0.1 fd77::1
 
 attack() {

@@ -9,10 +9,7 @@ pair
 ip -n "$client" address add 192.0.2.3/24 dev veth
 server_config
 client_config client
-check 'the server starts' daemon "$server" server
-server_pid=$last_pid
-check 'the client starts' daemon "$client" client
-client_pid=$last_pid
+both_start
 check 'a ping comes back' pings "$client" 10.77.0.1
 
 # junk_udp SOURCE TARGET PORT: payloads of every kind, the same ones each time

@@ -181,6 +181,16 @@ user() {
     token_hash=sha256:$(printf '%s' "$token" | sha256sum | cut -d' ' -f1)
 }
 
+# another_user NAME [LINE]: a user beside alice, for server_config, with a line of its section; the token is in $NAME, and alice's stays
+# in $token
+another_users=
+another_user() {
+    local token token_hash
+    user
+    printf -v "$1" '%s' "$token"
+    printf -v another_users '%s[User %s]\nTokenHash = %s\n%s\n' "$another_users" "$1" "$token_hash" "${2:-}"
+}
+
 # config NAME: standard input becomes the configuration of the daemon NAME. It stays root, so that the tests see the same whether the
 # machine has the user mpvpn or not; privileges.sh has daemons that become somebody else.
 config() { { printf '[Daemon]\nRunAs = root\n' && cat; } >"$dir/$tag-$1.conf"; }
@@ -209,7 +219,7 @@ pair() {
     user
 }
 
-# server_config [LINE...]: a server at port 443 for the user alice with $token; the lines are added to [Server]
+# server_config [LINE...]: a server at port 443 for the user alice with $token and those of another_user; the lines are added to [Server]
 server_config() {
     {
         cat <<END
@@ -222,7 +232,7 @@ Pool = fd77::/64
 Users = $dir/users
 END
         [ $# = 0 ] || printf '%s\n' "$@"
-        printf '[User alice]\nTokenHash = %s\n' "$token_hash"
+        printf '[User alice]\nTokenHash = %s\n%s' "$token_hash" "$another_users"
     } | config server
 }
 
@@ -239,6 +249,14 @@ client_config() {
         for key in Routes Device; do [ -z "${!key}" ] || echo "$key = ${!key}"; done
         echo '[Path veth]'
     } | config "$name"
+}
+
+# both_start: the daemons of server_config and client_config; their numbers are in $server_pid and $client_pid
+both_start() {
+    check 'the server starts' daemon "$server" server
+    server_pid=$last_pid
+    check 'the client starts' daemon "$client" client
+    client_pid=$last_pid
 }
 
 # none_lost LOG: ping -i 0.05 had answers without a gap until at most a second before it was ended; the last may have been on their way

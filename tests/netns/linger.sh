@@ -12,9 +12,7 @@ command -v nft >/dev/null || die 'nft is missing'
 three_links
 server_config
 bonded_config client fibre lte
-check 'the server starts' daemon "$server" server
-server_pid=$last_pid
-check 'the client starts' daemon "$client" client
+both_start
 check 'both paths come up' until_true 10 paths_are 'fibre=up lte=up'
 check 'a ping comes back' pings "$client" 10.77.0.1 fd77::1
 

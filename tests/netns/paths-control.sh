@@ -12,10 +12,7 @@ link "$server" wan 203.0.113.1/24 "$client" wan 203.0.113.2/24
 ip -n "$client" route add 192.0.2.1/32 via 203.0.113.1 dev wan metric 500
 server_config
 client_config client
-check 'the server starts' daemon "$server" server
-server_pid=$last_pid
-check 'the client starts' daemon "$client" client
-client_pid=$last_pid
+both_start
 check 'a ping comes back' pings "$client" 10.77.0.1
 like 'there is one path' "$(ctl client path list)" '^veth +up +primary'
 like 'the scheduler is the default one' "$(ctl client scheduler get)" '^scheduler: ecf$'

@@ -14,10 +14,7 @@ edit() { sed -i "$2" "$dir/$tag-$1.conf"; }
 pair
 server_config 'MaxSessionsPerUser = 1'
 client_config client
-check 'the server starts' daemon "$server" server
-server_pid=$last_pid
-check 'the client starts' daemon "$client" client
-client_pid=$last_pid
+both_start
 check 'a ping comes back' pings "$client" 10.77.0.1 fd77::1
 first=$(session)
 cp "$dir/$tag-server.conf" "$dir/good.conf"

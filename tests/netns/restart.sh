@@ -8,10 +8,7 @@
 pair
 server_config
 client_config client
-check 'the server starts' daemon "$server" server
-server_pid=$last_pid
-check 'the client starts' daemon "$client" client
-client_pid=$last_pid
+both_start
 check 'a ping comes back' pings "$client" 10.77.0.1 fd77::1
 
 # full NAME: how many handshakes of that daemon were not resumed, and whether any was
