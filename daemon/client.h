@@ -41,11 +41,11 @@ struct client_path {
     unsigned ifindex;       /**< of the device */
     struct ip_addr source;  /**< our outer address */
     struct ip_addr gateway; /**< next hop; version 0: on-link */
-    union sock_addr remote; /**< the server's endpoint in use */
+    union sock_addr remote; /**< the server's endpoint in use, or the one that was tried last … */
+    bool remote_failed;     /**< … without a leg coming of it */
     struct ip_addr
         server_addr[RESOLVE_MAX]; /**< the last good answer of the resolver, kept for when it lies behind the tunnel */
     size_t server_addr_count;     /**< of them */
-    size_t server_addr_next;      /**< which to try next */
     struct udp_socket *socket;    /**< owned, while there is a carrier */
     struct carrier *carrier;      /**< owned, in CONNECTING, UP and LOST */
     uint64_t opened;              /**< ns, when its leg opened last */

@@ -38,6 +38,9 @@
 #define RTT_UNKNOWN (100 * NS_PER_MS)
 #define RTT_LEAST (25 * NS_PER_MS)
 #define RTT_MOST (333 * NS_PER_MS)
+/* While the server has other addresses, one that says nothing gets so long at first, doubled with each failure in a
+ * row: a slow path must come to an end of its handshake, too. */
+#define SILENT_ADDRESS (4 * NS_PER_SEC)
 
 static struct timers *timers_of(const struct client_path *path) {
     return &path->client->worker->timers;
@@ -73,6 +76,7 @@ void client_path_retry(struct client_path *path, const char *why) {
     uint64_t stood = path->state == PATH_UP || path->state == PATH_LOST ? now_of(path) - path->opened : 0;
     bool worked = stood >= SETTLED_AFTER || (stood >= WORKED_AFTER && !path->failures);
     uint64_t wait = worked ? 0 : backoff(path->failures, RETRY_MIN, RETRY_MAX);
+    path->remote_failed = path->state == PATH_CONNECTING;
     if (now_of(path) + wait < path->client->held_until)
         wait = path->client->held_until - now_of(path);
     path->failures = stood >= SETTLED_AFTER ? 0 : path->failures + 1;
@@ -160,6 +164,11 @@ static uint64_t likely_rtt(const struct client_path *path) {
     return likely < RTT_LEAST ? RTT_LEAST : likely > RTT_MOST ? RTT_MOST : likely;
 }
 
+/* How long to wait for the handshake; 0: as long as ever. */
+static uint64_t patience(const struct client_path *path) {
+    return path->server_addr_count > 1 && path->failures < 2 ? SILENT_ADDRESS << path->failures : 0;
+}
+
 static int open_leg(struct client_path *path) {
     struct client *client = path->client;
     const struct config *config = client->config;
@@ -168,7 +177,8 @@ static int open_leg(struct client_path *path) {
                                         .token = client->token,
                                         .token_length = client->token_length,
                                         .first_dcid_worker = client->server_worker,
-                                        .initial_rtt = likely_rtt(path)};
+                                        .initial_rtt = likely_rtt(path),
+                                        .handshake_timeout = patience(path)};
 
     path->carrier = carrier_new(client->worker, path->socket, &client_carrier_hooks, path);
     if (!path->carrier)
@@ -219,15 +229,31 @@ static int find_route(struct client_path *path, const struct ip_addr *target, ch
     return 0;
 }
 
-static void connect_to(struct client_path *path, const struct ip_addr *target) {
-    char why[200], text[SOCK_ADDR_TEXT_MAX];
-    int error = find_route(path, target, why, sizeof why);
-    if (error) {
-        if (++path->server_addr_next < path->server_addr_count)
-            return connect_to(path, &path->server_addr[path->server_addr_next]);
-        return go_down(path, why);
+/* Which of the server's addresses to try: the one that worked last, after a failure the one behind it, or the next that
+ * a route leads to. @return NULL: none does, with the reason in why */
+static const struct ip_addr *choose_address(struct client_path *path, char *why, size_t why_size) {
+    const struct ip_addr last = sock_addr_ip(&path->remote);
+    const size_t count = path->server_addr_count;
+    size_t first = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!ip_addr_compare(&path->server_addr[i], &last))
+            first = i + path->remote_failed;
+    for (size_t i = 0; i < count; i++) {
+        const struct ip_addr *target = &path->server_addr[(first + i) % count];
+        if (!find_route(path, target, why, why_size))
+            return target;
     }
+    return NULL;
+}
+
+static void connect_somewhere(struct client_path *path) {
+    char why[200], text[SOCK_ADDR_TEXT_MAX];
+    const struct ip_addr *target = choose_address(path, why, sizeof why);
+    int error;
+    if (!target)
+        return go_down(path, why);
     path->remote = sock_addr_make(target, path->port);
+    path->remote_failed = false;
     path->ending[0] = '\0';
     client_host_rule(path, true);
     error = open_socket(path, why, sizeof why);
@@ -261,8 +287,7 @@ static void on_answer(void *context, int error, const struct ip_addr *addresses,
             log_info("%s could not be resolved (%s): using the address known before", path->host, gai_strerror(error));
         }
         if (path->server_addr_count) {
-            path->server_addr_next = path->failures % path->server_addr_count;
-            connect_to(path, &path->server_addr[path->server_addr_next]);
+            connect_somewhere(path);
         } else {
             char why[300];
             snprintf(why, sizeof why, "%s could not be resolved: %s", path->host, gai_strerror(error));

@@ -138,6 +138,8 @@ int conn_client_new(const struct conn_settings *settings, const struct conn_clie
     conn_set_callbacks(conn, &callbacks);
     if (client->initial_rtt != 0)
         s.initial_rtt = client->initial_rtt;
+    if (client->handshake_timeout != 0 && client->handshake_timeout < HANDSHAKE_TIMEOUT)
+        s.handshake_timeout = client->handshake_timeout;
     conn->cc.initial_rtt = s.initial_rtt;
     if (s.cc_algo != NGTCP2_CC_ALGO_CUBIC)
         ccseam_offer(&conn->cc);

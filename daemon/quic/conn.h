@@ -120,6 +120,7 @@ struct conn_client_settings {
     int first_dcid_worker;   /**< worker to aim at with the first DCID's first byte; -1: random */
     uint64_t initial_rtt;    /**< ns, what the round trip is taken for before it is measured; 0: 333 ms. A first packet
                                 that is not answered goes again after three of these. */
+    uint64_t handshake_timeout; /**< ns, give up without a handshake after this; 0: 10 s */
 };
 
 /** More for a server: what the first packet said. */

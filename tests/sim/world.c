@@ -225,6 +225,12 @@ struct host *world_host(const char *name, const char *address) {
     return host;
 }
 
+void world_name(const char *const *addresses) {
+    for (world.named_count = 0; *addresses; world.named_count++)
+        if (world.named_count == WORLD_NAMED_MAX || ip_addr_parse(*addresses++, &world.named[world.named_count]))
+            abort();
+}
+
 void world_enter(struct host *host) {
     world.entered = host;
 }

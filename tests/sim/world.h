@@ -59,6 +59,10 @@ unsigned world_device_link(struct host *host, const char *device, bool up);
 /** A NAT on a device's link forgets its mappings: the sockets there get new ports, unnoticed by their owners, and what
  * is sent to the old ones goes nowhere. */
 void world_device_rebind(struct host *host, const char *device);
+#define WORLD_NAME "server.test" /**< the one name that the resolver knows */
+#define WORLD_NAMED_MAX 4u
+/** What that name stands for from now on. @param addresses ends with NULL */
+void world_name(const char *const *addresses);
 /** Links are between all hosts, with this quality from now on; devices of world_device() have their own. */
 void world_quality(const struct link_quality *quality);
 /** The current virtual time in ns. */

@@ -91,7 +91,9 @@ struct world {
     void (*tap)(void *context, const union sock_addr *from, const union sock_addr *to, const uint8_t *data,
                 size_t length);
     void *tap_context;
-    bool batches; /* world_batches() */
+    bool batches;                          /* world_batches() */
+    struct ip_addr named[WORLD_NAMED_MAX]; /* world_name() */
+    size_t named_count;
 };
 extern struct world world;
 

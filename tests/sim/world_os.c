@@ -213,11 +213,10 @@ int netlink_link(struct netlink *netlink, const char *device, struct netlink_lin
 }
 int netlink_route(struct netlink *netlink, const struct ip_addr *target, unsigned ifindex, struct netlink_route *out) {
     const struct device *device = ifindex >= 3 ? &netlink->host->device[ifindex - 3] : NULL;
-    (void)target;
-    if (device && device->down)
+    const struct ip_addr *source = device ? &device->address : &netlink->host->address;
+    if ((device && device->down) || source->version != target->version)
         return -ENETUNREACH;
-    *out = (struct netlink_route){.ifindex = device ? ifindex : 2,
-                                  .source = device ? device->address : netlink->host->address};
+    *out = (struct netlink_route){.ifindex = device ? ifindex : 2, .source = *source};
     snprintf(out->device, sizeof out->device, "%s", device ? device->name : "sim0");
     return 0;
 }
@@ -242,7 +241,7 @@ int netlink_rp_filter(const char *device) {
     return (void)device, 0;
 }
 
-/* os/resolve.h: numeric names only */
+/* os/resolve.h: numeric names, and the one of world_name() */
 
 int resolve_new(struct loop *loop, struct resolve **out) {
     (void)loop;
@@ -255,7 +254,9 @@ void resolve_free(struct resolve *resolve) {
 int resolve_query(struct resolve *resolve, const char *host, resolve_answer_fn *on_answer, void *context) {
     struct ip_addr addr;
     (void)resolve;
-    if (ip_addr_parse(host, &addr))
+    if (!strcmp(host, WORLD_NAME) && world.named_count)
+        on_answer(context, 0, world.named, world.named_count);
+    else if (ip_addr_parse(host, &addr))
         on_answer(context, EAI_NONAME, NULL, 0);
     else
         on_answer(context, 0, &addr, 1);
