@@ -195,6 +195,16 @@ static int open_leg(struct client_path *path) {
     return leg_client_new(&settings, &peer, now_of(path), &path->carrier->leg);
 }
 
+/* With no better address the kernel offers a link-local one, or the tunnel's own: neither comes back by this path. */
+static bool may_be_source(const struct client *client, const struct ip_addr *source) {
+    if (source->version == 6 && source->bytes[0] == 0xfe && (source->bytes[1] & 0xc0) == 0x80)
+        return false;
+    for (size_t i = 0; i < client->installed_count; i++)
+        if (!ip_addr_compare(&client->installed[i].addr, source))
+            return false;
+    return true;
+}
+
 /* Find device, source and gateway for the server's address. */
 static int find_route(struct client_path *path, const struct ip_addr *target, char *why, size_t why_size) {
     struct client *client = path->client;
@@ -222,10 +232,14 @@ static int find_route(struct client_path *path, const struct ip_addr *target, ch
         snprintf(why, why_size, "no route to %s", ip_addr_print(target, text));
         return error;
     }
+    if (settings->source.version == target->version)
+        route.source = settings->source;
+    else if (!may_be_source(client, &route.source))
+        return snprintf(why, why_size, "%s has no IPv%u address", route.device, target->version), -EADDRNOTAVAIL;
     path->ifindex = route.ifindex;
     memcpy(path->device, route.device, sizeof path->device);
     path->gateway = route.gateway;
-    path->source = settings->source.version == target->version ? settings->source : route.source;
+    path->source = route.source;
     return 0;
 }
 

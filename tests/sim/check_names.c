@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whole ends in virtual time: a server whose name stands for several addresses, not all of which lead to it. */
+/* Whole ends in virtual time: a server whose name stands for several addresses, not all of which lead to it, and what a
+ * path sends from. */
 #include <check.h>
 #include <utlist.h>
 
@@ -75,6 +76,17 @@ START_TEST(a_slow_path_is_waited_for_although_there_are_other_addresses) {
 }
 END_TEST
 
+START_TEST(a_link_local_address_is_none_to_send_from) {
+    const char *const addresses[] = {"2001:db8::1", NULL};
+    begin_named(4, "fe80::2", &fast, addresses);
+    ck_assert(comes_up(2, NS_PER_SEC));
+    settle();
+    ck_assert_int_eq(named->state, PATH_DOWN);
+    ck_assert_str_eq(named->reason, "simc has no IPv6 address");
+    finish();
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("sim_names");
     TCase *tcase = tcase_create("names");
@@ -82,6 +94,7 @@ int main(void) {
     tcase_add_loop_test(tcase, after_a_failure_the_only_address_with_a_route_is_tried_again, 0, 2);
     tcase_add_test(tcase, dead_addresses_hold_a_path_up_for_seconds_and_once);
     tcase_add_test(tcase, a_slow_path_is_waited_for_although_there_are_other_addresses);
+    tcase_add_test(tcase, a_link_local_address_is_none_to_send_from);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
