@@ -12,7 +12,8 @@
 #include <string.h>
 #include <utlist.h>
 
-#define TABLE_BASE 51000u    /* routing table of a path: this + its interface index */
+#define TABLE_BASE 51000u    /* routing table of a path: this + its interface index, and … */
+#define TABLE_TUNNEL 100000u /* … this times the tunnel's: instances that share a path's device share no table */
 #define RULE_PRIORITY 28000u /* before main (32766) */
 #define PREFIXES_MAX 254u    /* prefixes that one range can need */
 #define ROUTES_MAX 4096u     /* routes that are set: each is compared with each */
@@ -196,12 +197,16 @@ static bool same_way(const struct netlink_route_spec *a, const struct netlink_ro
            !ip_addr_compare(&a->source, &b->source);
 }
 
+static uint32_t table_of(const struct client_path *path) {
+    return TABLE_BASE + path->ifindex + TABLE_TUNNEL * tun_ifindex(path->client->worker->tun);
+}
+
 void client_host_rule(struct client_path *path, bool present) {
     struct client *client = path->client;
     struct netlink_route_spec route = {.gateway = path->gateway,
                                        .source = path->source,
                                        .ifindex = path->ifindex,
-                                       .table = TABLE_BASE + path->ifindex};
+                                       .table = present ? table_of(path) : 0};
     struct ip_addr remote = sock_addr_ip(&path->remote);
     if (!client->config->manage_routes && present) {
         warn_of_filter(path);

@@ -25,7 +25,7 @@ check 'the server starts' daemon "$server" server
 # own_rules: the policy rules that are not the kernel's
 own_rules() { ip -n "$client" rule | grep -cvE '^(0|32766|32767):'; }
 # own_tables: routes in tables that are not the kernel's
-own_tables() { ip -n "$client" route show table all | grep -E 'table 5[0-9]{4}' | wc -l; }
+own_tables() { ip -n "$client" route show table all | grep -E 'table [0-9]{5,}' | wc -l; }
 # inner_address: the client's IPv4 address in the tunnel
 inner_address() { ip -n "$client" -4 -o address show dev mpvpn0 | awk '{ print $4 }'; }
 default_route() { ip -n "$client" route show default; }
@@ -88,7 +88,7 @@ for path in '[Path veth]' ''; do
     ip -n "$client" route replace default via 192.0.2.1 dev veth
     # The rule is made last, after the route in the path's table.
     check "$case: and by the first router again" until_true 10 eval \
-        'ip -n "$client" route show table all | grep -q "via 192.0.2.1 .*table 51" && [ "$(own_rules)" = 1 ]'
+        'ip -n "$client" route show table all | grep -Eq "via 192.0.2.1 .*table [0-9]{5,}" && [ "$(own_rules)" = 1 ]'
 
     stop "$client_pid" KILL
     is "$case: killed, it leaves its rule behind" "$(own_rules)" 1
