@@ -52,6 +52,7 @@ START_TEST(command_lines_become_requests) {
     good("user add bob address=10.0.0.9 address=fd77::9", "user.add",
          "{\"name\":\"bob\",\"address\":[\"10.0.0.9\",\"fd77::9\"]}");
     good("user add server=a:1 bob --json", "user.add", "{\"server\":\"a:1\",\"name\":\"bob\"}");
+    good("user add bob -j", "user.add", "{\"name\":\"bob\"}");
 }
 END_TEST
 
