@@ -340,6 +340,17 @@ int config_parse_address(const struct config_value *value) {
     return 0;
 }
 
+/* Whether a host can have it in a tunnel: not unspecified, loopback, link-local, multicast or reserved. */
+static bool is_unicast(const struct ip_addr *addr) {
+    static const uint8_t low[15];
+
+    if (addr->version == 4)
+        return addr->bytes[0] > 0 && addr->bytes[0] != 127 && addr->bytes[0] < 224;
+    if (addr->bytes[0] == 0xfe && (addr->bytes[1] & 0xc0) == 0x80)
+        return false;
+    return addr->bytes[0] != 0xff && (memcmp(addr->bytes, low, sizeof low) != 0 || addr->bytes[15] > 1);
+}
+
 static int parse_prefix(const struct config_value *value) {
     struct ip_prefix prefix;
 
@@ -350,6 +361,18 @@ static int parse_prefix(const struct config_value *value) {
 
 int config_parse_prefixes(const struct config_value *value) {
     return each_word(value, parse_prefix);
+}
+
+static int parse_pool(const struct config_value *value) {
+    struct ip_prefix prefix;
+
+    if (ip_prefix_parse(value->text, &prefix) == 0 && !is_unicast(&prefix.addr))
+        return refuse(value, "has no addresses that clients can have");
+    return parse_prefix(value);
+}
+
+int config_parse_pool(const struct config_value *value) {
+    return each_word(value, parse_pool);
 }
 
 int config_parse_routes(const struct config_value *value) {
@@ -482,15 +505,6 @@ int config_parse_token_hash(const struct config_value *value) {
     }
     user->has_token = true;
     return 0;
-}
-
-/* Whether a host can have it: not unspecified, loopback, multicast or reserved. */
-static bool is_unicast(const struct ip_addr *addr) {
-    static const uint8_t low[15];
-
-    if (addr->version == 4)
-        return addr->bytes[0] > 0 && addr->bytes[0] != 127 && addr->bytes[0] < 224;
-    return addr->bytes[0] != 0xff && (memcmp(addr->bytes, low, sizeof low) != 0 || addr->bytes[15] > 1);
 }
 
 int config_parse_user_address(const struct config_value *value) {

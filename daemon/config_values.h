@@ -46,6 +46,7 @@ config_parse_fn config_parse_busy_poll;    /* uint64_t: ns */
 config_parse_fn config_parse_workers;      /* uint32_t: 0 for auto */
 config_parse_fn config_parse_pin;          /* struct config: pin, has_pin */
 config_parse_fn config_parse_prefixes;     /* list of struct ip_prefix */
+config_parse_fn config_parse_pool;         /* likewise, of addresses that hosts can have */
 config_parse_fn config_parse_role;         /* bool: primary (false) or backup (true) */
 config_parse_fn config_parse_routes;       /* struct config: routes, route, route_count */
 config_parse_fn config_parse_scheduler;    /* char *: a name of bond/sched.def */
