@@ -220,6 +220,18 @@ static int make_shared(struct crew *crew, char *why, size_t why_size) {
     return shared_reserve(&crew->shared, crew->policy.auth, NULL, why, why_size);
 }
 
+int crew_check(const struct config *config, char *why, size_t why_size) {
+    struct crew crew = {.count = 1};
+    int error;
+    snprintf(why, why_size, "no memory");
+    error = policy_load(&crew.policy, config, why, why_size);
+    if (!error)
+        error = make_shared(&crew, why, why_size);
+    shared_fini(&crew.shared);
+    policy_free(&crew.policy);
+    return error;
+}
+
 int crew_start(struct crew *crew, size_t count, struct worker *main, struct netlink *netlink,
                const struct config *config, char *why, size_t why_size) {
     int error;

@@ -40,6 +40,9 @@ struct crew {
     bool device_down;             /**< … and was down since: the kernel forgot some of them */
 };
 
+/** What of a server's configuration shows only when it is used: that certificate, key and users can be read, and go
+ * with each other and with the pools. @return 0 or -errno with a sentence in why */
+int crew_check(const struct config *config, char *why, size_t why_size);
 /**
  * Read certificate and users, make pool and keys, open the device and all sockets. Threads are started by crew_run().
  * @param count workers

@@ -10,8 +10,8 @@
 
 #include "build-config.h"
 #include "config.h"
+#include "crew.h"
 #include "daemon.h"
-#include "users.h"
 
 #define EXIT_USAGE 2
 
@@ -58,16 +58,14 @@ static void print_help(void) {
 
 static int check(const char *file) {
     struct config *config;
-    struct auth *auth = NULL;
     char why[CONFIG_WHY_MAX];
     int error = config_read(file, &config, why, sizeof why);
     if (!error && config->role == CONFIG_SERVER)
-        error = users_load(config, &auth, why, sizeof why);
+        error = crew_check(config, why, sizeof why);
     if (error) {
         fprintf(stderr, "%s\n", why);
         return EXIT_FAILURE;
     }
-    auth_free(auth);
     config_free(config);
     printf("%s: good\n", file);
     return EXIT_SUCCESS;

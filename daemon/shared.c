@@ -47,8 +47,9 @@ static int reserve_all(struct pool *pool, const struct auth *auth, char *why, si
             char text[IP_ADDR_TEXT_MAX];
             if (!user->address[k].version || !pool_reserve(pool, &user->address[k], user->name))
                 continue;
-            snprintf(why, why_size, "[User %s] Address: %s is another user's, or the server's own", user->name,
-                     ip_addr_print(&user->address[k], text));
+            snprintf(why, why_size,
+                     "[User %s] Address: %s is another user's, the server's own, or first or last of a pool",
+                     user->name, ip_addr_print(&user->address[k], text));
             return -EEXIST;
         }
     }

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crew.h"
+#include "quic/tls.h"
 #include "tests/unit/suite.h"
 
 static char directory[64], config_file[80], users_file[80];
@@ -177,6 +179,34 @@ START_TEST(a_faulty_users_file_is_told_and_not_overwritten) {
 }
 END_TEST
 
+/* A certificate and its key, a user's address: what is seen only when all are looked at together. */
+START_TEST(a_server_is_checked_beyond_its_file) {
+    static const char *const addresses[] = {"10.0.0.9", "10.0.0.1"};
+    char certificate[100], key[100], text[600];
+
+    snprintf(certificate, sizeof certificate, "%s/server.crt", directory);
+    snprintf(key, sizeof key, "%s/server.key", directory);
+    ck_assert_int_eq(crew_check(config, why, sizeof why), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(why, "/etc/passwd"));
+    ck_assert_msg(tls_keygen(certificate, key, "vpn.test", why, sizeof why) == 0, "%s", why);
+    for (int i = 0; i < 2; i++) {
+        struct config *other;
+
+        snprintf(text, sizeof text,
+                 "[Server]\nCertificate = server.crt\nPrivateKey = server.key\nPool = 10.0.0.0/24\nUsers = users\n"
+                 "[User alice]\nAddress = %s\n",
+                 addresses[i]);
+        write_text(config_file, text);
+        ck_assert_msg(config_read(config_file, &other, why, sizeof why) == 0, "%s", why);
+        ck_assert_int_eq(crew_check(other, why, sizeof why), i == 0 ? 0 : -EEXIST);
+        config_free(other);
+    }
+    ck_assert_ptr_nonnull(strstr(why, "[User alice] Address: 10.0.0.1 is "));
+    unlink(certificate);
+    unlink(key);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("users");
     TCase *tc = tcase_create("users");
@@ -189,6 +219,7 @@ int main(void) {
     tcase_add_test(tc, a_configured_user_is_not_removed);
     tcase_add_test(tc, a_full_disk_leaves_the_old_file_and_no_litter);
     tcase_add_test(tc, a_faulty_users_file_is_told_and_not_overwritten);
+    tcase_add_test(tc, a_server_is_checked_beyond_its_file);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }
