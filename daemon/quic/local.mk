@@ -44,7 +44,8 @@ libmpvpn_a_SOURCES += \
 	daemon/quic/x509.c \
 	daemon/quic/x509.h
 if CCSEAM
-libmpvpn_a_SOURCES += daemon/quic/ccseam.c
+libmpvpn_a_SOURCES += daemon/quic/ccseam.c daemon/quic/shortcut.c
+unit_tests += tests/unit/check_shortcut
 else
 libmpvpn_a_SOURCES += daemon/quic/ccseam_none.c
 endif
