@@ -5,13 +5,18 @@
 # neighbours in turn alike, so it falls out of their ratio, which is printed with its standard error; rows that are measured a minute apart
 # differ by a fifth and more on a machine that is not alone on its host.
 #
-# Needs root. usage: turns.sh [-R] ROUNDS MPVPND[@two]...      the first is what the others are compared with; @two: by two paths
+# Needs root. usage: turns.sh [-R|-p] ROUNDS MPVPND[@WHAT]...      the first is what the others are compared with
 #      turns.sh 30 old/mpvpnd new/mpvpnd        turns.sh -R 30 build/mpvpnd build/mpvpnd@two
-# TURN_BYTES (250M): of a transfer; -R: down instead of up. A round of two takes 2 s, and 30 rounds tell 3 % of CPU time apart.
+# @two: by two paths; @TIME: with BusyPoll = TIME. -R: down instead of up; TURN_BYTES (250M): of a transfer. -p: 100 pings, 10 ms apart,
+# instead of a transfer. A round of two takes 2 s, and 30 rounds tell 3 % of CPU time apart.
 . "$(dirname "$0")/../netns/lib.sh"
 reverse=()
-[ "${1:-}" != -R ] || { reverse=(-R) && shift; }
-[ $# -ge 2 ] || die 'usage: turns.sh [-R] ROUNDS MPVPND[@two]...'
+pings=
+case ${1:-} in
+-R) reverse=(-R) && shift ;;
+-p) pings=100 && shift ;;
+esac
+[ $# -ge 2 ] || die 'usage: turns.sh [-R|-p] ROUNDS MPVPND[@two|@TIME]...'
 rounds=$1
 shift
 address=10.77.0.1
@@ -22,7 +27,8 @@ keys
 user
 i=0
 for what in "$@"; do
-    mpvpnd=${what%@two}
+    mpvpnd=${what%@*}
+    with=${what#"$mpvpnd"}
     [ -x "$mpvpnd" ] || die "$mpvpnd is no program"
     tag=$base_tag$i
     ns_new a b
@@ -30,7 +36,11 @@ for what in "$@"; do
     link "$a" vetx 198.51.100.1/24 "$b" vetx 198.51.100.2/24
     server_config
     client_config client
-    [ "$mpvpnd" = "$what" ] || printf '[Path vetx]\nServer = 198.51.100.1:443\n' >>"$dir/$tag-client.conf"
+    case $with in
+    '') ;;
+    @two) printf '[Path vetx]\nServer = 198.51.100.1:443\n' >>"$dir/$tag-client.conf" ;;
+    *) sed -i "s/^\[Daemon\]/&\nBusyPoll = ${with#@}/" "$dir/$tag-server.conf" "$dir/$tag-client.conf" ;;
+    esac
     daemon "$a" server || { cat "$dir/server.log"; die "$mpvpnd (server) does not start"; }
     server_of[i]=$last_pid
     start "$b" client "$mpvpnd" -c "$dir/$tag-client.conf"
@@ -45,29 +55,40 @@ sleep 1
 # ran PID: ns of processor time that a process used
 ran() { cut -d ' ' -f 1 "/proc/$1/schedstat"; }
 
+# carry NAMESPACE: one turn; prints bytes and bits a second of a transfer, or pings and their average in ms
+carry() {
+    if [ -n "$pings" ]; then
+        in_ns "$1" ping -q -c "$pings" -i 0.01 "$address" 2>&1 | sed -n "s,^rtt [^=]*= [0-9.]*/\\([0-9.]*\\)/.*,$pings \\1,p"
+        return
+    fi
+    in_ns "$1" timeout 30 iperf3 -c "$address" -n "${TURN_BYTES:-250M}" -J "${reverse[@]}" 2>&1 | tr -d '\n' |
+        sed -n 's/.*"sum_received"[^}]*"bytes":[^0-9]*\([0-9]*\)[^}]*"bits_per_second":[^0-9]*\([0-9.e+]*\).*/\1 \2/p'
+}
+
 for ((round = 0; round < rounds; round++)); do
     for ((i = 0; i < $#; i++)); do
         server_ns=$(ran "${server_of[i]}") client_ns=$(ran "${client_of[i]}")
-        in_ns "${from[i]}" timeout 30 iperf3 -c "$address" -n "${TURN_BYTES:-250M}" -J "${reverse[@]}" >"$dir/iperf.json" 2>&1
+        carried=$(carry "${from[i]}")
         server_ns=$(($(ran "${server_of[i]}") - server_ns)) client_ns=$(($(ran "${client_of[i]}") - client_ns))
-        echo "$i $server_ns $client_ns $(tr -d '\n' <"$dir/iperf.json" |
-            sed -n 's/.*"sum_received"[^}]*"bytes":[^0-9]*\([0-9]*\)[^}]*"bits_per_second":[^0-9]*\([0-9.e+]*\).*/\1 \2/p')"
+        echo "$i $server_ns $client_ns $carried"
     done
 done | awk 'NF == 5 && $4 > 0' >"$dir/turns"
 
-/usr/bin/python3 - "$dir/turns" "$@" <<'END'
+/usr/bin/python3 - "$dir/turns" "$pings" "$@" <<'END'
 import statistics, sys
-runs = [[] for _ in sys.argv[2:]]
+pings, names = sys.argv[2], sys.argv[3:]
+runs = [[] for _ in names]
 for line in open(sys.argv[1]):
-    i, server, client, octets, rate = line.split()
-    runs[int(i)].append(((int(server) + int(client)) / int(octets), float(rate) / 1e6))
-for index, (name, own) in enumerate(zip(sys.argv[2:], runs)):
+    i, server, client, count, result = line.split()
+    runs[int(i)].append(((int(server) + int(client)) / int(count), float(result) / (1 if pings else 1e6)))
+for index, (name, own) in enumerate(zip(names, runs)):
     both = list(zip(own, runs[0]))
     if not both:
         continue
-    print(f"{name}: {len(both)} runs, {statistics.median(r for _, r in own):.0f} Mbit/s, "
-          f"{statistics.median(c for c, _ in own):.2f} CPU-s/GB", end="")
-    for what, which in (("rate", 1), ("CPU time", 0)) if index else ():
+    result, cost = statistics.median(r for _, r in own), statistics.median(c for c, _ in own)
+    print(f"{name}: {len(both)} runs, " + (f"{result:.3f} ms, {cost / 1e3:.0f} us of CPU a ping" if pings else
+                                           f"{result:.0f} Mbit/s, {cost:.2f} CPU-s/GB"), end="")
+    for what, which in (("time" if pings else "rate", 1), ("CPU time", 0)) if index else ():
         ratios = [a[which] / b[which] for a, b in both]
         print(f", {what} × {statistics.mean(ratios):.3f} ± {statistics.pstdev(ratios) / len(ratios) ** 0.5:.3f}", end="")
     print()
