@@ -355,6 +355,9 @@ int session_fastest(const struct session *session, int except) {
 
 /* A leg that left for good, if the peer is still to be told of one. @return its number; -1: none */
 static int parting(const struct session *session) {
+    static const uint8_t nobody[sizeof session->parting];
+    if (memcmp(session->parting, nobody, sizeof nobody) == 0)
+        return -1;
     for (unsigned number = 0; number <= FRAME_LEG_MAX; number++) {
         if (!(number % 8) && !session->parting[number / 8])
             number += 7;
@@ -374,10 +377,10 @@ static bool has_news(const struct session_leg *leg, uint8_t *flags, uint64_t now
 }
 
 bool session_next_mark(struct session *session, struct frame_mark *mark, unsigned *slot, uint64_t now) {
-    int on = session_fastest(session, -1), left = on < 0 ? -1 : parting(session);
+    int left = parting(session), on = left < 0 ? -1 : session_fastest(session, -1);
     mark->next = outstanding_next(session->outstanding);
     mark->floor = outstanding_floor(session->outstanding);
-    if (left >= 0) {
+    if (on >= 0) {
         mark->leg = (uint8_t)left;
         mark->flags = FRAME_MARK_GONE;
         *slot = (unsigned)on;
