@@ -27,6 +27,9 @@
  * A flow whose head no leg takes now can be set aside while others are looked at: it is taken off the front of its list
  * and put back there later, with the deficit that it had.
  *
+ * Memory counts by the capacity of buffers, which are the pool's and few. Where they become scarce, a superpacket that
+ * fills less than half of its buffer is copied to a smaller one.
+ *
  * Entries come from chunks that are made when the queue is that full for the first time, and flows in groups that are
  * made when a packet is hashed there first: an idle session has none. A limit reached (entries, bytes, or memory of
  * buffers) drops segments from the head of the flow with the most bytes, which is where the newcomer's room was lost.
@@ -51,6 +54,7 @@
 #define INTERVAL_MIN (100 * NS_PER_MS) /**< CoDel's interval at least */
 #define TARGET_PART 3u                 /**< CoDel's target is this part of its interval */
 #define CUT_PART 2u                    /**< what TCP sent and has waited for this part of the target goes with a drop */
+#define PLENTY_PART 4u                 /**< up to this part of its limit, memory is plenty */
 #define RECENT_INTERVALS 16u /**< a dropping state that began again within so many intervals goes on where it was */
 
 /** A superpacket held. */
@@ -299,6 +303,13 @@ static void append(struct queue *queue, struct flow *flow, struct entry *entry, 
     queue->stats.new_flows++;
 }
 
+/** Whether buffers like this one are not plenty any more. Hosts make superpackets of what they send in a millisecond:
+ * on links of some ten Mbit/s all memory would be in use with a tenth of it filled. */
+static bool is_scarce(const struct queue *queue, const struct buf *buf) {
+    return queue->memory > queue->settings.max_memory / PLENTY_PART ||
+           buf_pool_used(buf->pool, buf->size_class) > buf_pool_size(buf->pool, buf->size_class) / 2;
+}
+
 int queue_put(struct queue *queue, const struct superpacket *packet, const struct inner *inner, uint64_t now) {
     uint64_t bytes, capacity = packet->buf->capacity;
     struct split split;
@@ -327,13 +338,15 @@ int queue_put(struct queue *queue, const struct superpacket *packet, const struc
         return -ENOMEM;
     }
     entry->split = split;
+    if (is_scarce(queue, packet->buf))
+        entry->split.packet.buf = buf_fit(packet->buf, packet->offset + packet->length);
     entry->inner = *inner;
     entry->queued_at = now;
     entry->flow_hash = hash;
     entry->index = 0;
     append(queue, flow, entry, bytes);
     queue->bytes += bytes;
-    queue->memory += capacity;
+    queue->memory += entry->split.packet.buf->capacity;
     queue->segments += split.count;
     queue->stats.put_packets++;
     queue->stats.put_segments += split.count;

@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #if defined(__has_feature)
@@ -46,7 +47,7 @@ struct buf_pool {
     struct size_class classes[BUF_CLASSES]; /**< by enum buf_class */
 };
 
-static const uint32_t capacities[BUF_CLASSES] = {256, 2048, 9216, BUF_LARGE_BYTES};
+static const uint32_t capacities[BUF_CLASSES] = {256, 2048, 9216, 18432, 36864, BUF_LARGE_BYTES};
 
 /** Round up to whole pages. */
 static size_t pages(size_t bytes) {
@@ -147,6 +148,24 @@ void buf_unref(struct buf *buf) {
     class->free = buf;
     class->used--;
     POISON(buf->data, buf->capacity);
+}
+
+struct buf *buf_fit(struct buf *buf, size_t used) {
+    struct buf *smaller = NULL;
+
+    if (buf->references == 1 && used <= buf->capacity / 2)
+        smaller = buf_get(buf->pool, used);
+    if (!smaller)
+        return buf;
+    if (smaller->capacity < buf->capacity) {
+        struct buf *larger = buf;
+
+        memcpy(smaller->data, buf->data, used);
+        buf = smaller;
+        smaller = larger;
+    }
+    buf_unref(smaller);
+    return buf;
 }
 
 size_t buf_pool_used(const struct buf_pool *pool, enum buf_class size_class) {

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /** Capacity classes in bytes. LARGE holds a TUN superpacket with its virtio header and headroom. */
-enum buf_class { BUF_256, BUF_2048, BUF_9216, BUF_LARGE, BUF_CLASSES };
+enum buf_class { BUF_256, BUF_2048, BUF_9216, BUF_18432, BUF_36864, BUF_LARGE, BUF_CLASSES };
 
 #define BUF_LARGE_BYTES 67584u /**< 66 KiB: a packet, io_uring_recvmsg_out, name, control data, headroom */
 #define BUF_HEADROOM 32u       /**< bytes kept free before an IP packet, for the virtio_net_hdr of a TUN write */
@@ -49,6 +49,9 @@ struct buf *buf_get(struct buf_pool *pool, size_t capacity);
 struct buf *buf_ref(struct buf *buf);
 /** Drop a reference; NULL is fine. */
 void buf_unref(struct buf *buf);
+/** Move what is in a buffer to a smaller one, if less than half of it is used, nobody else holds it, and there is one.
+ * @param used bytes from its beginning @return that buffer, the old one is given back; or the old one */
+struct buf *buf_fit(struct buf *buf, size_t used);
 /** Buffers of a class in use now, and in all. */
 size_t buf_pool_used(const struct buf_pool *pool, enum buf_class size_class);
 size_t buf_pool_size(const struct buf_pool *pool, enum buf_class size_class);

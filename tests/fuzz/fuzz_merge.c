@@ -151,7 +151,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!pool) {
         uint64_t seed = 1;
 
-        pool = buf_pool_new(&(struct buf_pool_settings){.count = {4, 4, 4, 20}});
+        pool = buf_pool_new(&(struct buf_pool_settings){.count = {4, 4, 4, [BUF_LARGE] = 20}});
         made_fill(&seed, content, sizeof content);
     }
     settings.pool = pool;

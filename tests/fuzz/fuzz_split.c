@@ -55,7 +55,7 @@ static void merge_again(struct split *split) {
     struct merge *merge;
 
     if (!pool)
-        pool = buf_pool_new(&(struct buf_pool_settings){.count = {4, 4, 4, 20}});
+        pool = buf_pool_new(&(struct buf_pool_settings){.count = {4, 4, 4, [BUF_LARGE] = 20}});
     settings.pool = pool;
     merge = merge_new(&settings);
     for (size_t i = 0; i < split->count; i++) {

@@ -125,8 +125,9 @@ START_TEST(what_waits_for_repair_on_long_paths_has_room) {
     struct pair_result result;
     run.seconds = 20;
     result = pair_run(&run);
-    ck_assert_double_ge(result.goodput, 45);
-    ck_assert_double_le(result.given_up_percent, 0.01);
+    ck_assert_double_ge(result.goodput, 60);
+    ck_assert_double_eq(result.pressed_percent, 0);
+    ck_assert_double_le(result.given_up_percent, 0.1);
 }
 END_TEST
 

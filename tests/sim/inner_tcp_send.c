@@ -426,10 +426,16 @@ static void send_again(struct inner_tcp *tcp, uint64_t n) {
     inner_tcp_transmit(tcp, n, 1);
 }
 
+/* Hosts make superpackets of what they send in about a millisecond. */
+static double superpacket_most(const struct inner_sender *s) {
+    double pace = s->srtt > 0 ? s->cwnd / s->srtt * (s->cwnd < s->ssthresh ? 2 : 1.2) : 0, most = floor(pace * 1024e3);
+    return most < 2 ? 2 : most > BURST ? BURST : most;
+}
+
 static unsigned send_new(struct inner_tcp *tcp, double room) {
     struct inner_sender *s = &tcp->s;
     double limit = s->window < INNER_BUFFER_MAX / tcp->mss ? s->window : INNER_BUFFER_MAX / tcp->mss;
-    unsigned count = 0, most = room < BURST ? (unsigned)room : BURST;
+    unsigned count = 0, longest = (unsigned)superpacket_most(s), most = room < longest ? (unsigned)room : longest;
     uint64_t first = s->next;
     if (limit > INNER_RING - BURST)
         limit = INNER_RING - BURST;

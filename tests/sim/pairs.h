@@ -61,7 +61,8 @@ struct pair_result {
     double lost_percent;             /**< transmissions that the paths lost or dropped, of the packets */
     double vain_percent;             /**< transmissions again beyond those lost, of the packets: redundancy spent */
     double dropped_percent;          /**< of these, dropped by a full queue */
-    double given_up_percent;         /**< packets the receiver gave up waiting for */
+    double given_up_percent;         /**< packets the receiver gave up waiting for … */
+    double pressed_percent;          /**< … of these, for want of room */
     double share_b;                  /**< part of the transmissions that went over path B */
     double queue_drops;              /**< percent of the packets that CoDel dropped */
     double sojourn;                  /**< ms in the session's queue, average at the end */

@@ -362,7 +362,8 @@ void host_on_tun(struct host *host, host_tun_fn *fn, void *context) {
 
 static void read_from_tun(struct host *host, const uint8_t *packet, size_t length, const struct offload *offload) {
     struct superpacket super = {.offset = BUF_HEADROOM, .length = (uint32_t)length};
-    if (!(super.buf = buf_get(host->tun->pool, length + BUF_HEADROOM)))
+    /* As os/tun.c does: what is long enough stays in the buffer into which it was read. */
+    if (!(super.buf = buf_get(host->tun->pool, length < 8192 ? length + BUF_HEADROOM : BUF_LARGE_BYTES)))
         return;
     if (offload)
         super.offload = *offload;

@@ -9,7 +9,8 @@
 #include "tests/unit/suite.h"
 
 static struct buf_pool *pool_of(size_t a, size_t b, size_t c, size_t d) {
-    struct buf_pool *pool = buf_pool_new(&(struct buf_pool_settings){.count = {a, b, c, d}});
+    struct buf_pool *pool =
+        buf_pool_new(&(struct buf_pool_settings){.count = {a, b, c, [BUF_18432] = d, [BUF_LARGE] = d}});
 
     ck_assert_ptr_nonnull(pool);
     return pool;
@@ -18,17 +19,23 @@ static struct buf_pool *pool_of(size_t a, size_t b, size_t c, size_t d) {
 START_TEST(smallest_class_that_fits_is_taken) {
     static const struct {
         size_t want, capacity;
-    } cases[] = {
-        {0, 256}, {256, 256}, {257, 2048}, {2049, 9216}, {9217, BUF_LARGE_BYTES}, {BUF_LARGE_BYTES, BUF_LARGE_BYTES}};
+    } cases[] = {{0, 256},
+                 {256, 256},
+                 {257, 2048},
+                 {2049, 9216},
+                 {9217, 18432},
+                 {18432, 18432},
+                 {36865, BUF_LARGE_BYTES},
+                 {BUF_LARGE_BYTES, BUF_LARGE_BYTES}};
     struct buf_pool *pool = pool_of(2, 1, 1, 2);
-    struct buf *held[6];
+    struct buf *held[8];
 
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < 8; i++) {
         held[i] = buf_get(pool, cases[i].want);
         ck_assert_uint_eq(held[i]->capacity, cases[i].capacity);
         memset(held[i]->data, (int)i, held[i]->capacity);
     }
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < 8; i++) {
         ck_assert_uint_eq(held[i]->data[0], i);
         ck_assert_uint_eq(held[i]->data[held[i]->capacity - 1], i);
         buf_unref(held[i]);

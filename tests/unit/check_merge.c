@@ -37,7 +37,7 @@ static void keep(void *context, struct superpacket *packet) {
 static void setup(void) {
     uint64_t seed = 7;
 
-    pool = buf_pool_new(&(struct buf_pool_settings){.count = {4096, 4096, 16, 600}});
+    pool = buf_pool_new(&(struct buf_pool_settings){.count = {4096, 4096, 16, [BUF_LARGE] = 600}});
     merge = merge_new(&(struct merge_settings){.tcp = true, .udp = true, .pool = pool, .emit = keep, .context = &out});
     made_fill(&seed, content, sizeof content);
     in.used = in.count = out.used = out.count = emitted_count = 0;

@@ -38,7 +38,7 @@ static void remake(uint32_t span_max, uint64_t memory_max) {
 }
 
 static void setup(void) {
-    pool = buf_pool_new(&(struct buf_pool_settings){.count = {20000, 256, 0, 64}});
+    pool = buf_pool_new(&(struct buf_pool_settings){.count = {20000, 256, [BUF_LARGE] = 64}});
     o = NULL;
     now = NS_PER_SEC;
     remake(0, 0);

@@ -25,7 +25,7 @@ static void remake(size_t packets, uint64_t bytes) {
 }
 
 static void setup(void) {
-    pool = buf_pool_new(&(struct buf_pool_settings){.count = {4096, 4096, 64, 128}});
+    pool = buf_pool_new(&(struct buf_pool_settings){.count = {4096, 4096, 64, [BUF_18432] = 500, [BUF_LARGE] = 128}});
     queue = NULL;
     remake(4000, 8 << 20);
 }
@@ -203,7 +203,7 @@ START_TEST(flows_share_by_bytes_whatever_their_packets) {
 END_TEST
 
 START_TEST(sparse_flow_goes_first) {
-    for (unsigned i = 0; i < 400; i++)
+    for (unsigned i = 0; i < 300; i++)
         put(1 + i % 4, 0);
     for (unsigned i = 0; i < 20; i++) {
         queue_peek(queue, 0);
@@ -356,7 +356,7 @@ END_TEST
 static void find_mark(uint16_t gso_size, struct segment *segment, size_t *length) {
     uint64_t now = 0;
 
-    for (int i = 0; i < 400; i++)
+    for (int i = 0; i < 300; i++)
         ck_assert_int_eq(put_packet(make(7, 1000, gso_size, 2), 0), 0);
     for (;; now += 10 * NS_PER_MS) {
         const struct queue_item *item = queue_peek(queue, now);
@@ -528,6 +528,34 @@ START_TEST(overflow_by_memory_counts_buffers) {
 }
 END_TEST
 
+/* What the TUN reads stays in the buffer into which it was read. */
+START_TEST(short_superpackets_do_not_fill_memory_with_what_is_empty) {
+    struct segment segment;
+
+    queue_free(queue);
+    queue = queue_new(&(struct queue_settings){.max_packets = 4096, .max_bytes = 8 << 20, .max_memory = 8 << 20});
+    for (unsigned i = 0; i < 300; i++) {
+        struct superpacket packet = make(1, 12000, 1374, 0), read = packet;
+
+        read.buf = buf_get(pool, BUF_LARGE_BYTES);
+        ck_assert_ptr_nonnull(read.buf);
+        memcpy(superpacket_data(&read), superpacket_data(&packet), packet.length);
+        buf_unref(packet.buf);
+        ck_assert_int_eq(put_packet(read, 0), 0);
+    }
+    ck_assert_uint_eq(queue_stats(queue)->overflow_drops, 0);
+    ck_assert_uint_le(buf_pool_used(pool, BUF_LARGE), 32);
+    for (unsigned i = 0; i < 9 * 299; i++) {
+        ck_assert_ptr_nonnull(queue_peek(queue, 0));
+        queue_commit(queue);
+    }
+    queue_build(queue_peek(queue, 0), &segment);
+    ck_assert_uint_eq(segment.payload_bytes, 1374);
+    ck_assert_mem_eq(segment.payload, content, 1374);
+    drain(0);
+}
+END_TEST
+
 START_TEST(timing_follows_round_trip_and_rate) {
     ck_assert_uint_eq(queue_interval(queue), 100 * NS_PER_MS);
     ck_assert_uint_eq(queue_target(queue), 100 * NS_PER_MS / 3);
@@ -618,6 +646,7 @@ int main(void) {
     tcase_add_test(tc, overflow_by_bytes_hits_the_fattest_flow);
     tcase_add_test(tc, overflow_by_packets_hits_the_fattest_flow_even_when_shown);
     tcase_add_test(tc, overflow_by_memory_counts_buffers);
+    tcase_add_test(tc, short_superpackets_do_not_fill_memory_with_what_is_empty);
     tcase_add_test(tc, timing_follows_round_trip_and_rate);
     tcase_add_test(tc, waiting_time_is_measured_at_each_segments_leaving);
     tcase_add_loop_test(tc, random_use_keeps_the_books_and_gives_every_buffer_back, 0, 5);
