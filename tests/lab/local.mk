@@ -19,7 +19,7 @@ tests_lab_check_linkmodel_LDADD = liblab.a $(LDADD)
 if CCSEAM
 check_PROGRAMS += tests/lab/simulated
 endif
-tests_lab_simulated_SOURCES = tests/lab/simulated.c tests/sim/cc/dice.c
+tests_lab_simulated_SOURCES = tests/lab/simulated.c
 tests_lab_simulated_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=wc_RNG_GenerateBlock,--wrap=time
 EXTRA_DIST += tests/lab/lib.sh
 EXTRA_DIST += \

@@ -5,9 +5,9 @@
  * medians of seeds.
  *
  * What it leaves out: losses of acknowledgements; the links' rate towards the sender. */
-#include "tests/sim/cc/dice.h"
 #include "tests/sim/cc/flows.h"
 #include "tests/sim/cc/rows.h"
+#include "tests/sim/chance.h"
 #include "tests/unit/conn_fixture.h"
 
 #define SEEDS_MAX 100u /**< seeds at most */
@@ -39,7 +39,7 @@ static double share(const struct row *row, const char *controller, const struct 
     static struct flows_result result;
 
     s.seconds = s.skip + span->seconds;
-    dice_seed(seed);
+    chance_begin(seed);
     flows_run(&s, fixture.client, fixture.server, &result);
     return 100 * result.share;
 }

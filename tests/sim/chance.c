@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* chance: stands in for wolfSSL's generator and for time(), by the linker's --wrap. */
-#include "chance.h"
+/* chance: stands in for wolfSSL's generator and for time().
+ *
+ * How it works: the linker's --wrap sends every call of wc_RNG_GenerateBlock here, ours and wolfSSL's own; and every
+ * call of time(), for signatures cover the dates of certificates.
+ *
+ * Invariants: one thread. */
+#include "tests/sim/chance.h"
 
 #include <time.h>
 

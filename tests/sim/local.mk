@@ -6,6 +6,8 @@ libsim_a_SOURCES = \
 	tests/sim/bottleneck.h \
 	tests/sim/cc/flows.c \
 	tests/sim/cc/flows.h \
+	tests/sim/chance.c \
+	tests/sim/chance.h \
 	tests/sim/link.c \
 	tests/sim/link.h \
 	tests/sim/pair.c \
@@ -18,8 +20,6 @@ libworld_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/sim
 libworld_a_SOURCES = \
 	tests/sim/bonded.c \
 	tests/sim/bonded.h \
-	tests/sim/chance.c \
-	tests/sim/chance.h \
 	tests/sim/ends.c \
 	tests/sim/ends.h \
 	tests/sim/world.c \
@@ -97,12 +97,12 @@ tests_sim_check_shared_link_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 long_tests += tests/sim/cc/check_cc tests/sim/cc/check_conditions
 check_PROGRAMS += tests/sim/cc/bench_cc
 endif
-EXTRA_DIST += tests/sim/cc/conditions.h tests/sim/cc/dice.h tests/sim/cc/paced.h tests/sim/cc/rows.h
-tests_sim_cc_check_cc_SOURCES = tests/sim/cc/check_cc.c tests/sim/cc/dice.c
+EXTRA_DIST += tests/sim/cc/conditions.h tests/sim/cc/paced.h tests/sim/cc/rows.h
+tests_sim_cc_check_cc_SOURCES = tests/sim/cc/check_cc.c
 tests_sim_cc_check_cc_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
-tests_sim_cc_check_conditions_SOURCES = tests/sim/cc/check_conditions.c tests/sim/cc/dice.c
+tests_sim_cc_check_conditions_SOURCES = tests/sim/cc/check_conditions.c
 tests_sim_cc_check_conditions_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
-tests_sim_cc_bench_cc_SOURCES = tests/sim/cc/bench_cc.c tests/sim/cc/dice.c tests/sim/cc/paced.c
+tests_sim_cc_bench_cc_SOURCES = tests/sim/cc/bench_cc.c tests/sim/cc/paced.c
 tests_sim_cc_bench_cc_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 
 # Our congestion controller beside ngtcp2's, in virtual time: median and worst of SEEDS runs; writes doc/congestion.md and its pictures.

@@ -9,10 +9,10 @@
 #include <math.h>
 
 #include "tests/sim/cc/conditions.h"
-#include "tests/sim/cc/dice.h"
 #include "tests/sim/cc/flows.h"
 #include "tests/sim/cc/paced.h"
 #include "tests/sim/cc/rows.h"
+#include "tests/sim/chance.h"
 #include "tests/unit/conn_fixture.h"
 
 #define SEEDS_MAX 100u /**< seeds at most */
@@ -60,7 +60,7 @@ static double median(const struct cell *cell, const double *values) {
 }
 
 static void run(const struct flows_settings *settings) {
-    dice_seed(settings->seed);
+    chance_begin(settings->seed);
     flows_run(settings, fixture.client, fixture.server, &result);
 }
 

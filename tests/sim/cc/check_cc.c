@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* check_cc: our congestion controller in real connections over simulated links: each link of rows.h, beside others, and
  * when the link changes. */
-#include "tests/sim/cc/dice.h"
 #include "tests/sim/cc/flows.h"
 #include "tests/sim/cc/rows.h"
+#include "tests/sim/chance.h"
 #include "tests/unit/conn_fixture.h"
 #include "tests/unit/suite.h"
 
 static struct flows_result run(const struct flows_settings *settings) {
     struct flows_result r;
 
-    dice_seed(settings->seed);
+    chance_begin(settings->seed);
     flows_run(settings, fixture.client, fixture.server, &r);
     return r;
 }

@@ -2,7 +2,7 @@
 /* check_conditions: our congestion controller under what links do beside having a rate, a delay, jitter and losses
  * (conditions.h), with senders that have not always something to send, and with many of its kind. */
 #include "tests/sim/cc/conditions.h"
-#include "tests/sim/cc/dice.h"
+#include "tests/sim/chance.h"
 #include "tests/unit/conn_fixture.h"
 #include "tests/unit/suite.h"
 
@@ -12,7 +12,7 @@ static void run(struct flows_settings settings) {
     settings.seed = 1;
     if (settings.flow[0] == NULL)
         settings.flow[0] = "own";
-    dice_seed(settings.seed);
+    chance_begin(settings.seed);
     flows_run(&settings, fixture.client, fixture.server, &result);
 }
 
