@@ -29,9 +29,10 @@
  * has room for as much as is sent in such a time, or the path would be idle.
  * - Start: the window doubles up to START_FAST packets, then grows by START_GROWTH a round, until the round-trip time
  *   rises, or grows with the window for two rounds, or losses come that were not there before; a deep drain follows,
- *   which shows the path's length where others keep a queue. It begins when there is something to send: where
- *   round-trip times vary, the luckiest of many on an idle path is far below those of a loaded one, which would look
- *   like a queue.
+ *   which shows the path's length where others keep a queue. Where round-trip times vary much, or the sender did not
+ *   fill the window, the rate found is a guess, from which the pace climbs fast (knee_start.c). Start-up begins when
+ * there is something to send: where round-trip times vary, the luckiest of many on an idle path is far below those of a
+ * loaded one, which would look like a queue.
  * - Cruise: the climb takes about a span to reach the path's rate. Having climbed for some spans without a queue, it
  *   goes faster and faster: rate that has come free is found within a few dozen rounds. The window is HEADROOM above
  *   what the pace needs, so that a fall of the rate makes a bounded queue.
@@ -71,9 +72,7 @@ double knee_margin(const struct knee *knee) {
     return knee->pace > 0 ? fmax(m, 2.5 * knee->packet / knee->pace) : m;
 }
 
-/** @return by how much a host that stops may delay the packets of a short path, ns: half a stall; 0 on a path that is
- * as long as one, whose rounds outlast it */
-static double stall(const struct knee *knee) {
+double knee_stall(const struct knee *knee) {
     return fmax(STALL - knee->base, 0) / 2;
 }
 
@@ -105,8 +104,9 @@ static double free_climb(const struct knee *knee) {
 
 /** @return time over which rates are averaged, ns: short while the pace climbs fast, for they would lag behind */
 static double span(const struct knee *knee) {
-    return knee->climbed > 1.5 * free_climb(knee) ? 2 * knee->rtt
-                                                  : SPAN_ROUNDS * knee->rtt + SPAN_NOISE * knee->noise.mean;
+    return knee->climbed > 1.5 * free_climb(knee) || knee->guess
+               ? 2 * knee->rtt
+               : SPAN_ROUNDS * knee->rtt + SPAN_NOISE * knee->noise.mean;
 }
 
 double knee_own_loss(const struct knee *knee) {
@@ -130,7 +130,7 @@ static double window_now(const struct knee *knee) {
     if (knee->mode == KNEE_CROWDED || knee->mode == KNEE_START)
         return knee->window;
     return clamp(headroom * knee->pace *
-                         (knee->base + fmax(fmax(knee_margin(knee), stall(knee)), knee->silence.longest)) +
+                         (knee->base + fmax(fmax(knee_margin(knee), knee_stall(knee)), knee->silence.longest)) +
                      2 * knee->packet,
                  MIN_PACKETS * knee->packet, WINDOW_MAX);
 }
@@ -201,8 +201,10 @@ static struct knee_round *find(struct knee *knee, uint64_t sent_at) {
 }
 
 static void note_base(struct knee *knee, double rtt, uint64_t now) {
-    if (knee->base == 0 || rtt < knee->base)
+    if (knee->base == 0 || rtt < knee->base) {
         knee->base = rtt;
+        knee->base_rate = knee->mode == KNEE_START ? knee->window / rtt : knee->pace;
+    }
     if (knee->base_next == 0 || rtt < knee->base_next)
         knee->base_next = rtt;
     if ((double)(now - knee->base_since) < fmax(BASE_SPAN, BASE_ROUNDS * knee->rtt))
@@ -240,8 +242,7 @@ void knee_begin_drain(struct knee *knee, double share, uint64_t now) {
     knee->lost = knee->sent = 0;
 }
 
-/** The path's rate is known from elsewhere. */
-static void set_rate(struct knee *knee, double rate) {
+void knee_set_rate(struct knee *knee, double rate) {
     knee->bytes = rate * knee->rtt;
     knee->time = knee->rtt;
 }
@@ -251,51 +252,6 @@ void knee_begin_cruise(struct knee *knee, double pace) {
     set_pace(knee, pace);
     knee->climbed = 0;
     knee->lost = knee->sent = 0;
-}
-
-/** @param pace what the path is found to carry */
-static void leave_start(struct knee *knee, double pace, uint64_t now) {
-    set_rate(knee, pace);
-    knee->noise.mean = knee->noise.quiet;
-    knee->base += BUMP * knee->noise.mean;
-    knee->base_next = knee->base;
-    knee->smooth_rtt = fmax(knee->smooth_rtt, knee->base);
-    knee->drain.before = pace;
-    knee_begin_drain(knee, START_DRAIN, now);
-}
-
-/** A round of start-up is complete: has the rate stopped to grow? */
-static void start_up(struct knee *knee, uint64_t now) {
-    struct knee_round *r = round_at(knee, knee->round - 1), *before = round_at(knee, knee->round - 4);
-    const struct knee_round *settled = round_at(knee, knee->round - 2), *known;
-    double rtt = mean_rtt(r), got, grown, arrived = round_at(knee, knee->round)->arrived;
-    double took = (double)(now - round_at(knee, knee->round)->start);
-
-    if (rtt == 0 || r->flight < r->window * 0.5)
-        return;
-    knee->lost += settled->lost;
-    knee->sent += settled->lost + settled->acked + knee->packet;
-    got = fmin(r->flight * (1 - loss_of(r)) / rtt, arrived / took);
-    if (r->excused == 0 || knee->silence.longest == 0)
-        knee->best = fmax(knee->best, got);
-    /* The first window alone made a long queue: only its first packet met none. */
-    if (r->packets >= 8 && rtt > 3.5 * knee->least + SLOW)
-        knee->base = knee->least;
-    known = knee->reorders ? settled : r;
-    if ((loss_of(known) > fmin(START_LOSS + 2 * knee->lost / knee->sent, START_LOSS_MOST) &&
-         known->lost > 10 * knee->packet) ||
-        rtt > 3.5 * knee->base + SLOW) {
-        leave_start(knee, got, now);
-        return;
-    }
-    if (knee->round < KNEE_ROUNDS + START_ROUNDS || mean_rtt(before) == 0)
-        return;
-    grown = log(r->flight / before->flight);
-    knee->flat = grown > 0.3 && log(rtt / mean_rtt(before)) > FLAT * grown && rtt > knee->base + stall(knee)
-                     ? knee->flat + 1
-                     : 0;
-    if (knee->flat >= 2 && knee_loads(knee))
-        leave_start(knee, knee->best, now);
 }
 
 /** Whether a round's packets met its window or the pace. */
@@ -339,6 +295,7 @@ static void climb(struct knee *knee, double duration, uint64_t now) {
         }
         if (knee->drain.failed == 0)
             knee->drain.before = knee->pace;
+        knee->guess = false;
         knee_begin_drain(knee, lossy ? DRAIN_LOSSY : RESERVE, now);
         return;
     }
@@ -348,6 +305,8 @@ static void climb(struct knee *knee, double duration, uint64_t now) {
         step *= 0.2;
     if (free > 0)
         step = fmin(step * exp(20 * free), knee->climbed > CLIMB_FAR ? CLIMB_FASTEST : CLIMB_MOST);
+    if (knee->guess)
+        step = fmax(step, GUESS_CLIMB);
     knee->climbed += step;
     set_pace(knee, knee->pace * exp(step));
 }
@@ -360,13 +319,26 @@ static void on_failed_drain(struct knee *knee, double queue, uint64_t now) {
     if (longer || knee->smooth_rtt - knee->base < REBASE * knee->noise.mean) {
         knee->base = knee->base_next = knee->smooth_rtt;
         if (longer)
-            set_rate(knee, d->before);
+            knee_set_rate(knee, d->before);
         knee_begin_cruise(knee, longer ? d->before : d->full);
         knee->climbed = free_climb(knee);
     } else if (++d->failed < FAILED)
         knee_begin_drain(knee, RESERVE, now);
     else
         knee_begin_crowded(knee);
+}
+
+/** A drain took all its time, and only noise is left. Packets that keep their order wait for the latest of many, the
+ * longer the more they are: a base found at a far lower rate is too low for this one. */
+static void raise_base(struct knee *knee) {
+    double left = REBASE_LEFT * knee_margin(knee), rate = knee->drain.full;
+
+    if (knee->drain.lossy || QUEUE_NOISE * knee->noise.mean < QUEUE_MAX || rate < REBASE_RATE * knee->base_rate ||
+        knee->smooth_rtt < knee->base + left)
+        return;
+    knee->base = knee->smooth_rtt - left;
+    knee->base_next = fmax(knee->base_next, knee->base);
+    knee->base_rate = rate;
 }
 
 /** A round of a drain. */
@@ -378,6 +350,8 @@ static void watch_drain(struct knee *knee, uint64_t now) {
     if ((queue < 0.4 * m && !falls && (!d->lossy || knee->round >= d->round + DRAIN_ROUNDS)) ||
         (queue < m && now >= d->until)) {
         d->failed = 0;
+        if (now >= d->until)
+            raise_base(knee);
         knee_begin_cruise(knee, d->full * RESERVE);
     } else if (queue > 1.3 * d->queue + m) {
         d->jumped = d->jumped || knee->round <= d->round + 3;
@@ -402,6 +376,8 @@ static void note_round(struct knee *knee, const struct knee_round *done, double 
             knee->noise.quiet = knee->noise.mean;
         knee->smooth_rtt = knee->rtt;
         knee->jitter = fmax(knee->jitter, done->deviation / done->packets);
+        if (knee->round >= KNEE_ROUNDS + 2 && done->packets >= CALM_PACKETS)
+            knee->calm = fmin(knee->calm > 0 ? knee->calm : INFINITY, done->deviation / done->packets);
         note_base(knee, knee->rtt, now);
         return;
     }
@@ -434,33 +410,19 @@ static void note_losses(struct knee *knee, const struct knee_round *settled) {
     knee->sent = knee->sent * LOSS_FADES + sent;
 }
 
-/** A round of start-up had hardly a packet and says nothing of the loaded path: start-up begins with the next one.
- * @param unused the round */
-static void restart(struct knee *knee, const struct knee_round *unused, uint64_t now) {
-    double window = knee->window, rtt = mean_rtt(unused), recent = knee->recent_rtt, smooth = knee->smooth_rtt;
-    uint64_t heard = knee->heard, asked = knee->asked;
-
-    knee_reset(knee, now);
-    knee->window = window;
-    knee->rtt = knee->smooth_rtt = smooth > 0 ? smooth + (rtt - smooth) / 8 : rtt;
-    knee->recent_rtt = recent;
-    knee->heard = heard;
-    knee->asked = asked;
-}
-
 static void next_round(struct knee *knee, uint64_t now) {
     struct knee_round *done = round_at(knee, knee->round - 1), *settled = round_at(knee, knee->round - 2);
     double duration = (double)(round_at(knee, knee->round)->start - done->start);
     bool low = false;
 
     if (knee->mode == KNEE_START && done->packets > 0 && done->packets < START_PACKETS) {
-        restart(knee, done, now);
+        knee_restart(knee, done, now);
         return;
     }
     if (done->packets > 0)
         note_round(knee, done, duration, now);
     if (knee->mode == KNEE_START)
-        start_up(knee, now);
+        knee_start_round(knee, now);
     else if (knee->mode == KNEE_CROWDED)
         low = knee_share_path(knee, settled, now);
     else {
@@ -474,22 +436,6 @@ static void next_round(struct knee *knee, uint64_t now) {
             climb(knee, duration * done->packets / fmax(done->packets + done->excused, 1), now);
     }
     begin_round(knee, now, low);
-}
-
-/** A packet was acknowledged in start-up, and its window was used: grow, or see that it is enough. */
-static void grow(struct knee *knee, double bytes, double in_flight, uint64_t now) {
-    double late = fmax(fmax(knee->base / 20 + 5e5, 3 * knee->jitter), fmax(2e6, stall(knee)));
-    /* What is on its way to a host that has stopped tells no rate. */
-    double most = knee->silence.longest > 0 && knee->best > 0 ? knee->best : INFINITY;
-
-    if (knee->round < KNEE_ROUNDS + START_ROUNDS + 3)
-        late = fmax(late, 0.75 * knee->base);
-    knee->window += bytes * (knee->window < START_FAST * knee->packet ? 1 : START_GROWTH);
-    limit(knee);
-    /* Who hardly fills the first windows did not make the queue that shows, and learns no rate. */
-    if (knee->round >= KNEE_ROUNDS + START_ROUNDS && knee->recent_rtt > knee->base + late &&
-        (in_flight > USED * knee->window || knee->window > 2 * INITIAL_PACKETS * knee->packet) && knee_loads(knee))
-        leave_start(knee, fmin(in_flight / knee->recent_rtt, most), now);
 }
 
 /** Whether what was sent has had no answer for so long that the path was dead. */
@@ -520,7 +466,7 @@ void knee_on_acked(struct knee *knee, size_t bytes, uint64_t sent_at, uint64_t i
     if (knee->mode == KNEE_START && (knee->least == 0 || rtt < knee->least))
         knee->least = rtt;
     if (knee->mode == KNEE_START && (double)in_flight > knee->window * 0.5)
-        grow(knee, (double)bytes, (double)in_flight, now);
+        knee_grow(knee, (double)bytes, (double)in_flight, now);
     if (r == NULL)
         return;
     r->acked += (double)bytes;
@@ -559,7 +505,7 @@ void knee_on_marked(struct knee *knee, uint64_t sent_at, uint64_t now) {
     knee->marked_at = now;
     if (knee->mode == KNEE_START && knee->best * knee->rtt > knee->window / 2 &&
         knee->recent_rtt > knee->base + knee_margin(knee) / 4)
-        leave_start(knee, knee->best, now);
+        knee_leave_start(knee, knee->best, now);
     else if (knee->mode == KNEE_CRUISE && knee->climbed >= CLIMB &&
              knee->smooth_rtt > knee->base + knee_margin(knee) / 4)
         knee_begin_drain(knee, RESERVE, now);

@@ -81,11 +81,13 @@ struct knee {
     uint64_t asked;                /**< ns: when the first packet was sent since then */
     double smooth_rtt;             /**< ns: mean of the last rounds, of more the noisier the path */
     double base;                   /**< ns: least smooth_rtt lately … */
+    double base_rate;              /**< bytes per ns: at which it was found */
     double base_next;              /**< ns: … and of those since base_since */
     uint64_t base_since;           /**< ns */
     double true_base;              /**< ns: base when crowded mode began */
     double least;                  /**< ns: least round-trip time of a packet in start-up; 0: none */
     double jitter;                 /**< ns: how far round-trip times in start-up are from their round's mean */
+    double calm;                   /**< ns: the least such distance of a round; 0: none */
     double best;                   /**< bytes per ns: largest rate of start-up */
     unsigned flat;                 /**< rounds of start-up that made the round-trip time grow, not the rate */
     struct knee_noise noise;       /**< of the path */
@@ -94,6 +96,7 @@ struct knee {
     double clean_lost, clean_sent; /**< bytes, fading sums of rounds below the path's rate: what it loses by itself */
     double lost, sent;             /**< bytes since the last drain began */
     double climbed;                /**< growth of ln(pace) since the last drain */
+    bool guess;                    /**< the rate found in start-up may be far below the path's */
     double gentle;                 /**< factor on the climb: less than 1 after losses of ours */
     uint64_t hold_until;           /**< ns: the climb is slower before */
     struct knee_drain drain;       /**< the one now, or the last */

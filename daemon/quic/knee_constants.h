@@ -20,6 +20,12 @@
 #define START_LOSS 0.06      /* share of losses, above twice that of the rounds before, that ends start-up … */
 #define START_LOSS_MOST 0.15 /* … but never more than this */
 #define START_DRAIN 0.75     /* share of the rate found that is used until the queue is gone */
+#define START_NOISY 0.65     /* share of the base, of three jitters, from which a path is noisy … */
+#define START_ALIKE 5.0      /* … if one is less than so many of the least distance below: … */
+#define START_LATE 0.75      /* … its last round must be so much of late, too, … */
+#define GUESS_CLIMB 0.08     /* … and the pace, which is a guess, then climbs so fast in a round, at least */
+#define CALM 0.35            /* noise, at least, in the least mean distance from a round's mean … */
+#define CALM_PACKETS 8u      /* … of so many packets */
 #define FLAT 0.55            /* share of the window's growth that shows in the round-trip time: the path is full */
 #define SLOW 1e8             /* ns: a first round slower than this and 3.5 packets ends start-up */
 #define BASE_SPAN 1e10       /* ns: the least round-trip time is of the last one or two of these, … */
@@ -64,6 +70,8 @@
 #define FAILED 5u            /* drains without effect that make it crowded */
 #define JUMP 4.0             /* margins by which no queue of ours grows in a round: another path, or a rate that fell */
 #define REBASE 5.0           /* noises that raise the base when a drain has no effect */
+#define REBASE_LEFT 0.6      /* margins that are left of a queue when noise raises it after a whole drain … */
+#define REBASE_RATE 1.3      /* … at so much more than the rate at which it was found */
 #define CROWDED_GOAL 0.6     /* share wanted where somebody else keeps the queue */
 #define HOPELESS 0.3         /* share below which … */
 #define HOPELESS_COUNT 14u   /* … for so many decisions crowded mode ends */

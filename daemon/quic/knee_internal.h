@@ -28,23 +28,6 @@ static inline void limit(struct knee *knee) {
     knee->window = clamp(knee->window, MIN_PACKETS * knee->packet, WINDOW_MAX);
 }
 
-/** Whether the last rounds of start-up filled their windows. */
-static inline bool fills(struct knee *knee) {
-    for (uint64_t i = 1; i <= START_FILLED; i++)
-        if (round_at(knee, knee->round - i)->flight < USED * round_at(knee, knee->round - i)->window)
-            return false;
-    return true;
-}
-
-/** Whether what was sent last in start-up can have made a queue. Who sends small packets and does not fill the window,
- * as acknowledgements do not, meets the queue of the data that goes the other way. */
-static inline bool knee_loads(struct knee *knee) {
-    const struct knee_round *r = round_at(knee, knee->round - 1), *before = round_at(knee, knee->round - 2);
-    double packets = r->packets + r->excused + before->packets + before->excused;
-
-    return r->acked + before->acked >= START_FULL * knee->packet * packets || fills(knee);
-}
-
 /** @return queue that counts as one, ns */
 double knee_margin(const struct knee *knee);
 /** @return share of packets that the path loses by itself */
@@ -52,9 +35,23 @@ double knee_own_loss(const struct knee *knee);
 /** @return rate of the path, with a little of what it loses: less than RESERVE takes away, or a mistaken loss would
  * make the pace run away */
 double knee_rate(const struct knee *knee);
+/** @return by how much a host that stops may delay the packets of a short path, ns: half a stall; 0 on a path that is
+ * as long as one, whose rounds outlast it */
+double knee_stall(const struct knee *knee);
+/** The path's rate is known from elsewhere. */
+void knee_set_rate(struct knee *knee, double rate);
 /** Lower the pace until the queue is gone. @param share of the path's rate, if there is none */
 void knee_begin_drain(struct knee *knee, double share, uint64_t now);
 void knee_begin_cruise(struct knee *knee, double pace);
+/** A packet was acknowledged in start-up, and its window was used: grow, or see that it is enough. */
+void knee_grow(struct knee *knee, double bytes, double in_flight, uint64_t now);
+/** A round of start-up is complete: has the rate stopped to grow? */
+void knee_start_round(struct knee *knee, uint64_t now);
+/** Start-up is over. @param pace what the path is found to carry */
+void knee_leave_start(struct knee *knee, double pace, uint64_t now);
+/** A round of start-up had hardly a packet and says nothing of the loaded path: start-up begins with the next one.
+ * @param unused the round */
+void knee_restart(struct knee *knee, const struct knee_round *unused, uint64_t now);
 /** Whether a packet that was acknowledged now was delayed by a host that stopped; for each, before it is booked. */
 bool knee_is_excused(struct knee *knee, size_t bytes, uint64_t sent_at, uint64_t now);
 /** Somebody else keeps the queue. */

@@ -20,6 +20,7 @@ libmpvpn_a_SOURCES += \
 	daemon/quic/knee_constants.h \
 	daemon/quic/knee_crowded.c \
 	daemon/quic/knee_silence.c \
+	daemon/quic/knee_start.c \
 	daemon/quic/knee_internal.h \
 	daemon/quic/pacer.c \
 	daemon/quic/pacer.h \

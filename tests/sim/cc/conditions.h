@@ -81,6 +81,17 @@ static const struct condition conditions[] = {
      8.5, 12, 0.95, 15, 0},
     {"half the rate, then all", {.path = {50, 20, 0}, .limit = 25, .limit_until = 8, .skip = 8, .seconds = 12},
      9, 12, 0.95, 15, 0},
+    {"2 Mbit/s of 50, then all", {.path = {50, 20, 0}, .limit = 2, .limit_until = 8, .skip = 8, .seconds = 12},
+     9, 12, 0.95, 15, 0},
+    {"5 Mbit/s of 50, 20±5ms, then all",
+     {.path = {50, 20, 0}, .jitter = 5, .limit = 5, .limit_until = 8, .skip = 8, .seconds = 12},
+     9, 12, 0.95, 28, 0},
+    {"half the rate, 20±20ms, then all",
+     {.path = {50, 20, 0}, .jitter = 20, .limit = 25, .limit_until = 8, .skip = 8, .seconds = 14},
+     10, 14, 0.85, 75, 0},
+    {"20 Mbit/s of 100, 50±25ms 1 %, then all",
+     {.path = {100, 50, 0.01}, .jitter = 25, .limit = 20, .limit_until = 8, .skip = 8, .seconds = 15},
+     11, 15, 0.7, 75, 0.03},
 };
 /* clang-format on */
 

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* knee_start: start-up, in which the window grows until the path is full (knee.c tells what comes before and after).
+ *
+ * How it works: every acknowledgement grows the window; what ends that is a round-trip time above the least of a
+ * round's, one that grows with the window, or losses that were not there before.
+ *
+ * On a path whose delay varies much (noisy: about as much in all rounds, which a queue does not; on a short path
+ * hosts are the reason) the mean of a few packets tells
+ * little: the last whole round must have been late, too, and what arrived in rounds tells the rate. Still that may be
+ * far below the path's, and so it is where the sender had not enough to fill its window. Such a rate is a guess: after
+ * the drain the pace climbs fast, once it is used, until a queue shows.
+ *
+ * The noise that cruise begins with is the least that start-up saw, for its own queue is none; but never much less than
+ * round-trip times differ within a round, for two quarters of a round may be alike by chance.
+ *
+ * What it leaves out: paths whose first packets alone fill them for longer than SLOW. */
+#include "quic/knee_internal.h"
+
+/** Whether the last rounds of start-up filled their windows. */
+static bool fills(struct knee *knee) {
+    for (uint64_t i = 1; i <= START_FILLED; i++)
+        if (round_at(knee, knee->round - i)->flight < USED * round_at(knee, knee->round - i)->window)
+            return false;
+    return true;
+}
+
+/** Whether what was sent last can have made a queue. Who sends small packets and does not fill the window, as
+ * acknowledgements do not, meets the queue of the data that goes the other way. */
+static bool loads(struct knee *knee) {
+    const struct knee_round *r = round_at(knee, knee->round - 1), *before = round_at(knee, knee->round - 2);
+    double packets = r->packets + r->excused + before->packets + before->excused;
+
+    return r->acked + before->acked >= START_FULL * knee->packet * packets || fills(knee);
+}
+
+void knee_leave_start(struct knee *knee, double pace, uint64_t now) {
+    knee_set_rate(knee, pace);
+    knee->guess = !fills(knee);
+    knee->noise.mean = fmax(knee->noise.quiet, CALM * knee->calm);
+    knee->base += BUMP * knee->noise.mean;
+    knee->base_next = knee->base;
+    knee->smooth_rtt = fmax(knee->smooth_rtt, knee->base);
+    knee->drain.before = pace;
+    knee_begin_drain(knee, START_DRAIN, now);
+}
+
+void knee_start_round(struct knee *knee, uint64_t now) {
+    struct knee_round *r = round_at(knee, knee->round - 1), *before = round_at(knee, knee->round - 4);
+    const struct knee_round *settled = round_at(knee, knee->round - 2), *known;
+    double rtt = mean_rtt(r), got, grown, arrived = round_at(knee, knee->round)->arrived;
+    double took = (double)(now - round_at(knee, knee->round)->start);
+
+    if (rtt == 0 || r->flight < r->window * 0.5)
+        return;
+    knee->lost += settled->lost;
+    knee->sent += settled->lost + settled->acked + knee->packet;
+    got = fmin(r->flight * (1 - loss_of(r)) / rtt, arrived / took);
+    if (r->excused == 0 || knee->silence.longest == 0)
+        knee->best = fmax(knee->best, got);
+    /* The first window alone made a long queue: only its first packet met none. */
+    if (r->packets >= 8 && rtt > 3.5 * knee->least + SLOW)
+        knee->base = knee->least;
+    known = knee->reorders ? settled : r;
+    if ((loss_of(known) > fmin(START_LOSS + 2 * knee->lost / knee->sent, START_LOSS_MOST) &&
+         known->lost > 10 * knee->packet) ||
+        rtt > 3.5 * knee->base + SLOW) {
+        knee_leave_start(knee, got, now);
+        return;
+    }
+    if (knee->round < KNEE_ROUNDS + START_ROUNDS || mean_rtt(before) == 0)
+        return;
+    grown = log(r->flight / before->flight);
+    knee->flat = grown > 0.3 && log(rtt / mean_rtt(before)) > FLAT * grown && rtt > knee->base + knee_stall(knee)
+                     ? knee->flat + 1
+                     : 0;
+    if (knee->flat >= 2 && loads(knee))
+        knee_leave_start(knee, knee->best, now);
+}
+
+void knee_grow(struct knee *knee, double bytes, double in_flight, uint64_t now) {
+    double late = fmax(fmax(knee->base / 20 + 5e5, 3 * knee->jitter), fmax(2e6, knee_stall(knee)));
+    /* What is on its way to a host that has stopped tells no rate. */
+    double most = knee->silence.longest > 0 && knee->best > 0 ? knee->best : INFINITY;
+    bool early = knee->round < KNEE_ROUNDS + START_ROUNDS + 3;
+    bool noisy = !early && knee_stall(knee) == 0 && 3 * knee->jitter > START_NOISY * knee->base &&
+                 knee->jitter < START_ALIKE * knee->calm;
+
+    if (early)
+        late = fmax(late, 0.75 * knee->base);
+    knee->window += bytes * (knee->window < START_FAST * knee->packet ? 1 : START_GROWTH);
+    limit(knee);
+    if (knee->round < KNEE_ROUNDS + START_ROUNDS || knee->recent_rtt <= knee->base + late ||
+        (noisy && knee->rtt < knee->base + START_LATE * late))
+        return;
+    /* Who hardly fills the first windows did not make the queue that shows, and learns no rate. */
+    if ((in_flight <= USED * knee->window && knee->window <= 2 * INITIAL_PACKETS * knee->packet) || !loads(knee))
+        return;
+    knee_leave_start(knee, fmin(fmax(in_flight / knee->recent_rtt, noisy ? knee->best : 0), most), now);
+    knee->guess |= noisy;
+}
+
+void knee_restart(struct knee *knee, const struct knee_round *unused, uint64_t now) {
+    double window = knee->window, rtt = mean_rtt(unused), recent = knee->recent_rtt, smooth = knee->smooth_rtt;
+    uint64_t heard = knee->heard, asked = knee->asked;
+
+    knee_reset(knee, now);
+    knee->window = window;
+    knee->rtt = knee->smooth_rtt = smooth > 0 ? smooth + (rtt - smooth) / 8 : rtt;
+    knee->recent_rtt = recent;
+    knee->heard = heard;
+    knee->asked = asked;
+}
