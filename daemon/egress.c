@@ -2,8 +2,7 @@
 /* egress: one packet out, told top to bottom.
  *
  *   TUN read (a superpacket of up to 64 KiB) → egress_on_tun: parse; find the session by the destination (another
- * worker's: handover.c; that worker goes on); check the
- * source (client) and the size; queue it → egress_pump, at the end of the turn: what was lost and is due again; then,
+ * worker's: handover.c; that worker goes on); check the source (client) and the size; queue it → egress_pump, at the end of the turn: what was lost and is due again; then,
  * while a leg can send: take the next segment from the queue, let the session pick the leg (bonded) and number it,
  * rebuild its header, write it as a DATAGRAM straight into the next slot of that leg's GSO batch, commit. Small packets
  * that wait together go in one QUIC packet, each as a DATAGRAM of its own.

@@ -4,11 +4,11 @@
  * How it works: every acknowledgement grows the window; what ends that is a round-trip time above the least of a
  * round's, one that grows with the window, or losses that were not there before.
  *
- * On a path whose delay varies much (noisy: about as much in all rounds, which a queue does not; on a short path
- * hosts are the reason) the mean of a few packets tells
- * little: the last whole round must have been late, too, and what arrived in rounds tells the rate. Still that may be
- * far below the path's, and so it is where the sender had not enough to fill its window. Such a rate is a guess: after
- * the drain the pace climbs fast, once it is used, until a queue shows.
+ * On a path whose delay varies much (noisy: about as much in all rounds, which a queue does not; on a short path hosts
+ * are the reason) the mean of a few packets tells little: the last whole round must have been late, too, and what
+ * arrived in rounds tells the rate. Still that may be far below the path's, and so it is where the sender had not
+ * enough to fill its window. Such a rate is a guess: after the drain the pace climbs fast, once it is used, until a
+ * queue shows.
  *
  * The noise that cruise begins with is the least that start-up saw, for its own queue is none; but never much less than
  * round-trip times differ within a round, for two quarters of a round may be alike by chance.
