@@ -2,10 +2,11 @@
 /* egress: one packet out, told top to bottom.
  *
  *   TUN read (a superpacket of up to 64 KiB) → egress_on_tun: parse; find the session by the destination (another
- * worker's: handover.c; that worker goes on); check the source (client) and the size; queue it → egress_pump, at the end of the turn: what was lost and is due again; then,
- * while a leg can send: take the next segment from the queue, let the session pick the leg (bonded) and number it,
- * rebuild its header, write it as a DATAGRAM straight into the next slot of that leg's GSO batch, commit. Small packets
- * that wait together go in one QUIC packet, each as a DATAGRAM of its own.
+ * worker's: handover.c; that worker goes on); check the source (client) and the size; queue it → egress_pump, at the
+ * end of the turn: what was lost and is due again; then, while a leg can send: take the next segment from the queue,
+ * let the session pick the leg (bonded) and number it, rebuild its header, write it as a DATAGRAM straight into the
+ * next slot of that leg's GSO batch, commit. Small packets that wait together go in one QUIC packet, each as a DATAGRAM
+ * of its own.
  *
  * Hop limits: the kernel decrements them when it forwards a packet into the TUN, which is the hop that RFC 9484 section
  * 7 asks of a proxy; packets of this host keep theirs, as it allows. So nothing is decremented here, or every forwarded
