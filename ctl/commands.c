@@ -207,7 +207,12 @@ static int parse_watch(const char *after, const char *next, struct command_line 
     return taken;
 }
 
-/* An argument that begins with "--", or "-j". @return words taken beyond it, or -EINVAL */
+/* Words after the command that are no arguments of it. */
+static bool is_flag(const char *word) {
+    return strncmp(word, "--", 2) == 0 || strcmp(word, "-j") == 0;
+}
+
+/* A word for which is_flag() holds. @return words taken beyond it, or -EINVAL */
 static int parse_flag(const char *argument, const char *next, struct command_line *out, char *why, size_t why_size) {
     if (strcmp(argument, "--json") == 0 || strcmp(argument, "-j") == 0) {
         out->json = true;
@@ -288,9 +293,8 @@ int command_parse(int argc, char **argv, struct command_line *out, char *why, si
     for (; at < argc && rc >= 0; at++) {
         const char *next = at + 1 < argc ? argv[at + 1] : NULL;
 
-        rc = strncmp(argv[at], "--", 2) == 0 || strcmp(argv[at], "-j") == 0
-                 ? parse_flag(argv[at], next, &line, why, why_size)
-                 : parse_argument(argv[at], &line, why, why_size);
+        rc = is_flag(argv[at]) ? parse_flag(argv[at], next, &line, why, why_size)
+                               : parse_argument(argv[at], &line, why, why_size);
         at += rc > 0 ? rc : 0;
     }
     if (rc >= 0) {

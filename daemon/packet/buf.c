@@ -151,21 +151,18 @@ void buf_unref(struct buf *buf) {
 }
 
 struct buf *buf_fit(struct buf *buf, size_t used) {
-    struct buf *smaller = NULL;
+    struct buf *smaller;
 
-    if (buf->references == 1 && used <= buf->capacity / 2)
-        smaller = buf_get(buf->pool, used);
-    if (!smaller)
+    if (buf->references > 1 || used > buf->capacity / 2)
         return buf;
-    if (smaller->capacity < buf->capacity) {
-        struct buf *larger = buf;
-
-        memcpy(smaller->data, buf->data, used);
-        buf = smaller;
-        smaller = larger;
+    smaller = buf_get(buf->pool, used);
+    if (!smaller || smaller->capacity >= buf->capacity) {
+        buf_unref(smaller);
+        return buf;
     }
-    buf_unref(smaller);
-    return buf;
+    memcpy(smaller->data, buf->data, used);
+    buf_unref(buf);
+    return smaller;
 }
 
 size_t buf_pool_used(const struct buf_pool *pool, enum buf_class size_class) {

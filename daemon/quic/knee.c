@@ -31,8 +31,8 @@
  *   rises, or grows with the window for two rounds, or losses come that were not there before; a deep drain follows,
  *   which shows the path's length where others keep a queue. Where round-trip times vary much, or the sender did not
  *   fill the window, the rate found is a guess, from which the pace climbs fast (knee_start.c). Start-up begins when
- * there is something to send: where round-trip times vary, the luckiest of many on an idle path is far below those of a
- * loaded one, which would look like a queue.
+ *   there is something to send: where round-trip times vary, the luckiest of many on an idle path is far below those of
+ *   a loaded one, which would look like a queue.
  * - Cruise: the climb takes about a span to reach the path's rate. Having climbed for some spans without a queue, it
  *   goes faster and faster: rate that has come free is found within a few dozen rounds. The window is HEADROOM above
  *   what the pace needs, so that a fall of the rate makes a bounded queue.
