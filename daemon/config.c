@@ -271,6 +271,9 @@ static int read_section(struct reader *r, const char *line) {
 
     if (!*end)
         return fail(r, r->line, "a section's \"]\" is missing");
+    length = strspn(end + 1, " \t\r");
+    if (end[1 + length] && end[1 + length] != ';')
+        return fail(r, r->line, "after a section's \"]\" there is more on the line");
     while (p < end && isspace((unsigned char)*p))
         p++;
     while (end > p && isspace((unsigned char)end[-1]))

@@ -268,6 +268,8 @@ int config_parse_token(const struct config_value *value) {
 int config_parse_device(const struct config_value *value) {
     size_t length = strlen(value->text);
 
+    if (*value->text == '"' || *value->text == '\'')
+        return refuse(value, "is no network device: its name stands without quotes");
     if (length == 0 || length >= IFNAMSIZ || strpbrk(value->text, "/: \t") || strcmp(value->text, ".") == 0 ||
         strcmp(value->text, "..") == 0) {
         return refuse(value, "cannot be the name of a network device");

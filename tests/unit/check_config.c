@@ -94,7 +94,8 @@ START_TEST(a_full_server_is_read) {
              "/x/{target}/{ipproto}\n"
              "  [ User   alice ]  \n   TokenHash = sha256:" A_HASH
              "\n\tAddress = 10.77.0.10\n  Address = fd77::10\n[User bob]\nDisabled = yes\n"
-             "[Tunnel]\nDevice = vpn7\nMTU = 1400\nScheduler = flow\nLinger = 0\n[Control]\nGroup = root\n[Log]\nLevel "
+             "[Tunnel]\nDevice = vpn7\nMTU = 1400\nScheduler = flow\nLinger = 0\n[Control]\nGroup = root\n[Log] ; as a "
+             "rule info\nLevel "
              "= debug\n[Daemon]\nRunAs = root\nBusyPoll = 50 us\n");
     char text[SOCK_ADDR_TEXT_MAX];
 
@@ -277,6 +278,11 @@ START_TEST(faults_are_told_with_file_line_section_and_key) {
         {"# nothing\n", "t.conf: there is neither [Server] nor [Client]"},
         {"Server = a\n", "t.conf:1: Server: stands before any [Section]"},
         {"[Client]\nServer = a\nhello\nColour = 1\n", "t.conf:3: is neither [Section] nor Key = value"},
+        {"[Client]\nServer = x\n[Path eth0] Role = backup\n",
+         "t.conf:3: after a section's \"]\" there is more on the line"},
+        {"[Client] # x\n", "t.conf:1: after a section's \"]\" there is more on the line"},
+        {"[Client]\nServer = x\n[Path \"eth0\"]\n",
+         "t.conf:3: [Path]: \"\"eth0\"\" is no network device: its name stands without quotes"},
         {"[Client\n", "t.conf:1: a section's \"]\" is missing"},
         {"[Client]\nServer = a\x01\n", "t.conf:2: there is a control character in the line"},
         {"[Log]\nLevel = \xc3\xa4\n",
