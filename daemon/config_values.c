@@ -342,8 +342,7 @@ int config_parse_address(const struct config_value *value) {
     return 0;
 }
 
-/* Whether a host can have it in a tunnel: not unspecified, loopback, link-local, multicast or reserved. */
-static bool is_unicast(const struct ip_addr *addr) {
+bool config_is_host_address(const struct ip_addr *addr) {
     static const uint8_t low[15];
 
     if (addr->version == 4)
@@ -368,7 +367,7 @@ int config_parse_prefixes(const struct config_value *value) {
 static int parse_pool(const struct config_value *value) {
     struct ip_prefix prefix;
 
-    if (ip_prefix_parse(value->text, &prefix) == 0 && !is_unicast(&prefix.addr))
+    if (ip_prefix_parse(value->text, &prefix) == 0 && !config_is_host_address(&prefix.addr))
         return refuse(value, "has no addresses that clients can have");
     return parse_prefix(value);
 }
@@ -515,7 +514,7 @@ int config_parse_user_address(const struct config_value *value) {
 
     if (ip_addr_parse(value->text, &addr) < 0)
         return refuse(value, "is not an IP address");
-    if (!is_unicast(&addr))
+    if (!config_is_host_address(&addr))
         return refuse(value, "is no address that a client can have");
     for (size_t i = 0; i < 2; i++) {
         if (user->address[i].version == addr.version)

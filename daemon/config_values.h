@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* config_values: the types of values that config.def names: each parses one value's text into its field. Used by
- * config.c alone. */
+ * config.c, and by the methods whose parameters are such values. */
 #ifndef MPVPN_CONFIG_VALUES_H
 #define MPVPN_CONFIG_VALUES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
+#include "common/addr.h"
 #include "common/clock.h"
 
 #define CONFIG_RATE_MIN 64000ull         /* bits per second: less would not carry what a connection itself has to say */
@@ -25,6 +27,9 @@ struct config_value {
     char *why;            /**< out on failure: what is wrong, without the place */
     size_t why_size;      /**< bytes at why */
 };
+
+/** Whether a host can have it in a tunnel: not unspecified, loopback, link-local, multicast or reserved. */
+bool config_is_host_address(const struct ip_addr *addr);
 
 /** @return 0; -EINVAL: no such value, why says so; -ENOMEM */
 typedef int config_parse_fn(const struct config_value *value);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config_values.h"
 #include "daemon.h"
 #include "methods_handlers.h"
 #include "users.h"
@@ -48,6 +49,7 @@ static enum jsonrpc_code users_code(int rc) {
 
 static int parse_user(const json_t *params, struct auth_user *user, struct jsonrpc_error *error) {
     const char *name = json_string_value(json_object_get(params, "name"));
+    char why[CONFIG_WHY_MAX];
     const json_t *item;
     size_t i;
 
@@ -58,16 +60,11 @@ static int parse_user(const json_t *params, struct auth_user *user, struct jsonr
     }
     snprintf(user->name, sizeof user->name, "%s", name);
     json_array_foreach(json_object_get(params, "address"), i, item) {
-        struct ip_addr addr;
+        struct config_value value = {.text = json_string_value(item), .base = user, .why = why, .why_size = sizeof why};
 
-        if (ip_addr_parse(json_string_value(item), &addr) < 0) {
-            return jsonrpc_fail(error, JSONRPC_BAD_VALUE, "\"%s\" is not an IP address", json_string_value(item));
+        if (config_parse_user_address(&value) < 0) {
+            return jsonrpc_fail(error, JSONRPC_BAD_VALUE, "%s", why);
         }
-        if (user->address[addr.version == 6].version) {
-            return jsonrpc_fail(error, JSONRPC_BAD_VALUE, "\"%s\" is a second address of IP version %u",
-                                json_string_value(item), addr.version);
-        }
-        user->address[addr.version == 6] = addr;
     }
     return 0;
 }

@@ -261,13 +261,17 @@ START_TEST(paths_are_added_changed_and_removed) {
 }
 END_TEST
 
-START_TEST(a_path_method_that_fails_changes_nothing_and_says_why) {
+START_TEST(a_method_that_fails_changes_nothing_and_says_why) {
     static const struct {
         method_fn *method;
         const char *params;
         enum jsonrpc_code code;
         const char *message;
     } cases[] = {
+        {method_user_add, "{'name':'bob','address':['10.77.0.2','0.0.0.0']}", JSONRPC_BAD_VALUE,
+         "\"0.0.0.0\" is no address that a client can have"},
+        {method_user_add, "{'name':'bob','address':['10.77.0.2','10.77.0.3']}", JSONRPC_BAD_VALUE,
+         "\"10.77.0.3\" is a second address of IP version 4"},
         {method_path_add, "{'device':'wwan0'}", JSONRPC_EXISTS, "there is a path wwan0 already"},
         {method_path_add, "{'device':'a/b'}", JSONRPC_BAD_VALUE,
          "device \"a/b\" cannot be the name of a network device"},
@@ -554,7 +558,7 @@ int main(void) {
     tcase_add_test(tc, a_client_that_waits_says_why);
     tcase_add_test(tc, a_client_is_up_while_any_path_is);
     tcase_add_test(tc, paths_are_added_changed_and_removed);
-    tcase_add_test(tc, a_path_method_that_fails_changes_nothing_and_says_why);
+    tcase_add_test(tc, a_method_that_fails_changes_nothing_and_says_why);
     tcase_add_test(tc, there_is_a_limit_to_paths);
     tcase_add_test(tc, the_scheduler_is_changed_and_listed);
     tcase_add_test(tc, a_servers_scheduler_is_that_of_its_sessions_to_come);
