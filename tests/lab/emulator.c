@@ -2,17 +2,17 @@
 /* emulator: joins TUN devices in pairs of network namespaces by links with a rate, a queue, delay, jitter and loss.
  *
  * How it works: each path is a TUN device in each of two namespaces and a linkmodel for each direction. One loop: sleep
- * until a packet comes in, a line of commands, or the next packet is due; write what is due, read what came. Packets go
- * one at a time: the devices offer no offloads, so the kernel cuts and sums them first. Times are the model's, not the
- * loop's: a late wake-up makes packets late, it does not slow the link, and how late they were is counted. Where the
- * kernel allows, the loop has real-time priority, because a link does not wait for a processor either; sleeps below
- * WAKE_GAP are not made, so that a fast link costs few wake-ups. Commands come by standard input, answers go to
- * standard output; the end of input ends the program.
+ * until a packet comes in, a line of commands, or the next packet is due; write what is due, read what came. Times are
+ * the model's, not the loop's: a late wake-up makes packets late, it does not slow the link, and how late they were is
+ * counted. Where the kernel allows, the loop has real-time priority, because a link does not wait for a processor
+ * either; sleeps below WAKE_GAP are not made, so that a fast link costs few wake-ups. Commands come by standard input,
+ * answers go to standard output; the end of input ends the program.
  *
- * What it leaves out: addresses, MTU and the devices' being up are the caller's to set; packets above
- * EMULATOR_PACKET_MAX.
+ * With a link above 200 Mbit/s interrupts are moderated, as a network card does it: MODERATION after a turn there is no
+ * other. What comes in or out meanwhile is later by that at most, and a turn finds several packets. Else the wake-ups
+ * alone, two for each batch of packets, would take most of a processor from the daemons that are measured.
  *
- * Invariants: a buffer is either in its direction's stack or held by its model. */
+ * What it leaves out: addresses, MTU and the devices' being up are the caller's to set. */
 #include "tests/lab/emulator.h"
 
 #include <errno.h>
@@ -26,18 +26,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "os/vnethdr.h"
 
-#define WAKE_GAP (40 * NS_PER_US) /**< ns between wake-ups at least */
-#define BATCH 64u                 /**< packets read from one device in one turn at most */
-#define LINE_MAX_BYTES 2048u      /**< of a command */
-#define TUN_QUEUE 8192            /**< packets that the kernel keeps for us in a device */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20 /* kernel headers before 6.2 lack them */
+#define TUN_F_USO6 0x40
+#endif
+
+#define WAKE_GAP (40 * NS_PER_US)    /**< ns between wake-ups at least */
+#define MODERATION (150 * NS_PER_US) /**< ns: sleep after each turn, with a fast link */
+#define LINE_MAX_BYTES 2048u         /**< of a command */
+#define TUN_QUEUE 8192               /**< packets that the kernel keeps for us in a device */
 
 /** Lines from standard input. */
 struct input {
@@ -66,9 +71,19 @@ __attribute__((format(printf, 1, 2), noreturn)) static void fail(const char *for
 /* --- devices
  * ---------------------------------------------------------------------------------------------------------- */
 
+/** What goes in may be a batch; the kernel cuts what an older one does not know, and sums what it must. @return whether
+ * it agrees */
+static bool offer_offloads(int fd) {
+    const unsigned tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+    int header_bytes = VNETHDR_BYTES;
+
+    return ioctl(fd, TUNSETVNETHDRSZ, &header_bytes) == 0 &&
+           (ioctl(fd, TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6) == 0 || ioctl(fd, TUNSETOFFLOAD, tcp) == 0);
+}
+
 /** Make a TUN device in a namespace. @return its file descriptor */
 static int tun_in(const char *ns, const char *device, int home) {
-    struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
+    struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR};
     char file[256];
     int netns, fd, sock;
 
@@ -83,7 +98,7 @@ static int tun_in(const char *ns, const char *device, int home) {
     if (strlen(device) >= sizeof request.ifr_name || *device == 0)
         fail("%s is not a name for a device", device);
     memcpy(request.ifr_name, device, strlen(device));
-    if (fd < 0 || ioctl(fd, TUNSETIFF, &request) != 0)
+    if (fd < 0 || ioctl(fd, TUNSETIFF, &request) != 0 || !offer_offloads(fd))
         fail("cannot make the device %s in %s: %s", device, ns, strerror(errno));
     request.ifr_qlen = TUN_QUEUE;
     sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -93,24 +108,6 @@ static int tun_in(const char *ns, const char *device, int home) {
     if (setns(home, CLONE_NEWNET) != 0)
         fail("cannot return from the namespace %s: %s", ns, strerror(errno));
     return fd;
-}
-
-static void direction_init(struct direction *d, int in, int out, uint64_t seed) {
-    uint32_t count = SETTINGS_PACKETS_MAX + 1;
-
-    d->in = in;
-    d->out = out;
-    /* Pages that no packet has used cost nothing. */
-    d->packets = mmap(NULL, (size_t)count * EMULATOR_PACKET_MAX, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    d->lengths = calloc(count, sizeof *d->lengths);
-    d->spare = calloc(count, sizeof *d->spare);
-    if (d->packets == MAP_FAILED || d->lengths == NULL || d->spare == NULL || linkmodel_init(&d->model, seed) != 0)
-        fail("no memory");
-    while (d->spare_count < count) {
-        d->spare[d->spare_count] = count - 1 - d->spare_count;
-        d->spare_count++;
-    }
 }
 
 /** Make a path of "NAME=NS1:DEV1,NS2:DEV2". */
@@ -135,60 +132,10 @@ static void path_init(struct emulator *emulator, char *text, int home, uint64_t 
     memcpy(path->name, name, strlen(name) + 1);
     first = tun_in(ns1, device1, home);
     second = tun_in(ns2, device2, home);
-    direction_init(&path->up, first, second, seed * 1000 + emulator->count * 2);
-    direction_init(&path->down, second, first, seed * 1000 + emulator->count * 2 + 1);
+    if (direction_init(&path->up, first, second, seed * 1000 + emulator->count * 2) != 0 ||
+        direction_init(&path->down, second, first, seed * 1000 + emulator->count * 2 + 1) != 0)
+        fail("no memory");
     emulator->count++;
-}
-
-/* --- packets
- * ---------------------------------------------------------------------------------------------------------- */
-
-/** A packet that has come out goes to the kernel. */
-static void write_packet(struct direction *d, const struct linkmodel_out *out, uint64_t now) {
-    uint64_t late = now - out->time;
-
-    /* The kernel refuses packets for a device that is down: a cut cable. */
-    if (write(d->out, d->packets + (size_t)out->handle * EMULATOR_PACKET_MAX, d->lengths[out->handle]) < 0)
-        d->refused++;
-    if (d->written++ == 0)
-        d->first = now;
-    else
-        d->written_bytes += d->lengths[out->handle];
-    d->last = now;
-    d->late_sum += late;
-    if (late > d->late_max)
-        d->late_max = late;
-}
-
-/** Write what is due by now. */
-static void write_due(struct direction *d, uint64_t now) {
-    struct linkmodel_out out;
-
-    while (linkmodel_take(&d->model, now, &out)) {
-        if (!out.dropped)
-            write_packet(d, &out, now);
-        d->spare[d->spare_count++] = out.handle;
-    }
-}
-
-/** Read what came, BATCH packets at most. @return whether there may be more */
-static bool read_some(struct direction *d, uint64_t now) {
-    for (unsigned i = 0; i < BATCH; i++) {
-        uint32_t handle = d->spare[d->spare_count - 1];
-        ssize_t length = read(d->in, d->packets + (size_t)handle * EMULATOR_PACKET_MAX, EMULATOR_PACKET_MAX);
-
-        if (length < 0)
-            return false;
-        if (length == EMULATOR_PACKET_MAX) {
-            d->refused++;
-            continue;
-        }
-        d->lengths[handle] = (uint16_t)length;
-        if (linkmodel_put(&d->model, (uint32_t)length, handle, now))
-            d->spare_count--;
-        write_due(d, now);
-    }
-    return true;
 }
 
 /* --- commands
@@ -248,6 +195,17 @@ static struct timespec sleep_time(struct emulator *emulator, uint64_t now) {
                              .tv_nsec = (long)((next - now) % NS_PER_SEC)};
 }
 
+/** What a fast link gets or has ready meanwhile wakes nobody. */
+static void nap(const struct emulator *emulator) {
+    const struct timespec gap = {.tv_nsec = MODERATION};
+    bool fast = false;
+
+    for (unsigned i = 0; i < emulator->count; i++)
+        fast |= direction_is_fast(&emulator->path[i].up) || direction_is_fast(&emulator->path[i].down);
+    if (fast)
+        nanosleep(&gap, NULL);
+}
+
 static void run(struct loop *loop) {
     struct pollfd fds[1 + 2 * EMULATOR_PATHS_MAX] = {{.fd = STDIN_FILENO, .events = POLLIN}};
     struct emulator *emulator = &loop->emulator;
@@ -265,12 +223,13 @@ static void run(struct loop *loop) {
             fail("ppoll: %s", strerror(errno));
         more = false;
         for (unsigned i = 0; i < count; i++)
-            write_due(direction(emulator, i), now);
+            direction_write(direction(emulator, i), now);
         for (unsigned i = 0; i < count && ready > 0; i++)
             if (fds[1 + i].revents & POLLIN)
-                more |= read_some(direction(emulator, i), now);
+                more |= direction_read(direction(emulator, i), now);
         if (ready > 0 && fds[0].revents != 0)
             take_input(loop, now);
+        nap(emulator);
     }
 }
 

@@ -6,26 +6,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "tests/lab/linkmodel.h"
+#include "tests/lab/direction.h"
 
-#define EMULATOR_PATHS_MAX 16u    /**< paths at most */
-#define EMULATOR_NAME_MAX 16u     /**< bytes of a path's name, with NUL */
-#define EMULATOR_PACKET_MAX 2048u /**< bytes: a longer packet is dropped and counted */
-
-/** One direction of a path. */
-struct direction {
-    struct linkmodel model;      /**< what happens to packets */
-    int in, out;                 /**< TUN: packets come from there and go there */
-    uint8_t *packets;            /**< SETTINGS_PACKETS_MAX + 1 buffers of EMULATOR_PACKET_MAX bytes */
-    uint16_t *lengths;           /**< bytes in each */
-    uint32_t *spare;             /**< numbers of unused buffers, a stack */
-    uint32_t spare_count;        /**< of them */
-    uint64_t written;            /**< packets given to the kernel since the statistics were reset */
-    uint64_t written_bytes;      /**< bytes of IP of all but the first of them */
-    uint64_t first, last;        /**< ns: when the first and the last of them were written */
-    uint64_t late_sum, late_max; /**< ns: how much later than the model says */
-    uint64_t refused;            /**< packets that the kernel did not take, or that were too long */
-};
+#define EMULATOR_PATHS_MAX 16u /**< paths at most */
+#define EMULATOR_NAME_MAX 16u  /**< bytes of a path's name, with NUL */
 
 /** A path: a TUN device in each of two namespaces, and both directions between them. */
 struct path {

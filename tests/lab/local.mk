@@ -3,6 +3,8 @@
 check_LIBRARIES += liblab.a
 liblab_a_SOURCES = \
 	tests/lab/command.c \
+	tests/lab/direction.c \
+	tests/lab/direction.h \
 	tests/lab/emulator.h \
 	tests/lab/linkmodel.c \
 	tests/lab/linkmodel.h \
@@ -13,8 +15,9 @@ check_PROGRAMS += tests/lab/emulator tests/lab/datagrams
 netns_programs += tests/lab/emulator
 tests_lab_datagrams_LDADD = libcommon.a
 lab_programs = tests/lab/emulator tests/lab/datagrams
-tests_lab_emulator_LDADD = liblab.a libcommon.a
-unit_tests += tests/lab/check_linkmodel
+tests_lab_emulator_LDADD = liblab.a $(daemon_libs)
+unit_tests += tests/lab/check_direction tests/lab/check_linkmodel
+tests_lab_check_direction_LDADD = liblab.a $(LDADD)
 tests_lab_check_linkmodel_LDADD = liblab.a $(LDADD)
 if CCSEAM
 check_PROGRAMS += tests/lab/simulated
