@@ -332,6 +332,56 @@ START_TEST(a_link_whose_delay_varies_is_filled_and_never_abandoned) {
 }
 END_TEST
 
+/** Time passes until what a controller is doing is, or is not, that; 20 s at most. */
+static void link_run_while(struct link *l, enum knee_mode mode, bool is) {
+    for (unsigned i = 0; i < 20000 && (l->knee[0].mode == mode) == is; i++)
+        link_run(l, 1e-3);
+    ck_assert((l->knee[0].mode == mode) != is);
+}
+
+/* On a noisy path start-up ends at some rate that has arrived. The pace climbs from there until a queue shows. */
+START_TEST(what_start_up_finds_on_a_noisy_path_is_a_guess_that_is_climbed_from) {
+    struct link *l = &link_now;
+    struct knee *knee = &l->knee[0];
+    unsigned guesses = 0, climbs = 0;
+
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        link_init(l, 50, 20, seed);
+        l->jitter = 20;
+        link_run_while(l, KNEE_START, true);
+        if (!knee->guess)
+            continue;
+        guesses++;
+        ck_assert_double_ge(knee->noise.mean, knee->noise.quiet);
+        link_run_while(l, KNEE_CRUISE, false);
+        while (knee->guess) {
+            double pace = knee->pace;
+            uint64_t round = knee->round;
+
+            while (knee->round == round)
+                link_run(l, 1e-4);
+            if (!knee->guess || knee->mode != KNEE_CRUISE || knee->pace == pace)
+                continue;
+            ck_assert_double_ge(knee->pace, 1.08 * pace);
+            climbs++;
+        }
+        ck_assert_int_eq(knee->mode, KNEE_DRAIN);
+    }
+    ck_assert_uint_ge(guesses, 4);
+    ck_assert_uint_ge(climbs, guesses);
+}
+END_TEST
+
+START_TEST(what_start_up_finds_on_a_path_without_noise_is_no_guess) {
+    struct link *l = &link_now;
+
+    link_init(l, 50, 20, 1);
+    link_run_while(l, KNEE_START, true);
+    ck_assert(!l->knee[0].guess);
+    ck_assert_double_ge(l->knee[0].pace * 8e3, 0.65 * l->mbits);
+}
+END_TEST
+
 START_TEST(start_up_into_a_short_queue_does_not_stay_in_a_state_of_drops) {
     struct link *l = &link_now;
 
@@ -462,6 +512,8 @@ int main(void) {
     tcase_add_test(tc, a_path_that_was_dead_begins_anew);
     tcase_add_test(tc, a_path_that_has_become_long_begins_anew_but_once);
     tcase_add_loop_test(tc, a_link_whose_delay_varies_is_filled_and_never_abandoned, 0, 3);
+    tcase_add_test(tc, what_start_up_finds_on_a_noisy_path_is_a_guess_that_is_climbed_from);
+    tcase_add_test(tc, what_start_up_finds_on_a_path_without_noise_is_no_guess);
     tcase_add_test(tc, start_up_into_a_short_queue_does_not_stay_in_a_state_of_drops);
     tcase_add_test(tc, two_of_ours_do_not_move_in_step_and_end_with_equal_shares);
     tcase_add_test(tc, short_rounds_are_not_too_noisy_to_fill_a_link);
