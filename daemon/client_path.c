@@ -311,22 +311,34 @@ static void on_answer(void *context, int error, const struct ip_addr *addresses,
     resolve_next(client);
 }
 
+/* Where the server is given by an address there is nothing to ask. @return whether it is */
+static bool connect_address(struct client_path *path) {
+    struct ip_addr addr;
+    if (ip_addr_parse(path->host, &addr))
+        return false;
+    path->server_addr[0] = addr;
+    path->server_addr_count = 1;
+    connect_somewhere(path);
+    return true;
+}
+
 static void resolve_next(struct client *client) {
     struct client_path *path, *next;
     int error;
     DL_FOREACH_SAFE(client->paths, path, next) {
+        /* An address waits for nobody: the answer to another path's question may take half a minute. */
+        if (path->state != PATH_RESOLVING || path == client->resolving || connect_address(path))
+            continue;
         if (client->resolving)
-            return;
-        if (path->state != PATH_RESOLVING)
             continue;
         client->resolving = path;
         error = resolve_query(client->resolve, path->host, on_answer, client);
         if (!error)
             continue;
         client->resolving = NULL;
-        if (error == -EBUSY)
-            return; /* with the question of a path that is gone: its answer comes here */
-        client_path_retry(path, "the name resolver is not available");
+        /* Busy means with the question of a path that is gone: its answer comes here. */
+        if (error != -EBUSY)
+            client_path_retry(path, "the name resolver is not available");
     }
 }
 

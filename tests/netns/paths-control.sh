@@ -64,6 +64,16 @@ like 'the metrics name the paths' "$(ctl client stats --openmetrics)" 'mpvpn_pat
 like 'the metrics name the legs' "$(ctl server stats --openmetrics)" 'mpvpn_path_rtt_us\{instance="[^"]*",session="[0-9]+",user="alice",leg="0"\} [0-9]'
 stop "$client_pid"
 is 'the client ends with status 0' "$?" 0
+
+# One path asks for a name that nobody answers for; the other one has an address, and comes up meanwhile.
+printf 'nameserver 192.0.2.1\noptions timeout:30 attempts:1\n' >"$dir/resolv.conf"
+start "$server" names /usr/bin/python3 -c 'import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("192.0.2.1", 53)); time.sleep(60)'
+client_config client Server=vpn.example.net
+printf '[Path wan]\nServer = 203.0.113.1\n' >>"$dir/$tag-client.conf"
+start "$client" client unshare -m sh -c "mount --bind '$dir/resolv.conf' /etc/resolv.conf; exec '$mpvpnd' -v -c '$dir/$tag-client.conf'"
+check 'a path whose server is an address does not wait for the name of another' until_true 5 eval 'ctl client path list | grep -qE "^wan +up +primary"'
+like 'which is still asked for' "$(ctl client path list)" '^veth +connecting'
 stop "$server_pid"
 is 'the server ends with status 0' "$?" 0
 finish
