@@ -472,22 +472,29 @@ void server_fini(struct server *server) {
     *server = (struct server){0};
 }
 
-/* Close what the users' new state does not allow any more. */
-static void enforce_users(struct server *server) {
+/* Whether a user with sessions from the time of another policy may keep them: not when removed, disabled, or given
+ * another token, for whoever has the old one is to be out. */
+static bool may_stay(const char *name, const struct policy *was, const struct policy *is) {
+    const struct auth_user *before = auth_find(was->auth, name), *user = auth_find(is->auth, name);
+    if (!strcmp(name, "-"))
+        return !is->config->require_token;
+    if (!user || user->disabled)
+        return false;
+    return !before || (before->has_token == user->has_token &&
+                       !memcmp(before->token_hash, user->token_hash, sizeof user->token_hash));
+}
+
+void server_take_policy(struct server *server, const struct policy *policy) {
+    const struct policy was = server->policy;
     struct session *session, *next;
+    server->policy = *policy;
     DL_FOREACH_SAFE(server->sessions, session, next) {
-        const struct auth_user *user = auth_find(server->policy.auth, session->user);
-        if (!strcmp(session->user, "-") ? !server->policy.config->require_token : user && !user->disabled)
+        if (may_stay(session->user, &was, policy))
             continue;
         log_notice("session %llu of %s: closed, the user may not connect any more", (unsigned long long)session->id,
                    session->user);
         server_session_evict(server, session, CONTROL_REMOVED);
     }
-}
-
-void server_take_policy(struct server *server, const struct policy *policy) {
-    server->policy = *policy;
-    enforce_users(server);
 }
 
 void server_set_scheduler(struct server *server, enum sched_id id) {

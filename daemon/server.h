@@ -58,7 +58,8 @@ int server_start(struct server *server, struct worker *worker, struct shared *sh
 void server_close(struct server *server);
 /** Free everything. Safe on a zeroed server. */
 void server_fini(struct server *server);
-/** Go by another policy from now on; sessions of users who are gone or disabled are closed. @param policy copied */
+/** Go by another policy from now on; sessions of users who are gone, disabled or have another
+ * token are closed. @param policy copied */
 void server_take_policy(struct server *server, const struct policy *policy);
 /** Set the scheduler of all sessions, and of those to come. */
 void server_set_scheduler(struct server *server, enum sched_id id);

@@ -78,6 +78,15 @@ client_config client
 check 'the user is enabled again' ctl server reload
 check 'the client has its old path again' ctl client reload
 check 'a ping comes back again' pings "$client" 10.77.0.1 fd77::1
+# Whoever has a token that was taken away is out, too.
+token_hash=sha256:$(printf another | sha256sum | cut -d' ' -f1)
+server_config 'MaxSessionsPerUser = 1'
+check 'the server takes a configuration in which the user has another token' ctl server reload
+check 'the client is told' until_true 5 eval 'ctl client path list --json | grep -q "401"'
+is 'nobody is connected' "$(session)" ''
+client_config client Token=another
+check 'the client takes the new token' ctl client reload
+check 'and its pings come back' pings "$client" 10.77.0.1
 stop "$client_pid"
 is 'the client ends with status 0' "$?" 0
 stop "$server_pid"
