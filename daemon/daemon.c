@@ -16,12 +16,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "methods.h"
 #include "os/privs.h"
 
+#define FILES_MIN 64u                  /* descriptors: some twenty of its own, sixteen paths, mpvpnctl, and a reserve */
 #define GRACE (NS_PER_SEC / 5)         /* time for the last packets */
 #define RESTORE_AFTER (NS_PER_SEC / 2) /* what somebody took away is put back after this */
 #define DEFAULT_USER "mpvpn"           /* who to become when it exists and RunAs is not given */
@@ -202,10 +204,22 @@ static int open_control(struct daemon *daemon, const char *runtime_dir, char *wh
                         why_size);
 }
 
+/* With too few file descriptors each room would fail in words of its own, or later. */
+static int check_files(char *why, size_t why_size) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= FILES_MIN)
+        return 0;
+    snprintf(why, why_size, "only %llu files may be open (ulimit -n, LimitNOFILE=): at least %u are needed",
+             (unsigned long long)limit.rlim_cur, FILES_MIN);
+    return -EMFILE;
+}
+
 static int start(struct daemon *daemon, const struct daemon_settings *settings, char *why, size_t why_size) {
     const struct worker_settings worker = {.server = daemon->config->role == CONFIG_SERVER};
     const struct privs_settings privs = privileges(daemon->config, settings->runtime_dir);
-    int error = worker_init(&daemon->worker, &worker, why, why_size);
+    int error = check_files(why, why_size);
+    if (!error)
+        error = worker_init(&daemon->worker, &worker, why, why_size);
     if (!error)
         error = watch_signals(daemon, why, why_size);
     if (!error)

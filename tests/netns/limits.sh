@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What a server gives, and to how many: sessions of a user, addresses of a pool, a fixed address, room on the disk; pools and
-# links of one IP version only.
+# What a server gives, and to how many: sessions of a user, addresses of a pool, a fixed address, room on the disk, open
+# files; pools and links of one IP version only.
 #
 #      client  192.0.2.2, 2001:db8::2  ──┐
 #                                        ├── server  192.0.2.1, 2001:db8::1, 198.51.100.1
@@ -104,4 +104,8 @@ check 'with room again it is added' ctl server user add carol
 stop "$server_pid"
 is 'the server ends with status 0' "$?" 0
 umount "$dir/small"
+
+# file_limit: the last words of a server that may open hardly any files
+file_limit() { (ulimit -n 12 && in_ns "$server" "$mpvpnd" -c "$dir/$tag-server.conf" 2>&1) | tail -n 1; }
+like 'a limit of open files that is too low is told as such' "$(file_limit)" 'only 12 files may be open \(ulimit -n, LimitNOFILE=\): at least 64'
 finish
