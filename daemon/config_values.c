@@ -336,9 +336,16 @@ int config_parse_uri_template(const struct config_value *value) {
     return fault ? refuse(value, "%s", fault) : set_string(value, value->text);
 }
 
-int config_parse_address(const struct config_value *value) {
-    if (ip_addr_parse(value->text, value->field) < 0)
+int config_parse_source(const struct config_value *value) {
+    struct ip_addr addr;
+
+    if (ip_addr_parse(value->text, &addr) < 0)
         return refuse(value, "is not an IP address");
+    /* A policy rule is made of it: one for 0.0.0.0 would catch whatever has no source address yet. */
+    if (addr.version == 4 ? addr.bytes[0] == 0 || addr.bytes[0] >= 224
+                          : addr.bytes[0] == 0xff || ip_addr_compare(&addr, &(struct ip_addr){.version = 6}) == 0)
+        return refuse(value, "is no address to send from");
+    *(struct ip_addr *)value->field = addr;
     return 0;
 }
 

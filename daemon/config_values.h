@@ -35,7 +35,7 @@ bool config_is_host_address(const struct ip_addr *addr);
 typedef int config_parse_fn(const struct config_value *value);
 
 config_parse_fn config_parse_account;      /* char *: a user of the system */
-config_parse_fn config_parse_address;      /* struct ip_addr */
+config_parse_fn config_parse_source;       /* struct ip_addr that can be sent from */
 config_parse_fn config_parse_congestion;   /* char *: "auto", "bbr", "cubic", "own" */
 config_parse_fn config_parse_count;        /* uint32_t, 1 to 1,000,000 */
 config_parse_fn config_parse_device;       /* char[IFNAMSIZ] */

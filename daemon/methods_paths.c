@@ -79,7 +79,7 @@ static void begin(struct client *client, struct client_path *path) {
 static int parse_path(const json_t *params, struct config_path *settings, struct jsonrpc_error *error) {
     return parse(params, "device", config_parse_device, settings->device, error) < 0 ||
                    parse_purpose(params, settings, error) < 0 ||
-                   parse(params, "source", config_parse_address, &settings->source, error) < 0 ||
+                   parse(params, "source", config_parse_source, &settings->source, error) < 0 ||
                    parse(params, "server", config_parse_server_text, &settings->server, error) < 0 ||
                    parse(params, "congestion_control", config_parse_congestion, &settings->congestion, error) < 0
                ? -1
