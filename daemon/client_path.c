@@ -5,10 +5,10 @@
  * after a leg that stood for a while, else 0.5 s doubling to 30 s, with a quarter of jitter), from where a change of
  * links, addresses or routes wakes it early. When link or address go away under an open leg, the connection is kept
  * (LOST) until it would time out: it goes on when they come back, and migrates when the device gets another address.
- * The resolver takes one question at a time, so paths wait their turn in RESOLVING. Left out: what is asked for over
- * the leg, and what it says (client_leg.c); the host's addresses and routes (client_host.c). Invariants: carrier and
- * socket are set exactly in CONNECTING, UP and LOST; the session has the leg exactly in UP and LOST. Standards: RFC
- * 9000 section 8.1.3 (tokens), section 9 (migration). */
+ * The resolver takes one question at a time, so paths to a name wait their turn in RESOLVING. Left out: what is asked
+ * for over the leg, and what it says (client_leg.c); the host's addresses and routes (client_host.c). Invariants:
+ * carrier and socket are set exactly in CONNECTING, UP and LOST; the session has the leg exactly in UP and LOST.
+ * Standards: RFC 9000 section 8.1.3 (tokens), section 9 (migration). */
 #include "client_path.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* client_path: one path of a client: finding the way, connecting, losing it, coming back. What its leg says about the
- * session is client.c's. */
+ * session is client_leg.c's. */
 #ifndef MPVPN_CLIENT_PATH_H
 #define MPVPN_CLIENT_PATH_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* methods: a line of the control socket goes through jsonrpc (parsing, batches, answers), methods_check (may it be
- * called so?) and one of the handlers (methods_show.c what is shown, methods_change.c what is changed). It leaves out
- * events: a daemon speaks only when asked. Invariant: every line is answered, or passed, in the call that brought it.
- * Standards: JSON-RPC 2.0. */
+ * called so?) and one of the handlers (what is shown: methods_show.c, methods_explain.c; what is changed:
+ * methods_change.c, methods_paths.c). It leaves out events: a daemon speaks only when asked. Invariant: every line is
+ * answered, or passed, in the call that brought it. Standards: JSON-RPC 2.0. */
 #include "methods.h"
 
 #include <stdlib.h>
