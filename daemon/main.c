@@ -56,6 +56,15 @@ static void print_help(void) {
     printf("\nSee mpvpnd(8), mpvpnd.conf(5) and mpvpnctl(8).\n");
 }
 
+/* What nobody could take was not said. */
+static int finish(void) {
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "mpvpnd: standard output cannot be written\n");
+        return EXIT_FAILURE;
+    }
+    return EXIT_SUCCESS;
+}
+
 static int check(const char *file) {
     struct config *config;
     char why[CONFIG_WHY_MAX];
@@ -68,7 +77,7 @@ static int check(const char *file) {
     }
     config_free(config);
     printf("%s: good\n", file);
-    return EXIT_SUCCESS;
+    return finish();
 }
 
 /* getopt's tables from ours. */
@@ -116,10 +125,10 @@ int main(int argc, char **argv) {
             settings.verbose = true;
         } else if (letter == option_text[OPT_version].letter) {
             printf("mpvpnd %s\n", PACKAGE_VERSION);
-            return EXIT_SUCCESS;
+            return finish();
         } else if (letter == option_text[OPT_help].letter) {
             print_help();
-            return EXIT_SUCCESS;
+            return finish();
         } else {
             fprintf(stderr, "Try 'mpvpnd --help'.\n");
             return EXIT_USAGE;

@@ -58,6 +58,14 @@ is 'this PID file is gone, too' "$(ls here.pid 2>/dev/null)" ''
 cd /
 mv "$dir/elsewhere" "$dir/$tag-server.conf"
 
+# to_full_disk OPTION...: what the daemon would say goes where nothing can be written
+to_full_disk() { "$mpvpnd" "$@" >/dev/full; }
+for option in --version --help "--check --config=$dir/$tag-server.conf"; do
+    # shellcheck disable=SC2086 # two words
+    refuses "what cannot be said by ${option%% *} is a failure" to_full_disk $option
+    like 'and it says so' "$(cat "$dir/output")" 'standard output cannot be written'
+done
+
 start "$server" closed bash -c 'exec "$@" <&- >&- 2>&-' - "$mpvpnd" -c "$dir/$tag-server.conf"
 pid=$last_pid
 check 'with its streams closed it starts in the foreground' until_true 5 ctl server version
