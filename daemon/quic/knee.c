@@ -21,7 +21,7 @@
  *   rise above their margins at the same time and drain at the same time; so it empties, all learn the true base, and
  *   several of a kind keep no more of a queue than one. Nobody ends a drain while the round-trip time still falls: who
  *   came late would take what others leave in the queue for the path's length, and hold it there. The climb is about
- *   the same in bytes for all, a drain in proportion, so shares even out.
+ *   the same in bytes for all (slow paths excepted, if noise hides a queue), a drain in proportion, so shares even out.
  * - Short paths: a busy host stops for milliseconds, and all that was on the way then seems to have met a queue. So a
  *   queue is one only if all rounds begun within the time of a stall met it, and the window has room for half of one.
  * - Hosts that are starved of their processor stop for longer: on short paths knee_silence.c tells that from a queue.
@@ -92,9 +92,14 @@ static double standing(struct knee *knee, double rtt, uint64_t now) {
     return least;
 }
 
+/** Whether noise is nearly all of the margin, and was in start-up: what a change of the path makes fades. */
+static bool is_noisy(const struct knee *knee) {
+    return fmin(knee->noise.mean, knee->noise.quiet) >= NOISY;
+}
+
 /** @return factor on the climb: the slower climb relatively faster, so shares even out */
 static double evenness(const struct knee *knee) {
-    return clamp(CLIMB_RATE / knee->pace, EVEN_LEAST, EVEN_MOST);
+    return clamp(CLIMB_RATE / knee->pace, EVEN_LEAST, is_noisy(knee) ? EVEN_NOISY : EVEN_MOST);
 }
 
 /** @return growth of ln(pace) without a queue after which it climbs faster */

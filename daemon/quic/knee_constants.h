@@ -53,6 +53,8 @@
 #define CLIMB_RATE 6.25e-3   /* bytes a ns: 50 Mbit/s */
 #define EVEN_LEAST 0.25      /* factor on that for faster paces at least … */
 #define EVEN_MOST 10.0       /* … and for slower ones at most … */
+#define EVEN_NOISY 1.5       /* … or this where noise, of so many ns … */
+#define NOISY 5e6            /* … at least, hides a queue for long … */
 #define EVEN_STEP 0.12       /* … and growth in a round at most */
 #define CLIMB_FREE 0.04      /* having climbed so far, times that factor, without a queue, it climbs faster */
 #define CLIMB_MOST 0.05      /* growth in a round at most … */
