@@ -328,7 +328,7 @@ static int explain(int error, const char *name, char *why, size_t why_size) {
     return error;
 }
 
-static int agree_offloads(int fd, bool *uso) {
+int tun_agree_offloads(int fd, bool *uso) {
     const unsigned base = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
     int header_bytes = VNETHDR_BYTES;
 
@@ -362,7 +362,7 @@ static int make_device(const struct tun_settings *settings, struct tun *tun) {
         return error;
     }
     snprintf(request.ifr_name, sizeof request.ifr_name, "%s", settings->name);
-    error = ioctl(fd, TUNSETIFF, &request) != 0 ? -errno : agree_offloads(fd, &tun->uso);
+    error = ioctl(fd, TUNSETIFF, &request) != 0 ? -errno : tun_agree_offloads(fd, &tun->uso);
     if (error != 0) {
         close(fd);
         return error;

@@ -39,6 +39,9 @@ struct tun_settings {
  */
 int tun_open(struct loop *loop, const struct tun_settings *settings, const struct tun_hooks *hooks, struct tun **out,
              char *why, size_t why_size);
+/** Agree with the kernel on a virtio_net_hdr and on batches, both ways; it cuts and sums what it does not know.
+ * @param fd of a device with IFF_VNET_HDR @param uso whether it knows batches of datagrams, too @return 0 or -errno */
+int tun_agree_offloads(int fd, bool *uso);
 /** Close; pending reads and writes are cancelled, their buffers come back. NULL is fine. */
 void tun_close(struct tun *tun);
 /** Its name and interface index. */

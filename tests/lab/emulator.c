@@ -18,8 +18,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <linux/if.h>
 #include <linux/if_tun.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -32,12 +32,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "os/vnethdr.h"
-
-#ifndef TUN_F_USO4
-#define TUN_F_USO4 0x20 /* kernel headers before 6.2 lack them */
-#define TUN_F_USO6 0x40
-#endif
+#include "os/tun.h"
 
 #define WAKE_GAP (40 * NS_PER_US)    /**< ns between wake-ups at least */
 #define MODERATION (150 * NS_PER_US) /**< ns: sleep after each turn, with a fast link */
@@ -71,21 +66,12 @@ __attribute__((format(printf, 1, 2), noreturn)) static void fail(const char *for
 /* --- devices
  * ---------------------------------------------------------------------------------------------------------- */
 
-/** What goes in may be a batch; the kernel cuts what an older one does not know, and sums what it must. @return whether
- * it agrees */
-static bool offer_offloads(int fd) {
-    const unsigned tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
-    int header_bytes = VNETHDR_BYTES;
-
-    return ioctl(fd, TUNSETVNETHDRSZ, &header_bytes) == 0 &&
-           (ioctl(fd, TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6) == 0 || ioctl(fd, TUNSETOFFLOAD, tcp) == 0);
-}
-
 /** Make a TUN device in a namespace. @return its file descriptor */
 static int tun_in(const char *ns, const char *device, int home) {
     struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR};
     char file[256];
     int netns, fd, sock;
+    bool uso;
 
     snprintf(file, sizeof file, "%s%s", strchr(ns, '/') != NULL ? "" : "/run/netns/", ns);
     netns = open(file, O_RDONLY | O_CLOEXEC);
@@ -98,7 +84,7 @@ static int tun_in(const char *ns, const char *device, int home) {
     if (strlen(device) >= sizeof request.ifr_name || *device == 0)
         fail("%s is not a name for a device", device);
     memcpy(request.ifr_name, device, strlen(device));
-    if (fd < 0 || ioctl(fd, TUNSETIFF, &request) != 0 || !offer_offloads(fd))
+    if (fd < 0 || ioctl(fd, TUNSETIFF, &request) != 0 || tun_agree_offloads(fd, &uso) != 0)
         fail("cannot make the device %s in %s: %s", device, ns, strerror(errno));
     request.ifr_qlen = TUN_QUEUE;
     sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
