@@ -29,16 +29,19 @@ done
 dir=$(mktemp -d "${TMPDIR:-/tmp}/mpvpn-test.XXXXXX") || die 'no temporary directory'
 tag=mpv$$x$((RANDOM % 1000))
 
+# is_ours PID: it runs, and this shell started it; a number may be somebody else's when its process ended long ago
+is_ours() { [ "$(sed 's/.*) . \([0-9]*\) .*/\1/' "/proc/$1/stat" 2>/dev/null)" = $$ ]; }
+
 cleanup() {
     local status=$? pid ns
     set +e
-    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
+    for pid in "${pids[@]}"; do ! is_ours "$pid" || kill "$pid" 2>/dev/null; done
     for pid in "${pids[@]}"; do
         for _ in 1 2 3 4 5 6 7 8 9 10; do
-            kill -0 "$pid" 2>/dev/null || break
+            is_ours "$pid" || break
             sleep 0.1
         done
-        kill -9 "$pid" 2>/dev/null
+        ! is_ours "$pid" || kill -9 "$pid" 2>/dev/null
         wait "$pid" 2>/dev/null
     done
     for ns in "${namespaces[@]}"; do ip netns del "$ns" 2>/dev/null; done
