@@ -29,20 +29,20 @@ static enum duplicate_result see(uint32_t sequence) {
 START_TEST(each_sequence_is_fresh_once) {
     start(0);
     for (uint32_t i = 0; i < 3 * W; i++) {
-        ck_assert_int_eq(see(i), DUPLICATE_FRESH);
-        ck_assert_int_eq(see(i), DUPLICATE_SEEN);
+        suite_assert(see(i) == DUPLICATE_FRESH);
+        suite_assert(see(i) == DUPLICATE_SEEN);
     }
     for (uint32_t i = 0; i < 3 * W; i++)
-        ck_assert_int_eq(see(i), DUPLICATE_SEEN);
+        suite_assert(see(i) == DUPLICATE_SEEN);
 }
 END_TEST
 
 START_TEST(what_was_passed_over_is_fresh_when_it_comes) {
     start(0);
     for (uint32_t i = 1; i < 2 * W; i += 2)
-        ck_assert_int_eq(see(i), DUPLICATE_FRESH);
+        suite_assert(see(i) == DUPLICATE_FRESH);
     for (uint32_t i = W; i < 2 * W; i += 2)
-        ck_assert_int_eq(see(i), DUPLICATE_FRESH);
+        suite_assert(see(i) == DUPLICATE_FRESH);
     ck_assert_int_eq(see(W - 2), DUPLICATE_SEEN);
 }
 END_TEST
@@ -61,9 +61,9 @@ START_TEST(the_window_wraps) {
 
     start(first);
     for (uint32_t i = 0; i < W; i += 3)
-        ck_assert_int_eq(see(first + i), DUPLICATE_FRESH);
+        suite_assert(see(first + i) == DUPLICATE_FRESH);
     for (uint32_t i = 0; i < W; i++)
-        ck_assert_int_eq(see(first + i), i % 3 == 0 ? DUPLICATE_SEEN : DUPLICATE_FRESH);
+        suite_assert(see(first + i) == (i % 3 == 0 ? DUPLICATE_SEEN : DUPLICATE_FRESH));
 }
 END_TEST
 
@@ -73,9 +73,9 @@ START_TEST(a_jump_within_the_window_clears_no_more_than_it_covers) {
         see(i);
     ck_assert_int_eq(see(W - 1 + 100), DUPLICATE_FRESH);
     for (uint32_t i = 100; i < W; i++)
-        ck_assert_int_eq(see(i), DUPLICATE_SEEN);
+        suite_assert(see(i) == DUPLICATE_SEEN);
     for (uint32_t i = W; i < W - 1 + 100; i++)
-        ck_assert_int_eq(see(i), DUPLICATE_FRESH);
+        suite_assert(see(i) == DUPLICATE_FRESH);
 }
 END_TEST
 
@@ -127,10 +127,10 @@ START_TEST(growing_forgets_nothing) {
         ck_assert_uint_eq(window.span, 2 * W);
         for (uint32_t i = 0; i < end; i++) {
             bool known = i + W >= end;
-            ck_assert_int_eq(see(first + i), seen[i] || !known ? DUPLICATE_SEEN : DUPLICATE_FRESH);
+            suite_assert(see(first + i) == (seen[i] || !known ? DUPLICATE_SEEN : DUPLICATE_FRESH));
         }
         for (uint32_t i = end; i < end + W; i++)
-            ck_assert_int_eq(see(first + i), DUPLICATE_FRESH);
+            suite_assert(see(first + i) == DUPLICATE_FRESH);
         stop();
     }
     start(0);
@@ -163,7 +163,7 @@ START_TEST(it_agrees_with_a_model) {
         uint32_t at = random % 4 == 0 ? head + (uint32_t)(random >> 40) % 90 : head - (uint32_t)(random >> 40) % 5000;
         if (at >= RANGE)
             continue;
-        ck_assert_int_eq(see(first + at), seen[at] ? DUPLICATE_SEEN : DUPLICATE_FRESH);
+        suite_assert(see(first + at) == (seen[at] ? DUPLICATE_SEEN : DUPLICATE_FRESH));
         seen[at] = 1;
         head = at > head ? at : head;
     }

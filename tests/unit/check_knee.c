@@ -256,7 +256,7 @@ static void link_send(struct link *l, unsigned flow) {
     *p = (struct packet){l->now, l->bytes, (uint64_t)l->in_flight[flow], l->free + (uint64_t)(l->delay * 1e6),
                          flow,   !full,    full || uniform(l) < l->loss};
     l->next++;
-    ck_assert_uint_lt(l->next - l->first, RING);
+    suite_assert(l->next - l->first < RING);
     knee_on_sent(&l->knee[flow], l->now);
 }
 
@@ -321,7 +321,7 @@ START_TEST(a_link_whose_delay_varies_is_filled_and_never_abandoned) {
     struct link *l = &link_now;
     double share;
 
-    for (uint64_t seed = 1; seed <= 6; seed++) {
+    for (uint64_t seed = 1; seed <= suite_seeds(6); seed++) {
         link_init(l, noisy[_i].mbits, noisy[_i].delay, seed);
         l->jitter = noisy[_i].jitter;
         l->loss = noisy[_i].loss;

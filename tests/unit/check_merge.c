@@ -28,9 +28,9 @@ static size_t emitted_count;
 static uint8_t content[65535];
 
 static void keep(void *context, struct superpacket *packet) {
-    ck_assert_ptr_eq(context, &out);
-    ck_assert_uint_lt(emitted_count, EMITTED_MAX);
-    ck_assert_uint_ge(packet->offset, BUF_HEADROOM);
+    suite_assert(context == &out);
+    suite_assert(emitted_count < EMITTED_MAX);
+    suite_assert(packet->offset >= BUF_HEADROOM);
     emitted[emitted_count++] = *packet;
 }
 
@@ -58,8 +58,8 @@ static void teardown(void) {
 }
 
 static void record(struct tape *tape, const uint8_t *a, size_t a_bytes, const uint8_t *b, size_t b_bytes) {
-    ck_assert_uint_lt(tape->used + a_bytes + b_bytes, BYTES_MAX);
-    ck_assert_uint_lt(tape->count, EMITTED_MAX);
+    suite_assert(tape->used + a_bytes + b_bytes < BYTES_MAX);
+    suite_assert(tape->count < EMITTED_MAX);
     if (a_bytes)
         memcpy(tape->bytes + tape->used, a, a_bytes);
     if (b_bytes)
@@ -71,7 +71,7 @@ static void record(struct tape *tape, const uint8_t *a, size_t a_bytes, const ui
 /** Push bytes, keeping a record. */
 static void push_bytes(const uint8_t *packet, size_t length) {
     record(&in, packet, length, NULL, 0);
-    ck_assert_int_eq(merge_push(merge, packet, length), 0);
+    suite_assert(merge_push(merge, packet, length) == 0);
 }
 
 static void push(const struct made *m) {
@@ -103,8 +103,8 @@ static size_t flush_same(void) {
     cut();
     ck_assert_uint_eq(out.count, in.count);
     for (size_t i = 0; i < in.count; i++) {
-        ck_assert_uint_eq(out.lengths[i], in.lengths[i]);
-        ck_assert_mem_eq(out.bytes + at, in.bytes + at, in.lengths[i]);
+        suite_assert(out.lengths[i] == in.lengths[i]);
+        suite_assert(memcmp(out.bytes + at, in.bytes + at, in.lengths[i]) == 0);
         at += in.lengths[i];
     }
     superpackets = emitted_count;
@@ -448,7 +448,7 @@ START_TEST(exhausted_pool_drops_and_says_so) {
 
     merge_free(merge);
     merge = merge_new(&settings);
-    ck_assert_int_eq(merge_push(merge, packet, length), 0);
+    suite_assert(merge_push(merge, packet, length) == 0);
     ck_assert_uint_eq(emitted_count, 1);
     ck_assert_int_lt(merge_push(merge, packet, length), 0);
     forget();

@@ -53,7 +53,7 @@ static struct superpacket make(unsigned flow, size_t payload_bytes, uint16_t gso
                      .payload_bytes = payload_bytes};
     struct superpacket packet = {.buf = buf_get(pool, payload_bytes + 100), .offset = 32};
 
-    ck_assert_ptr_nonnull(packet.buf);
+    suite_assert(packet.buf);
     packet.length = (uint32_t)made_write(&m, superpacket_data(&packet));
     if (gso_size)
         packet.offload = (struct offload){.gso = OFFLOAD_TCP4, .gso_size = gso_size, .needs_checksum = true};
@@ -64,7 +64,7 @@ static int put_packet(struct superpacket packet, uint64_t now) {
     struct inner inner;
     int error;
 
-    ck_assert_int_eq(inner_parse(superpacket_data(&packet), packet.length, true, &inner), 0);
+    suite_assert(inner_parse(superpacket_data(&packet), packet.length, true, &inner) == 0);
     error = queue_put(queue, &packet, &inner, now);
     if (error)
         buf_unref(packet.buf);
@@ -73,7 +73,7 @@ static int put_packet(struct superpacket packet, uint64_t now) {
 
 /** Queue a plain packet of 1000 bytes. */
 static void put(unsigned flow, uint64_t now) {
-    ck_assert_int_eq(put_packet(make(flow, 972, 0, 0), now), 0);
+    suite_assert(put_packet(make(flow, 972, 0, 0), now) == 0);
 }
 
 /** Which flow a shown segment belongs to. */
@@ -229,7 +229,7 @@ static uint64_t run(uint64_t from, uint64_t duration, uint64_t in_bps, uint64_t 
 
     while (next_in < from + duration || next_out < from + duration) {
         if (next_in <= next_out) {
-            ck_assert_int_eq(put_packet(make(1, 972, 0, tos), next_in), 0);
+            suite_assert(put_packet(make(1, 972, 0, tos), next_in) == 0);
             next_in += 8000 * NS_PER_SEC / in_bps;
         } else {
             const struct queue_item *item = queue_peek(queue, next_out);

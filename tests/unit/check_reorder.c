@@ -26,10 +26,10 @@ static void deliver(void *context, const uint8_t *packet, size_t length) {
     size_t used = strlen(got), same = FRAME_PACKET_BYTES;
 
     (void)context;
-    ck_assert_int_eq(frame_read_packet(packet, length, &frame), 0);
+    suite_assert(frame_read_packet(packet, length, &frame) == 0);
     while (same < length && packet[same] == (frame.sequence & 0xff))
         same++;
-    ck_assert_uint_eq(same, length);
+    suite_assert(same == length);
     got_count++;
     if (used < sizeof got - 32)
         snprintf(got + used, sizeof got - used, "%s%u:%u", used ? " " : "", frame.bucket, frame.bucket_sequence);
@@ -89,7 +89,7 @@ static void wait(uint64_t ns) {
         if (now < reorder_deadline(reorder))
             now = reorder_deadline(reorder);
         reorder_on_timer(reorder, now);
-        ck_assert_uint_gt(reorder_deadline(reorder), now);
+        suite_assert(reorder_deadline(reorder) > now);
     }
     now = end;
 }
@@ -106,7 +106,7 @@ static const struct reorder_statistics *count(void) {
 
 START_TEST(what_comes_in_order_goes_straight_on) {
     for (uint32_t i = 0; i < 100000; i++) {
-        ck_assert_int_eq(push(0, i, (uint8_t)(1 + i % 3), i / 3), DUPLICATE_FRESH);
+        suite_assert(push(0, i, (uint8_t)(1 + i % 3), i / 3) == DUPLICATE_FRESH);
         now += 10000;
     }
     ck_assert_uint_eq(got_count, 100000);
@@ -414,8 +414,8 @@ START_TEST(a_hostile_peer_is_bounded) {
         if (i % 1000 == 0)
             push(0, sequence += 100000, 5, i * 77777);
         wait(100 * NS_PER_US);
-        ck_assert_uint_le(buf_pool_used(pool, BUF_256), 128);
-        ck_assert_uint_le(buf_pool_used(pool, BUF_2048), 128);
+        suite_assert(buf_pool_used(pool, BUF_256) <= 128);
+        suite_assert(buf_pool_used(pool, BUF_2048) <= 128);
     }
     wait(2 * NS_PER_SEC);
     ck_assert_uint_eq(count()->held_packets, 0);
@@ -430,8 +430,8 @@ START_TEST(held_bytes_keep_to_the_limit_and_nothing_is_dropped) {
     teardown();
     start(0, 0, 100000);
     for (uint32_t i = 0; i < 20000; i++, pushed++) {
-        ck_assert_int_eq(push_sized(0, i, (uint8_t)(1 + i % 100), i / 100 + 1, 1400), DUPLICATE_FRESH);
-        ck_assert_uint_le(count()->held_bytes, REORDER_HELD_MAX);
+        suite_assert(push_sized(0, i, (uint8_t)(1 + i % 100), i / 100 + 1, 1400) == DUPLICATE_FRESH);
+        suite_assert(count()->held_bytes <= REORDER_HELD_MAX);
     }
     ck_assert_uint_gt(count()->pressed, 0);
     ck_assert_uint_eq(got_count + count()->held_packets, pushed);

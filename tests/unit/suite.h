@@ -4,12 +4,26 @@
 #define MPVPN_TESTS_UNIT_SUITE_H
 
 #include <check.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 /** Add a test case that needs root, and is left out without it: suite and test case must still be owned by somebody. */
 static inline void suite_add_tcase_of_root(Suite *suite, TCase *tcase) {
     suite_add_tcase(geteuid() == 0 ? suite : suite_create("skipped without root"), tcase);
+}
+
+/** ck_assert() for loops of thousands: libcheck writes each assertion that holds to a file, which costs more than most.
+ */
+#define suite_assert(expression) ((expression) ? (void)0 : ck_abort_msg("%s", #expression))
+
+/**
+ * How many seeds to go through. Under valgrind (MPVPN_BRIEF, see valgrind.sh) two are enough: it looks for what is used
+ * without having been written, and that does not hang on chance; what chance does is judged without it.
+ * @param all how many there are
+ */
+static inline uint64_t suite_seeds(uint64_t all) {
+    return getenv("MPVPN_BRIEF") && all > 2 ? 2 : all;
 }
 
 /** Run a suite as CK_VERBOSITY and CK_FORK say, and free it. @return what main() is to return */
