@@ -5,7 +5,8 @@
 # "N passed, N failed, N skipped"; the exit status is 0 only if nothing failed.
 #
 # How it works: each stage is a build directory and a make target. The tests speak TAP, so automake's result files
-# (*.trs) name every single one; this adds them up. A build that breaks counts as one failure.
+# (*.trs) name every single one, and "make fuzz" writes the same; this adds them up. A build that breaks counts as one
+# failure.
 set -uo pipefail
 
 usage() {
@@ -55,7 +56,7 @@ add_up() {
             *) fail "$2: ${file#"$1"/}" ;;
             esac
         done < <(sed -n 's/^:test-result: //p' "$file")
-        sed -n 's/^\(not ok\|Bail out!\|ERROR:\)/    &/p' "${file%.trs}.log" 2>/dev/null >>"$work/failed.txt"
+        sed -n 's/^\(not ok\|Bail out!\|ERROR:\|SUMMARY:\)/    &/p' "${file%.trs}.log" 2>/dev/null >>"$work/failed.txt"
     done < <(find "$1" -name '*.trs' -type f)
     find "$1" -name '*.trs' -type f -delete
 }
@@ -111,16 +112,7 @@ stage_valgrind() {
 }
 
 stage_fuzz() {
-    local target name
-    configured "$work/fuzz" fuzz --enable-fuzzer || return 1
-    while read -r target; do
-        name=${target##*/}
-        if make -C "$work/fuzz" fuzz fuzz_targets="$target" FUZZ_TIME="$fuzz_time"; then
-            passed=$((passed + 1))
-        else
-            fail "fuzz: $name"
-        fi
-    done < <(make -s -C "$work/fuzz" print-fuzz-targets | tr ' ' '\n' | grep .)
+    configured "$work/fuzz" fuzz --enable-fuzzer && make_in "$work/fuzz" fuzz fuzz FUZZ_TIME="$fuzz_time"
 }
 
 "$top/contrib/setup.sh" --deps || { echo 'the set-up failed' >&2; echo '0 passed, 1 failed, 0 skipped'; exit 1; }
