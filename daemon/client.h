@@ -4,6 +4,7 @@
 #ifndef MPVPN_CLIENT_H
 #define MPVPN_CLIENT_H
 
+#include "common/log.h"
 #include "config.h"
 #include "os/netlink.h"
 #include "os/resolve.h"
@@ -88,6 +89,7 @@ struct client {
     size_t token_length;        /**< bytes */
     struct ip_prefix installed[SESSION_ADDRESSES_MAX]; /**< addresses on the device */
     size_t installed_count;                            /**< of them */
+    struct log_limit unfit;                            /**< bounds the log line about addresses that are not used */
     struct ip_prefix *routed;                          /**< routes into the tunnel that are set; owned */
     size_t routed_count;                               /**< of them */
     bool assigned;                     /**< the server assigned addresses since the session was opened */

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "config_values.h"
+
 #define TABLE_BASE 51000u    /* routing table of a path: this + its interface index, and … */
 #define TABLE_TUNNEL 100000u /* … this times the tunnel's: instances that share a path's device share no table */
 #define RULE_PRIORITY 28000u /* before main (32766) */
@@ -26,6 +28,49 @@ static bool has_prefix(const struct ip_prefix *list, size_t count, const struct 
 }
 
 /* addresses */
+
+/* Why an address that the server assigns must not become one of this host's; NULL: it may. A path whose own ends were
+ * taken to be in this host would not come back before the daemon is started again. */
+static const char *unfit(const struct client *client, const struct ip_addr *addr) {
+    const struct client_path *path;
+    if (!config_is_host_address(addr))
+        return "no host can have it in a tunnel";
+    DL_FOREACH(client->paths, path) {
+        const struct ip_addr remote = sock_addr_ip(&path->remote);
+        if (!ip_addr_compare(addr, &remote))
+            return "the server is reached by it";
+        for (size_t i = 0; i < path->server_addr_count; i++)
+            if (!ip_addr_compare(addr, &path->server_addr[i]))
+                return "the server is reached by it";
+        if (!ip_addr_compare(addr, &path->source) || !ip_addr_compare(addr, &path->gateway))
+            return "a path uses it";
+    }
+    return NULL;
+}
+
+/* Of a prefix the first address, alone: of a shorter length the kernel would make routes into the tunnel, and those are
+ * for Routes to say. */
+static struct ip_prefix on_device(const struct ip_prefix *assigned) {
+    struct ip_prefix address = *assigned;
+    address.length = (uint8_t)ip_addr_bits(&address.addr);
+    return address;
+}
+
+/* The addresses that the device is to have. @return how many */
+static size_t wanted_addresses(struct client *client, struct ip_prefix *list) {
+    const struct session *session = client->session;
+    size_t count = 0;
+    for (size_t i = 0; i < session->address_count; i++) {
+        const struct ip_prefix address = on_device(&session->address[i]);
+        const char *reason = unfit(client, &address.addr);
+        char text[IP_ADDR_TEXT_MAX];
+        if (!reason)
+            list[count++] = address;
+        else if (log_limit_allows(&client->unfit, loop_now(client->worker->loop)))
+            log_warning("the server assigned %s, which is not used: %s", ip_addr_print(&address.addr, text), reason);
+    }
+    return count;
+}
 
 /* @return whether it is on the device now */
 static bool add_address(struct client *client, const struct ip_prefix *address) {
@@ -42,22 +87,21 @@ static bool add_address(struct client *client, const struct ip_prefix *address) 
  * the kernel refuses (IPv6 is switched off, say) is tried again when the server tells of addresses the next time.
  * @return whether any was removed */
 static bool update_addresses(struct client *client) {
-    struct session *session = client->session;
     unsigned ifindex = tun_ifindex(client->worker->tun);
-    struct ip_prefix on_device[SESSION_ADDRESSES_MAX];
-    size_t count = 0;
+    struct ip_prefix wanted[SESSION_ADDRESSES_MAX], added[SESSION_ADDRESSES_MAX];
+    size_t wanted_count = wanted_addresses(client, wanted), count = 0;
     bool removed = false;
-    for (size_t i = 0; i < session->address_count; i++)
-        if (add_address(client, &session->address[i]))
-            on_device[count++] = session->address[i];
+    for (size_t i = 0; i < wanted_count; i++)
+        if (!has_prefix(added, count, &wanted[i]) && add_address(client, &wanted[i]))
+            added[count++] = wanted[i];
     for (size_t i = 0; i < client->installed_count; i++) {
-        if (has_prefix(session->address, session->address_count, &client->installed[i]))
+        if (has_prefix(wanted, wanted_count, &client->installed[i]))
             continue;
         netlink_address(client->netlink, ifindex, &client->installed[i], false);
         removed = true;
     }
     client->installed_count = count;
-    memcpy(client->installed, on_device, count * sizeof *on_device);
+    memcpy(client->installed, added, count * sizeof *added);
     return removed;
 }
 

@@ -63,7 +63,14 @@ check 'one address less: the device follows' until_true 5 has_addresses 10.99.0.
 tell plain routes 10.99.0.0-10.99.0.255 fd99::-fd99::ffff
 check 'routes of both versions: IPv4 answers' pings "$client" 10.99.0.1
 check 'routes of both versions: the one without an address is not set' has_not -6 route show dev mpvpn0 fd99::/112
+# A prefix would be a route into the tunnel, and a path's own ends in this host the end of that path.
+tell plain assign 10.99.0.2/32 64.0.0.0/2 fd99::2/128 8000::/1 192.0.2.1/32 192.0.2.2/32 127.0.0.0/8 224.0.0.1/32
+check 'a prefix: the device has its first address alone' until_true 5 has_addresses 10.99.0.2/32 64.0.0.0/32 8000::/128 fd99::2/128
+check 'a prefix: only what is advertised takes the tunnel' sh -c "! ip -n $client route | grep ' dev mpvpn0' | grep -vF 10.99.0.0/24"
+check 'addresses of the paths and of no host: it is said' said client 'assigned 192\.0\.2\.1, which is not used: the server is reached by it'
+check 'addresses of the paths and of no host: pings come back' pings "$client" 10.99.0.1 fd99::1
 tell plain assign 10.99.0.2/32 fd99::2/128
+check 'both addresses again: the device follows' until_true 5 has_addresses 10.99.0.2/32 fd99::2/128
 check 'both addresses again: pings come back' pings "$client" 10.99.0.1 fd99::1
 
 # what else a server may send
