@@ -161,3 +161,16 @@ const char *units_print_bytes(uint64_t bytes, char *text) {
     snprintf(text, UNITS_TEXT_MAX, "%.*f %sB", i == 0 ? 0 : 1, v, prefixes[i]);
     return text;
 }
+
+const char *units_print_rate(uint64_t bps, char *text) {
+    static const char *const prefixes[] = {"", "k", "M", "G", "T"};
+    double v = (double)bps;
+    unsigned i = 0;
+
+    while (i < 4 && v >= 999.95) {
+        v /= 1000;
+        i++;
+    }
+    snprintf(text, UNITS_TEXT_MAX, "%.4g %sbit/s", v, prefixes[i]);
+    return text;
+}

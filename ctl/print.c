@@ -167,7 +167,7 @@ static void print_path_state(FILE *stream, const json_t *path) {
     fputc('\n', stream);
 }
 
-/* "wwan0: not used: a packet would arrive 16.3 ms later than on enp5s0 (…)" */
+/* "wwan0: not used: a packet would arrive 16.3 ms later than on enp5s0 (…)", and under it what to do */
 static void print_reasons(FILE *stream, const json_t *of) {
     const json_t *path;
     size_t i;
@@ -175,19 +175,24 @@ static void print_reasons(FILE *stream, const json_t *of) {
     json_array_foreach(json_object_get(of, "paths"), i, path) {
         fprintf(stream, "%s: %s: %s\n", text(path, "path"),
                 json_is_true(json_object_get(path, "used")) ? "used" : "not used", text(path, "text"));
+        if (json_is_string(json_object_get(path, "advice"))) {
+            fprintf(stream, "  %s\n", text(path, "advice"));
+        }
     }
 }
 
 /* A client's paths, or a server's sessions with theirs. */
 static void print_explanation(FILE *stream, const json_t *result) {
-    const json_t *session;
+    const json_t *session, *sessions = json_object_get(result, "sessions");
     size_t i;
 
-    if (!json_object_get(result, "sessions")) {
+    if (!sessions) {
         fprintf(stream, "scheduler: %s\n", text(result, "scheduler"));
         print_reasons(stream, result);
+    } else if (json_array_size(sessions) == 0) {
+        fprintf(stream, "no client is connected\n");
     }
-    json_array_foreach(json_object_get(result, "sessions"), i, session) {
+    json_array_foreach(sessions, i, session) {
         fprintf(stream, "session %lld (%s): scheduler: %s\n", (long long)integer(session, "id"), text(session, "user"),
                 text(session, "scheduler"));
         print_reasons(stream, session);
@@ -202,7 +207,7 @@ static void print_path_set(FILE *stream, const json_t *path) {
         fprintf(stream, ", used when the others are full");
     }
     if (integer(path, "rate_limit_bps") > 0) {
-        fprintf(stream, ", at most %s Mbit/s", mbit(path, "rate_limit_bps", limit));
+        fprintf(stream, ", at most %s", units_print_rate((uint64_t)integer(path, "rate_limit_bps"), limit));
     }
     fprintf(stream, " (was %s, weight %lld)\n", text(path, "was_role"), (long long)integer(path, "was_weight"));
 }

@@ -58,6 +58,7 @@ struct client_path {
     struct timer retry;                 /**< end of WAITING */
     struct timer ask;                   /**< after the 200: ask for addresses if none came by itself */
     unsigned failures;                  /**< in a row */
+    uint64_t told;                      /**< ns, when a failure was last logged as a warning */
     bool ruled;                         /**< the source rule is set … */
     struct netlink_route_spec ruled_by; /**< … with this route in its table, whose source it is about */
 };

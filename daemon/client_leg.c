@@ -87,7 +87,7 @@ static void on_handshake(void *context) {
     log_debug("path %s: handshake complete, %s", path->device, conn_cipher_name(conn));
     if (conn_is_resumed(conn)) {
         path->client->resumed_handshakes++;
-        log_info("path %s: TLS session resumed", path->device);
+        log_debug("path %s: TLS session resumed", path->device);
     }
     timer_set(&worker->timers, &path->ask, loop_now(worker->loop) + ANSWER_WAIT);
     ask_or_wait(path);
@@ -133,6 +133,7 @@ static void on_open(void *context, const struct h3_message *response) {
     bool first = client->session->leg_count == 0;
     uint8_t number = take_answer(path, response);
     struct conn_statistics statistics;
+    char text[IP_ADDR_TEXT_MAX];
     uint64_t wait;
     if (client->bonding == BONDING_NO) {
         client->session->bonded = false;
@@ -146,6 +147,8 @@ static void on_open(void *context, const struct h3_message *response) {
     path->opened = loop_now(client->worker->loop);
     client_path_set_state(path, PATH_UP);
     client->connects += first;
+    log_notice("path %s: up, from %s%s", path->device, ip_addr_print(&path->source, text),
+               path->settings.backup ? ", as a backup" : "");
     timer_set(&client->worker->timers, &path->ask, path->opened + wait);
     client_path_tell(path);
     if (client->session->bonded && first)

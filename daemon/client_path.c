@@ -41,6 +41,10 @@
 /* While the server has other addresses, one that says nothing gets so long at first, doubled with each failure in a
  * row: a slow path must come to an end of its handshake, too. */
 #define SILENT_ADDRESS (4 * NS_PER_SEC)
+/* What fails as before is told so often, and with level debug each time: a server that is away for days would fill a
+ * log. */
+#define TOLD_AGAIN (600 * NS_PER_SEC)
+#define TRIES_TOLD 4 /* of a row of failures the first so many tries are told */
 
 static struct timers *timers_of(const struct client_path *path) {
     return &path->client->worker->timers;
@@ -72,7 +76,16 @@ static uint64_t backoff(unsigned failures, uint64_t first, uint64_t most) {
     return wait - wait / 4 + (wait / 2) * noise / UINT16_MAX;
 }
 
+/* How important it is that the path failed, for this reason. */
+static enum log_level level_of_failure(struct client_path *path, const char *why) {
+    if (path->failures && strcmp(path->reason, why) == 0 && now_of(path) - path->told < TOLD_AGAIN)
+        return LOG_LEVEL_DEBUG;
+    path->told = now_of(path);
+    return LOG_LEVEL_WARNING;
+}
+
 void client_path_retry(struct client_path *path, const char *why) {
+    enum log_level level = level_of_failure(path, why);
     uint64_t stood = path->state == PATH_UP || path->state == PATH_LOST ? now_of(path) - path->opened : 0;
     bool worked = stood >= SETTLED_AFTER || (stood >= WORKED_AFTER && !path->failures);
     uint64_t wait = worked ? 0 : backoff(path->failures, RETRY_MIN, RETRY_MAX);
@@ -84,13 +97,13 @@ void client_path_retry(struct client_path *path, const char *why) {
     client_path_set_state(path, PATH_WAITING);
     if (path->client->stopping)
         return;
-    log_warning("path %s: %s; trying again in %.1f s", name_of(path), path->reason, (double)wait / 1e9);
+    log_write(level, "path %s: %s; trying again in %.1f s", name_of(path), path->reason, (double)wait / 1e9);
     timer_set(timers_of(path), &path->retry, now_of(path) + wait);
 }
 
 /* The link, address or route is missing: nothing to try before the kernel tells of a change. */
 static void go_down(struct client_path *path, const char *reason) {
-    if (path->state != PATH_DOWN || strcmp(path->reason, reason) != 0)
+    if (strcmp(path->reason, reason) != 0)
         log_warning("path %s: down: %s", name_of(path), reason);
     snprintf(path->reason, sizeof path->reason, "%s", reason);
     client_path_set_state(path, PATH_DOWN);
@@ -205,6 +218,12 @@ static bool may_be_source(const struct client *client, const struct ip_addr *sou
     return true;
 }
 
+/* Whether an address is one of this host's: asked for a way by lo, the kernel has one to any address. */
+static bool is_here(struct client *client, const struct ip_addr *target, const struct netlink_link *loopback) {
+    struct netlink_route route;
+    return !netlink_route(client->netlink, target, 0, &route) && route.ifindex == loopback->ifindex;
+}
+
 /* Find device, source and gateway for the server's address. */
 static int find_route(struct client_path *path, const struct ip_addr *target, char *why, size_t why_size) {
     struct client *client = path->client;
@@ -220,6 +239,8 @@ static int find_route(struct client_path *path, const struct ip_addr *target, ch
             return snprintf(why, why_size, "it is the tunnel itself"), -ELOOP;
         if (!link.up)
             return snprintf(why, why_size, "the link is down"), -ENETDOWN;
+        if (link.loopback && !is_here(client, target, &link))
+            return snprintf(why, why_size, "it leads to this host alone"), -ENETUNREACH;
     }
     error = netlink_route(client->netlink, target, link.ifindex, &route);
     if (!error && route.ifindex == tun_ifindex(client->worker->tun)) {
@@ -281,7 +302,8 @@ static void connect_somewhere(struct client_path *path) {
         client_path_drop(path);
         return client_path_retry(path, why);
     }
-    log_info("path %s: connecting to %s", name_of(path), sock_addr_print(&path->remote, text));
+    log_write(path->failures < TRIES_TOLD ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "path %s: connecting to %s",
+              name_of(path), sock_addr_print(&path->remote, text));
     carrier_mark(path->carrier);
 }
 

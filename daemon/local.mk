@@ -10,6 +10,7 @@ libmpvpn_a_SOURCES += \
 	daemon/client_path.h \
 	daemon/client_plain.c \
 	daemon/config.c \
+	daemon/advice.def \
 	daemon/config.def \
 	daemon/config.h \
 	daemon/config_values.c \

@@ -5,9 +5,11 @@
  * 2.0. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
 
 #include "client_path.h"
+#include "common/units.h"
 #include "methods_handlers.h"
 #include "show.h"
 
@@ -21,6 +23,27 @@ static const char *const meanings[REASONS] = {
 #include "common/reason.def"
 #undef REASON
 };
+
+static const struct {
+    const char *begins;
+    const char *advice;
+} advice[] = {
+#define ADVICE(begins, advice) {begins, advice},
+#include "advice.def"
+#undef ADVICE
+};
+
+/* What to do about a path that has no connection for this reason. @return NULL: nothing is known */
+static const char *advice_on(const char *reason) {
+    for (size_t i = 0; i < sizeof advice / sizeof *advice; i++) {
+        const char *begins = advice[i].begins;
+
+        if (*begins == '*' ? strstr(reason, begins + 1) != NULL : strncmp(reason, begins, strlen(begins)) == 0) {
+            return advice[i].advice;
+        }
+    }
+    return NULL;
+}
 
 static double ms(uint64_t ns) {
     return (double)ns / 1e6;
@@ -85,10 +108,10 @@ static bool explain_path(const struct client_path *path, struct session_reason *
 
     *out = '\0';
     *why = (struct session_reason){.reason = REASON_OFF, .arrival = TIME_NEVER, .than = -1};
-    if (client_path_leg(path) && session->bonded) {
+    if (client_path_leg(path) && session->bonded && path->state != PATH_LOST) {
         return false;
     }
-    if (client_path_leg(path) || path->state == PATH_SPARE) {
+    if ((client_path_leg(path) && path->state != PATH_LOST) || path->state == PATH_SPARE) {
         why->reason = client_path_leg(path) ? REASON_NEXT : REASON_ALONE;
         return true;
     }
@@ -108,10 +131,15 @@ static void explain_leg(const struct session *session, const struct session_leg 
 /* Put the reason into what a path or a leg is shown as. */
 static json_t *with_reason(json_t *object, enum reason reason, const char *more) {
     bool used = reason == REASON_NEXT || reason == REASON_WINDOW || reason == REASON_PACED || reason == REASON_SOCKET;
+    json_int_t limit = json_integer_value(json_object_get(object, "rate_limit_bps"));
+    char rate[UNITS_TEXT_MAX], limited[UNITS_TEXT_MAX + 32] = "";
 
+    if (reason == REASON_PACED && limit > 0) {
+        snprintf(limited, sizeof limited, "; its RateLimit is %s", units_print_rate((uint64_t)limit, rate));
+    }
     json_object_set_new(object, "used", json_boolean(used));
     json_object_set_new(object, "why", json_string(words[reason]));
-    json_object_set_new(object, "text", json_sprintf("%s%s", meanings[reason], more));
+    json_object_set_new(object, "text", json_sprintf("%s%s%s", meanings[reason], more, limited));
     return object;
 }
 
@@ -124,12 +152,17 @@ static json_t *scheduler_of(const struct session *session) {
 static json_t *show_client_path(struct client_path *path, uint64_t now) {
     const struct session *session = path->client->session;
     struct session_reason why;
+    const char *todo;
+    json_t *object;
     char more[256];
 
     if (!explain_path(path, &why, more, sizeof more)) {
         explain_leg(session, client_path_leg(path), path->client, &why, more, sizeof more, now);
     }
-    return with_reason(show_path(path, now), why.reason, more);
+    object = with_reason(show_path(path, now), why.reason, more);
+    todo = why.reason == REASON_OFF ? advice_on(path->reason) : NULL;
+    json_object_set_new(object, "advice", todo ? json_string(todo) : json_null());
+    return object;
 }
 
 static json_t *explain_client(const struct client *client, uint64_t now) {

@@ -86,19 +86,25 @@ static int parse_path(const json_t *params, struct config_path *settings, struct
                : 0;
 }
 
-static bool is_the_tunnel(const struct client *client, const char *device) {
+/* Devices that lead nowhere, whatever comes. @return why, or NULL */
+static const char *no_path(const struct client *client, const char *device) {
     struct netlink_link link;
 
-    return client->netlink && netlink_link(client->netlink, device, &link) == 0 &&
-           link.ifindex == tun_ifindex(client->worker->tun);
+    if (!client->netlink || netlink_link(client->netlink, device, &link) < 0) {
+        return NULL;
+    }
+    return link.ifindex == tun_ifindex(client->worker->tun) ? "is the tunnel itself"
+           : link.loopback                                  ? "leads to this host alone"
+                                                            : NULL;
 }
 
 static struct client_path *add(struct client *client, const struct config_path *settings, struct jsonrpc_error *error) {
     char why[CONFIG_WHY_MAX] = "";
+    const char *refusal = no_path(client, settings->device);
     int rc;
 
-    if (is_the_tunnel(client, settings->device)) {
-        jsonrpc_fail(error, JSONRPC_BAD_VALUE, "%s is the tunnel itself", settings->device);
+    if (refusal) {
+        jsonrpc_fail(error, JSONRPC_BAD_VALUE, "%s %s", settings->device, refusal);
         return NULL;
     }
     rc = client_add_path(client, settings, why, sizeof why);

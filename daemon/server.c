@@ -201,7 +201,7 @@ static void on_handshake(void *context) {
     server->handshakes++;
     if (conn_is_resumed(leg_conn(carrier->leg))) {
         server->resumed_handshakes++;
-        log_info("%s: TLS session resumed", sock_addr_print(&carrier->path.remote, remote));
+        log_debug("%s: TLS session resumed", sock_addr_print(&carrier->path.remote, remote));
     }
     if (length)
         conn_submit_token(leg_conn(carrier->leg), token, length);

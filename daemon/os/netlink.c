@@ -240,7 +240,8 @@ int netlink_link(struct netlink *netlink, const char *device, struct netlink_lin
         rc = -ENODEV;
     if (rc)
         return rc;
-    *out = (struct netlink_link){.ifindex = found.ifindex, .up = found.up, .mtu_bytes = found.mtu_bytes};
+    *out = (struct netlink_link){
+        .ifindex = found.ifindex, .up = found.up, .loopback = found.loopback, .mtu_bytes = found.mtu_bytes};
     return 0;
 }
 

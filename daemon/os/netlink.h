@@ -43,6 +43,7 @@ void netlink_close(struct netlink *netlink);
 struct netlink_link {
     unsigned ifindex;   /**< 0: there is none of that name */
     bool up;            /**< administratively up and with carrier */
+    bool loopback;      /**< it leads to this host alone */
     uint32_t mtu_bytes; /**< MTU */
 };
 /** Look a link up by name. @return 0; -ENODEV */

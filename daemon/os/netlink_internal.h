@@ -61,6 +61,7 @@ struct netlink_known_link {
     unsigned ifindex;      /**< key */
     char device[IFNAMSIZ]; /**< name */
     bool up;               /**< administratively up and running */
+    bool loopback;         /**< it is lo */
     uint32_t mtu_bytes;    /**< MTU */
 };
 

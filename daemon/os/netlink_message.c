@@ -40,6 +40,7 @@ bool netlink_message_link(struct nlmsghdr *message, struct netlink_known_link *o
     *out = (struct netlink_known_link){
         .ifindex = (unsigned)link->ifi_index,
         .up = (link->ifi_flags & IFF_UP) && (link->ifi_flags & IFF_RUNNING),
+        .loopback = link->ifi_flags & IFF_LOOPBACK,
     };
     if (attributes[IFLA_IFNAME])
         nla_strlcpy(out->device, attributes[IFLA_IFNAME], sizeof out->device);

@@ -62,6 +62,7 @@ for scope in session queue reorder repair path; do
         "$(items <(sed -n '/^\.Sh STATISTICS/,$p' man/mpvpnctl.8) "$from" .El)"
 done
 same 'the reasons of drops' "$(rows common/drop.def DROP | cut -f2)" "$(items man/mpvpnctl.8 '.Va drops' .El)"
+same 'the reasons of explain' "$(rows common/reason.def REASON | cut -f2)" "$(items man/mpvpnctl.8 '.Sh REASONS' .El)"
 same 'the errors of the control protocol' "$(rows common/error.def ERROR | awk -F '\t' '{ print $2, $3 }')" "$(items man/mpvpnctl.8 '.Va data.reason' .El)"
 
 # Sections, keys and defaults; a default told in words is "-".

@@ -34,6 +34,7 @@ refuses 'a client has one session' ctl client explain session="$session"
 like 'the server lists two legs' "$(ctl server session list)" 'ecf +2 +'
 refuses 'the same path again is refused' ctl client path add wan
 refuses 'the tunnel itself is no path' ctl client path add mpvpn0
+like 'nor is the loopback device, and it is said why' "$(ctl client path add lo 2>&1)" 'lo leads to this host alone'
 is 'the scheduler is changed' "$(ctl client scheduler set redundant)" 'scheduler: redundant (was ecf), both directions'
 check 'the server uses it too' until_true 5 eval 'ctl server session list | grep -q "redundant"'
 check 'copies are dropped' until_true 5 has_dropped client duplicate 5
@@ -57,7 +58,8 @@ is 'as a resumed TLS session, which the path that stayed is not' "$(path_value w
 is 'the path is removed again' "$(ctl client path remove wan)" 'wan: removed'
 check 'and goes again' until_true 5 eval '! ctl client path list | grep -q wan'
 is 'a path without a device waits for it' "$(ctl client path add usb0 role=backup)" 'usb0: down: there is no such device'
-like 'explain says why it is not used' "$(ctl client explain)" '^usb0: not used: there is no connection on it; its state and reason tell why \(down: there is no such device\)'
+like 'explain says why it is not used' "$(ctl client explain)" '^usb0: not used: there is no connection on it \(down: there is no such device\)'
+like 'and what to do' "$(ctl client explain)" '^  "ip link" names the devices'
 wait "$ping_pid"
 like 'no ping was lost' "$(cat "$dir/ping.log")" ' 0% packet loss'
 like 'the metrics name the paths' "$(ctl client stats --openmetrics)" 'mpvpn_path_weight\{instance="[^"]*",path="veth"\} 1'

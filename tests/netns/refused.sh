@@ -20,6 +20,7 @@ refused() {
     client_config client "$@"
     check "$what: the client runs" daemon "$client" client
     check "$what: the client says why" until_true 10 says "$regex"
+    like "$what: and what to do" "$(ctl client explain)" '^  .*(Token|ServerPin)'
     refuses "$what: no ping comes back" in_ns "$client" ping -c 1 -W 1 10.77.0.1
     stop "$last_pid"
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ends.h"
 #include "masque/auth.h"
@@ -237,6 +238,34 @@ START_TEST(a_wrong_token_is_refused_and_said_on_both_sides) {
 }
 END_TEST
 
+/* Lines of these levels that were logged to what stands in for standard error. */
+static unsigned lines_of(FILE *log, const char *level) {
+    char line[512];
+    unsigned count = 0;
+    rewind(log);
+    while (fgets(line, sizeof line, log))
+        count += strstr(line, level) != NULL;
+    return count;
+}
+
+START_TEST(what_fails_for_an_hour_in_the_same_way_is_told_now_and_then) {
+    FILE *log = tmpfile();
+    int saved = dup(STDERR_FILENO);
+    begin(17, &good);
+    end_kill(&client);
+    ck_assert_int_eq(dup2(fileno(log), STDERR_FILENO), STDERR_FILENO);
+    end_start(&client, client_host, client_config("some-other-token-that-nobody-has-01234567"));
+    ck_assert(!comes_up(3600 * NS_PER_SEC));
+    dup2(saved, STDERR_FILENO);
+    ck_assert_uint_ge(lines_of(log, "warning: path sim0"), 6);
+    ck_assert_uint_le(lines_of(log, "warning: path sim0"), 8);
+    ck_assert_uint_le(lines_of(log, "info: path sim0"), 8);
+    close(saved);
+    fclose(log);
+    finish();
+}
+END_TEST
+
 START_TEST(each_failed_attempt_gives_its_own_reason) {
     struct link_quality dead = good;
     dead.dead = true;
@@ -366,6 +395,7 @@ int main(void) {
     tcase_add_test(tcase, a_link_dead_for_a_minute_comes_back_by_itself);
     tcase_add_test(tcase, an_idle_tunnel_stays_up);
     tcase_add_test(tcase, a_wrong_token_is_refused_and_said_on_both_sides);
+    tcase_add_test(tcase, what_fails_for_an_hour_in_the_same_way_is_told_now_and_then);
     tcase_add_test(tcase, each_failed_attempt_gives_its_own_reason);
     tcase_add_test(tcase, packets_from_addresses_that_are_not_the_sessions_are_dropped);
     tcase_add_test(tcase, junk_of_every_size_harms_nobody);

@@ -168,6 +168,13 @@ START_TEST(paths_are_explained_in_a_line_each) {
            "session 7 (alice): scheduler: ecf\n"
            "192.0.2.9:4433: used: the next packet goes here\n"
            "session 9 (bob): scheduler: -\n");
+    expect(COMMAND_explain, "{'sessions':[]}", "no client is connected\n");
+    expect(COMMAND_explain,
+           "{'scheduler':null,'paths':[{'path':'wwan0','used':false,'why':'off','text':'there is no connection on it',"
+           "'advice':'switch it on'}]}",
+           "scheduler: -\n"
+           "wwan0: not used: there is no connection on it\n"
+           "  switch it on\n");
 }
 END_TEST
 
@@ -192,6 +199,9 @@ START_TEST(changes_of_paths_and_schedulers_are_confirmed_in_a_line) {
     expect(COMMAND_path_remove, "{'path':'enp6s0','state':'removed'}", "enp6s0: removed\n");
     expect(COMMAND_path_set, "{'path':'wwan0','role':'backup','weight':2,'was_role':'primary','was_weight':1}",
            "wwan0: backup, weight 2 (was primary, weight 1)\n");
+    expect(COMMAND_path_set,
+           "{'path':'wwan0','role':'backup','weight':2,'rate_limit_bps':64000,'was_role':'backup','was_weight':2}",
+           "wwan0: backup, weight 2, at most 64 kbit/s (was backup, weight 2)\n");
     expect(COMMAND_scheduler_get, "{'scheduler':'minrtt','bonded':true}", "scheduler: minrtt\n");
     expect(COMMAND_scheduler_set, "{'scheduler':'redundant','was':'minrtt','directions':'both','bonded':true}",
            "scheduler: redundant (was minrtt), both directions\n");

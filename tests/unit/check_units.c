@@ -98,6 +98,10 @@ START_TEST(bytes_and_rates_print_with_the_prefix_that_fits) {
     ck_assert_str_eq(units_print_bytes(12400000000u, text), "12.4 GB");
     ck_assert_str_eq(units_print_bytes(UINT64_MAX, text), "18.4 EB");
     ck_assert_str_eq(units_print_ms(11240, text), "11.2 ms");
+    ck_assert_str_eq(units_print_rate(64000, text), "64 kbit/s");
+    ck_assert_str_eq(units_print_rate(999999, text), "1 Mbit/s");
+    ck_assert_str_eq(units_print_rate(1500000, text), "1.5 Mbit/s");
+    ck_assert_str_eq(units_print_rate(1000000000000u, text), "1 Tbit/s");
 }
 END_TEST
 
