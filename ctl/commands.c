@@ -38,6 +38,16 @@ static const struct param {
 #include "common/methods.def"
 };
 
+/* What completion offers for a parameter. */
+static const struct values {
+    enum command_id command;
+    const char *name;
+    const char *words;
+} values[] = {
+#define VALUES(symbol, name, words) {COMMAND_##symbol, name, words},
+#include "common/methods.def"
+};
+
 static const struct flag {
     enum command_id command;
     const char *name;
@@ -397,12 +407,6 @@ static void print_arguments(FILE *stream, enum command_id command) {
             fprintf(stream, " --%s", flags[i].name);
         }
     }
-    if (command == COMMAND_path_add || command == COMMAND_path_set) {
-        fprintf(stream, " role=primary role=backup");
-    }
-    if (command == COMMAND_log_set) {
-        fprintf(stream, " error warning notice info debug");
-    }
     fprintf(stream, " --json --help");
 }
 
@@ -432,11 +436,42 @@ static void print_words(FILE *stream, bool second) {
     }
 }
 
+static bool is_required(const struct values *of) {
+    for (size_t i = 0; i < COUNT(params); i++) {
+        if (params[i].command == of->command && strcmp(params[i].name, of->name) == 0) {
+            return params[i].use == REQUIRED;
+        }
+    }
+    return false;
+}
+
+/* A case for each parameter whose values are known: those that have a word of their own, or what follows their "=". */
+static void print_values(FILE *stream, bool required) {
+    for (size_t i = 0; i < COUNT(values); i++) {
+        const struct values *of = &values[i];
+
+        if (is_required(of) != required) {
+            continue;
+        }
+        if (required) {
+            fprintf(stream, "        \"%s \") words=\"%s --json --help\" ;;\n", commands[of->command].words, of->words);
+        } else {
+            fprintf(stream, "        \"%s\"*\" %s =\") words=\"%s\" ;;\n", commands[of->command].words, of->name,
+                    of->words);
+        }
+    }
+}
+
+/* bash takes a word apart at "=", so that a parameter comes as its name, "=" and its value. */
 void command_completion(FILE *stream) {
     fprintf(stream,
             "# bash completion for mpvpnctl, printed by \"mpvpnctl completion\"\n"
+            "_mpvpnctl_names() {\n"
+            "    mpvpnctl \"${instance[@]}\" \"$@\" 2>/dev/null | sed -n '2,$s/^ *\\([A-Za-z0-9._-]*\\) .*/\\1/p'\n"
+            "}\n"
             "_mpvpnctl() {\n"
-            "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} typed='' words i\n"
+            "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} typed='' words='' i\n"
+            "    local -a instance=()\n"
             "    case $previous in\n"
             "        -n|--name)\n"
             "            words=$(cd %s 2>/dev/null && printf '%%s\\n' *.sock | sed -n 's/\\.sock$//p')\n"
@@ -447,20 +482,29 @@ void command_completion(FILE *stream) {
             "    esac\n"
             "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
             "        case ${COMP_WORDS[i]} in\n"
-            "            -n|--name|-s|--socket) ((i++)) ;;\n"
+            "            -n|--name|-s|--socket) instance=(\"${COMP_WORDS[i]}\" \"${COMP_WORDS[++i]}\") ;;\n"
             "            -*) ;;\n"
             "            *) typed+=\"${COMP_WORDS[i]} \" ;;\n"
             "        esac\n"
             "    done\n"
-            "    case $typed in\n"
-            "        '') words=\"",
+            "    if [[ $current == = || $previous == = ]]; then\n"
+            "        [[ $current != = ]] || { typed+='= '; current=; }\n"
+            "        case ${typed%% } in\n",
             RUNTIME_DIR);
+    print_values(stream, false);
+    fprintf(stream, "        esac\n"
+                    "        mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\")\n"
+                    "        return\n"
+                    "    fi\n"
+                    "    case $typed in\n"
+                    "        '') words=\"");
     print_words(stream, false);
     for (size_t i = 0; i < COUNT(options); i++) {
         fprintf(stream, " -%c --%s", options[i].letter, options[i].name);
     }
     fprintf(stream, "\" ;;\n");
     print_words(stream, true);
+    print_values(stream, true);
     for (size_t i = 0; i < COMMANDS; i++) {
         fprintf(stream, "        \"%s \"*) words=\"", commands[i].words);
         print_arguments(stream, commands[i].id);

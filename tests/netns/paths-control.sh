@@ -78,4 +78,20 @@ check 'a path whose server is an address does not wait for the name of another' 
 like 'which is still asked for' "$(ctl client path list)" '^veth +connecting'
 stop "$server_pid"
 is 'the server ends with status 0' "$?" 0
+# offers WORD...: what completion offers for the last of these words, which bash takes apart at "="
+offers() {
+    in_ns "$client" env PATH="$build:$PATH" bash -c '
+        . <(mpvpnctl completion)
+        compopt() { :; }
+        COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+        _mpvpnctl
+        echo "${COMPREPLY[*]}"' bash mpvpnctl -s "/run/mpvpn/$tag-client.sock" "$@"
+}
+is 'completion offers commands' "$(offers pat)" path
+like 'and devices' "$(offers path add v)" '^veth$'
+is 'and paths that there are' "$(offers path remove v)" veth
+is 'and schedulers' "$(offers scheduler set re)" redundant
+is 'and what a path can be' "$(offers path add veth role '=')" 'primary backup'
+is 'also half typed' "$(offers path set veth weight '=' 2 role '=' b)" backup
+is 'and nothing where nothing is known' "$(offers path set veth weight '=')" ''
 finish
