@@ -264,6 +264,7 @@ static void print_paths(FILE *stream, const json_t *paths) {
         table_cell(table, "%lld %%", (long long)integer(path, "share_percent"));
         table_cell(table, "%s", duration(integer(path, "since_s"), buffer));
     }
+    table_fit(table, stream, (const char *const[]){"ARRIVES", "JITTER", "CARRIES", "SINCE", "LOSS", NULL});
     table_print(table, stream);
     table_free(table);
     json_array_foreach(paths, i, path) {
@@ -325,6 +326,7 @@ static void print_sessions(FILE *stream, const json_t *result) {
             print_leg_row(table, json_array_get(legs, j));
         }
     }
+    table_fit(table, stream, (const char *const[]){"LOSS", "BONDING", "SINCE", "RTT", "LEGS", NULL});
     table_print(table, stream);
     table_free(table);
     if (json_is_true(json_object_get(result, "more"))) {
@@ -391,6 +393,7 @@ static void print_connections(FILE *stream, const json_t *paths) {
         table_cell(table, "%lld", (long long)integer(path, "duplicate_packets"));
         table_cell(table, "%lld", (long long)integer(path, "mtu_bytes"));
     }
+    table_fit(table, stream, (const char *const[]){"TWICE", "RESENT", "MIN", "IN FLIGHT", "JITTER", "MTU", NULL});
     table_print(table, stream);
     table_free(table);
 }

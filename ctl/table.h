@@ -25,6 +25,10 @@ struct table *table_new(const struct table_column *columns, size_t count);
 void table_row(struct table *table);
 /** The next cell of the row. */
 void table_cell(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/** Leave columns out, by their titles and in this order, until all is so narrow. @param spare ends with NULL */
+void table_narrow(struct table *table, size_t width, const char *const *spare);
+/** The same for the width of a terminal; what is none takes everything. */
+void table_fit(struct table *table, FILE *stream, const char *const *spare);
 /** Print head and rows. */
 void table_print(const struct table *table, FILE *stream);
 /** NULL is fine. */

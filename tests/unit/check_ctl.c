@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "ctl/commands.h"
 #include "ctl/print.h"
+#include "ctl/table.h"
 #include "tests/unit/suite.h"
 
 #define WORDS_MAX 8
@@ -150,6 +151,39 @@ START_TEST(paths_are_a_table) {
         "wwan0   up       primary  43.0 ms  6.1 ms   0.4 %          24.1        6.8       26  22.1 ms   14 %  41 min\n"
         "usb0    standby  backup   61.3 ms  9.0 ms   0.0 %           0.0        0.0        -        -    0 %  3 h 12 "
         "min\n");
+}
+END_TEST
+
+START_TEST(a_narrow_table_goes_without_what_can_be_spared) {
+    static const struct table_column columns[] = {{"PATH", 0, false}, {"RATE", 8, true}, {"SINCE", 0, false}};
+    static const char *const spare[] = {"SINCE", "NOTHING", "RATE", NULL};
+    static const struct {
+        size_t width;
+        const char *expected;
+    } cases[] = {{26, "PATH       RATE  SINCE\nGerät       1.0  3 h 1 min\n"},
+                 {80, "PATH       RATE  SINCE\nGerät       1.0  3 h 1 min\n"},
+                 {25, "PATH       RATE\nGerät       1.0\n"},
+                 {14, "PATH\nGerät\n"},
+                 {1, "PATH\nGerät\n"}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct table *table = table_new(columns, 3);
+        char *text = NULL;
+        size_t size = 0;
+        FILE *stream = open_memstream(&text, &size);
+
+        table_row(table);
+        table_cell(table, "Gerät");
+        table_cell(table, "1.0");
+        table_cell(table, "3 h 1 min");
+        table_narrow(table, cases[i].width, spare);
+        table_fit(table, stream, spare);
+        table_print(table, stream);
+        fclose(stream);
+        ck_assert_str_eq(text, cases[i].expected);
+        table_free(table);
+        free(text);
+    }
 }
 END_TEST
 
@@ -356,6 +390,7 @@ int main(void) {
     tcase_add_test(tc, watching_takes_a_time_or_goes_without);
     tcase_add_test(tc, paths_are_a_table);
     tcase_add_test(tc, a_path_that_is_not_up_says_why);
+    tcase_add_test(tc, a_narrow_table_goes_without_what_can_be_spared);
     tcase_add_test(tc, paths_are_explained_in_a_line_each);
     tcase_add_test(tc, changes_of_paths_and_schedulers_are_confirmed_in_a_line);
     tcase_add_test(tc, a_clients_status_is_a_few_lines);
