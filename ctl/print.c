@@ -461,8 +461,11 @@ static void print_stats(FILE *stream, const json_t *stats) {
 }
 
 static void print_new_user(FILE *stream, const json_t *user) {
-    fprintf(stream, "# user %s: the token is shown this once; the server keeps only its hash\n%s", text(user, "name"),
-            text(user, "client_configuration"));
+    fprintf(stream,
+            "# user %s: the token is shown this once; the server keeps only its hash\n%s"
+            "# One section for each link; without any, the device is used that leads to the server.\n"
+            "#[Path eth0]\n#[Path wwan0]\n#Role = backup\n",
+            text(user, "name"), text(user, "client_configuration"));
 }
 
 void print_text(FILE *stream, enum command_id command, const json_t *result) {

@@ -336,7 +336,9 @@ START_TEST(a_new_users_answer_can_be_copied_as_a_configuration) {
     expect(COMMAND_user_add,
            "{'name':'bob','token':'T','client_configuration':'[Client]\\nServer = a:443\\nToken = T\\n'}",
            "# user bob: the token is shown this once; the server keeps only its hash\n"
-           "[Client]\nServer = a:443\nToken = T\n");
+           "[Client]\nServer = a:443\nToken = T\n"
+           "# One section for each link; without any, the device is used that leads to the server.\n"
+           "#[Path eth0]\n#[Path wwan0]\n#Role = backup\n");
 }
 END_TEST
 
