@@ -1,5 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-EXTRA_DIST += tests/bench doc
+EXTRA_DIST += doc \
+	tests/bench/bench.sh \
+	tests/bench/bench_cost.sh \
+	tests/bench/bench_datapath.sh \
+	tests/bench/bench_packet.c \
+	tests/bench/bond.sh \
+	tests/bench/clients.sh \
+	tests/bench/report.py \
+	tests/bench/soak.sh \
+	tests/bench/turns.sh \
+	tests/bench/workers.sh
 # The datapath without QUIC: make tests/bench/bench_datapath, then tests/bench/bench_datapath.sh as root.
 EXTRA_PROGRAMS = tests/bench/bench_datapath
 tests_bench_bench_datapath_LDADD = $(daemon_libs)
