@@ -274,23 +274,23 @@ static bool loses(const struct knee *knee) {
     return knee->lost > 1.1 * expected + 4 * sqrt(expected * knee->packet) + 3 * knee->packet;
 }
 
-/** @return mean round-trip time of the last round but one that tells of it; 0: unknown */
-static double rtt_before(struct knee *knee) {
+/** Whether the round-trip time of the last round is above that of the one before that tells of it by more than a pace
+ * near the rate can make. */
+static bool jumps(struct knee *knee) {
     for (uint64_t i = 2; i < KNEE_ROUNDS; i++)
         if (round_at(knee, knee->round - i)->packets > 0)
-            return mean_rtt(round_at(knee, knee->round - i));
-    return 0;
+            return knee->rtt - mean_rtt(round_at(knee, knee->round - i)) > JUMP * knee_margin(knee);
+    return false;
 }
 
 /** A round of cruise: climb, or see that it is enough. */
 static void climb(struct knee *knee, double duration, uint64_t now) {
     double step = fmin(CLIMB * duration / fmax(span(knee), 1) * evenness(knee) * knee->gentle, EVEN_STEP);
     double free = knee->climbed - free_climb(knee) / knee->gentle;
-    double before = rtt_before(knee);
     bool lossy = loses(knee);
 
     if (lossy || standing(knee, knee->smooth_rtt, now) > knee->base + knee_margin(knee)) {
-        knee->drain.jumped = before > 0 && knee->rtt - before > JUMP * knee_margin(knee);
+        knee->drain.jumped = jumps(knee);
         knee->drain.lossy = lossy;
         knee->gentle = lossy ? GENTLE : 1;
         if (lossy) {
@@ -359,7 +359,7 @@ static void watch_drain(struct knee *knee, uint64_t now) {
             raise_base(knee);
         knee_begin_cruise(knee, d->full * RESERVE);
     } else if (queue > 1.3 * d->queue + m) {
-        d->jumped = d->jumped || knee->round <= d->round + 3;
+        d->jumped = d->jumped || jumps(knee);
         knee_begin_drain(knee, RESERVE, now);
     } else if (now < d->until)
         return;

@@ -94,7 +94,7 @@ START_TEST(the_link_is_shared_with_another) {
     struct flows_result r = run(&s);
     double share = r.rate[0] / (r.rate[0] + r.rate[1]);
     bool losses_rule = _i == 8; /* two of ours that meet a full queue before their margins: bounded, but not even */
-    double least = losses_rule ? 0.1 : 0.3;
+    double least = losses_rule ? 0.1 : _i / 4 == 2 ? 0.4 : 0.3;
 
     ck_assert_msg(share >= least && share <= 1 - least, "beside %s, %zu packets: %.2f", other[_i / 4], s.queue, share);
     ck_assert_double_ge(r.share, 0.95);
