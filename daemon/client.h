@@ -100,9 +100,9 @@ struct client {
     bool stopping;                     /**< no more reconnects */
     struct timer watch;                /**< BONDING_NO: looks whether the leg is silent */
     const struct client_path *watched; /**< whose leg was looked at last; compared only */
-    uint64_t heard;                    /**< QUIC packets received on it then */
+    uint64_t answers;                  /**< packets received on it then that acknowledged something */
     uint64_t asked;                    /**< QUIC packets sent on it when that was last another number */
-    uint64_t asked_at;                 /**< ns, since when more was sent and nothing came; 0: not so */
+    uint64_t asked_at;                 /**< ns, since when more was sent and not answered; 0: not so */
     uint64_t held_until;               /**< ns: no path connects before: another client took this user's place */
     uint64_t replaced_at;              /**< ns, when that happened last */
     unsigned replaced;                 /**< how often it happened lately */

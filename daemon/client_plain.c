@@ -67,17 +67,21 @@ static bool has_spare(const struct client *client) {
     return false;
 }
 
-/* Take a look at a leg. @return whether it is silent */
+/* Take a look at a leg. What the server says of itself tells nothing of what we send: a path may die in one direction
+ * only. And our acknowledgements get no answer, so the leg is asked when something went. @return whether it is silent
+ */
 static bool is_silent(struct client *client, const struct client_path *path, uint64_t now) {
     struct conn_statistics s;
     conn_statistics(leg_conn(path->carrier->leg), &s);
-    if (client->watched != path || s.packets_received != client->heard) {
+    if (client->watched != path || s.answers != client->answers) {
         client->watched = path;
-        client->heard = s.packets_received;
+        client->answers = s.answers;
         client->asked = s.packets_sent;
         client->asked_at = 0;
     } else if (!client->asked_at && s.packets_sent != client->asked) {
         client->asked_at = now;
+        conn_ping(leg_conn(path->carrier->leg));
+        carrier_mark(path->carrier);
     }
     return client->asked_at && now - client->asked_at >= SILENT_AFTER;
 }

@@ -54,9 +54,10 @@ struct session_leg {
     uint64_t gust_since;       /**< ns */
     uint64_t suspect_since;    /**< ns, when it became suspect, or was trusted again */
     uint64_t probed;           /**< ns, when a PING was sent on it to see whether it lives or to measure it */
-    uint64_t probed_received;  /**< QUIC packets received on it then */
-    unsigned unanswered;       /**< PINGs in a row after which nothing was heard */
-    uint64_t suspect_received; /**< QUIC packets received on it when it became suspect */
+    uint64_t probed_answers;   /**< packets received on it by then that acknowledged something */
+    unsigned unanswered;       /**< PINGs in a row that were not answered */
+    uint64_t suspect_answers;  /**< packets received on it that acknowledged something, when it became suspect */
+    uint64_t suspect_received; /**< QUIC packets received on it then, or when it was asked because of one */
     uint64_t resent;           /**< packets sent again on it */
     struct control_leg_report received; /**< bonded packets that came on it */
     struct control_leg_report told;     /**< what the peer received on it, by its last report */

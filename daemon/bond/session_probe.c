@@ -57,13 +57,13 @@ uint64_t session_probe_at(const struct session *session, uint64_t now) {
     return nearest;
 }
 
-/* Count the PINGs that nothing was heard after. @return whether there are too many */
-static bool is_silent(struct session_leg *leg, uint64_t received, uint64_t now) {
-    if (received != leg->probed_received || !leg->probed)
+/* Count the PINGs without answer; what the peer says of itself is none. @return whether there are too many */
+static bool is_silent(struct session_leg *leg, uint64_t answers, uint64_t now) {
+    if (answers != leg->probed_answers || !leg->probed)
         leg->unanswered = 0;
     else if (now - leg->probed >= session_patience(leg))
         leg->unanswered++;
-    leg->probed_received = received;
+    leg->probed_answers = answers;
     return leg->unanswered >= UNANSWERED;
 }
 
@@ -76,7 +76,7 @@ void session_probe(struct session *session, uint64_t now) {
         if (!wait || now < leg->probed + wait)
             continue;
         conn_statistics(leg_conn(leg->leg), &s);
-        if (!leg->suspect && is_silent(leg, s.packets_received, now)) {
+        if (!leg->suspect && is_silent(leg, s.answers, now)) {
             session_distrust(session, i, now);
             continue;
         }

@@ -5,7 +5,7 @@
  * How it works: the hall asks session_pick() for a leg, writes the packet there, and tells session_sent(). Every
  * transmission is recorded by outstanding, which turns losses into resends and knows the floor. A leg is *suspect* when
  * its oldest transmission without answer is older than its RTT allows and another leg was heard since: what it carried
- * is then copied to the others, it is pinged, and whatever is heard on it brings it back. Left out: I/O (the hall), the
+ * is then copied to the others, it is pinged, and an answer brings it back. Left out: I/O (the hall), the
  * choice itself (sched_*.c). Invariants: sequences leave in order and without holes; a leg that is suspect, draining or
  * down gets nothing new. Standards: mpvpn-protocol(7). */
 #include "bond/session.h"
@@ -229,6 +229,8 @@ void session_on_acked(struct session *session, const struct leg *leg, uint64_t i
     of->unheard_since = record.oldest_sent == TIME_NEVER ? 0 : record.oldest_sent;
 }
 
+/* A path may die in one direction only: that the peer is heard says nothing of what we send, so a suspect leg is back
+ * when something was acknowledged on it. But whoever is heard may hear us, too, and is asked at once. */
 void session_look(struct session *session, uint64_t now) {
     for (size_t i = 0; i < SESSION_LEGS_MAX; i++) {
         struct session_leg *leg = &session->legs[i];
@@ -236,8 +238,14 @@ void session_look(struct session *session, uint64_t now) {
         if (!leg->leg || !leg->suspect)
             continue;
         conn_statistics(leg_conn(leg->leg), &s);
-        if (s.packets_received > leg->suspect_received)
+        if (s.answers != leg->suspect_answers) {
             trust(session, leg, now);
+        } else if (s.packets_received != leg->suspect_received && now - leg->probed >= s.rtt_smoothed) {
+            leg->suspect_received = s.packets_received;
+            leg->probed = now;
+            conn_ping(leg_conn(leg->leg));
+            session->told = true;
+        }
     }
 }
 
@@ -280,6 +288,7 @@ void session_distrust(struct session *session, unsigned slot, uint64_t now) {
     conn_statistics(leg_conn(leg->leg), &s);
     leg->suspect = true;
     leg->suspect_since = leg->probed = now;
+    leg->suspect_answers = s.answers;
     leg->suspect_received = s.packets_received;
     outstanding_leg_suspect(session->outstanding, slot, now);
     conn_ping(leg_conn(leg->leg));

@@ -356,6 +356,7 @@ void conn_statistics(const struct conn *conn, struct conn_statistics *out) {
         .bytes_received = conn->bytes_received,
         .packets_sent = conn->packets_sent,
         .packets_received = conn->packets_received,
+        .answers = conn->answers,
         .packets_lost = conn_packets_of(conn, conn->datagrams_lost),
         .datagrams_lost = conn->datagrams_lost,
         .datagrams_spurious = conn->datagrams_spurious,

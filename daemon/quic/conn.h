@@ -267,6 +267,7 @@ struct conn_statistics {
     uint64_t bytes_received;     /**< UDP payload */
     uint64_t packets_sent;       /**< QUIC packets */
     uint64_t packets_received;   /**< QUIC packets */
+    uint64_t answers;            /**< of them, that acknowledged something: what we send gets there */
     uint64_t packets_lost;       /**< declared lost, of those that carried a datagram */
     uint64_t datagrams_lost;     /**< DATAGRAM frames declared lost */
     uint64_t datagrams_spurious; /**< acknowledged after all */

@@ -132,6 +132,7 @@ struct conn {
     uint64_t bytes_received;         /**< UDP payload */
     uint64_t packets_sent;           /**< written */
     uint64_t packets_received;       /**< read */
+    uint64_t answers;                /**< of them, that acknowledged something */
     uint64_t datagrams_sent;         /**< written */
     uint64_t datagram_packets;       /**< packets that they went in */
     uint64_t datagrams_lost;         /**< declared lost */

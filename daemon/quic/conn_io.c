@@ -138,6 +138,7 @@ int conn_read(struct conn *conn, const struct conn_path *path, uint8_t ecn, uint
     if (!confirmed || (length >= FULL_PACKET && conn->datagrams_unacked == unacked))
         conn->write_wanted = true;
     ngtcp2_conn_get_conn_info(conn->ng, &after);
+    conn->answers += after.bytes_in_flight < before.bytes_in_flight;
     conn_count_delivered(conn, &after, before.bytes_in_flight, lost);
     /* Only what was acknowledged or lost changes the pace, and most packets that come with data tell of neither. */
     if (after.bytes_in_flight != before.bytes_in_flight || after.cwnd != before.cwnd ||

@@ -51,6 +51,18 @@ static void blackhole(const char *device, bool away) {
     world_device_quality(client_host, device, &quality);
 }
 
+static void hole_up(const char *device, bool away) {
+    struct link_quality quality = !strcmp(device, "sima") ? first : second;
+    quality.mute = away;
+    world_device_quality(client_host, device, &quality);
+}
+
+static void hole_down(const char *device, bool away) {
+    struct link_quality quality = !strcmp(device, "sima") ? first : second;
+    quality.deaf = away;
+    world_device_quality(client_host, device, &quality);
+}
+
 static void turn(void) {
     loop_set_deadline(client.worker.loop, world_now());
 }
@@ -84,6 +96,8 @@ static const struct {
     const char *name;
     void (*happens)(const char *device, bool away);
 } events[] = {{"blackhole", blackhole},
+              {"hole up", hole_up},
+              {"hole down", hole_down},
               {"link down", link_down},
               {"address removed", address_removed},
               {"carrier flap", carrier_flap},
@@ -152,7 +166,7 @@ static struct used used_now(void) {
 /* Both ends' windows on the path are full when it dies, so that nothing but what asks whether it lives can go. */
 START_TEST(a_path_is_in_use_again_a_second_after_its_return) {
     static const uint64_t outages[] = {400, 6000, 13000};
-    for (unsigned event = 0; event < 3; event++)
+    for (unsigned event = 0; event < 5; event++)
         /* Without the way into ngtcp2 a full window leaves only its own time-outs, which double. */
         for (unsigned o = 0; o < (ccseam_available() ? 3 : 1); o++) {
             uint64_t gap = o == 0 ? 10 * MS : MS / 5;

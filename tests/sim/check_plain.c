@@ -185,6 +185,35 @@ START_TEST(a_path_dying_silently_is_left_within_three_seconds_and_comes_back_as_
 }
 END_TEST
 
+/* The server is heard all the time, if only because it asks why nothing is acknowledged. */
+START_TEST(a_path_that_dies_in_one_direction_is_left_too) {
+    struct link_quality mute = near, deaf = near;
+    mute.mute = deaf.deaf = true;
+    begin_with_spare(6);
+    world_device_quality(client_host, "sima", _i ? &deaf : &mute);
+    for (uint32_t i = 0; i < 500; i++) {
+        flow_send(&client, &own, &server4, i, 1, 1000, 0);
+        flow_send(&server, &server4, &own, i, 1, 1000, 10 * MS);
+    }
+    ck_assert_str_eq(state_of("simb"), "up");
+    ck_assert_uint_ge(at_server.received, 200);
+    ck_assert_uint_ge(at_client.received, 200);
+    it_is_the_same_tunnel();
+    finish();
+}
+END_TEST
+
+/* What comes from the server is only acknowledged, which nothing answers. */
+START_TEST(a_leg_that_only_receives_stays_where_it_is) {
+    begin_with_spare(7);
+    flow_send(&server, &server4, &own, 0, 1000, 1000, 10 * MS);
+    run(NS_PER_SEC);
+    come_to("up", "standby", MS);
+    ck_assert_uint_eq(at_client.received, 1000);
+    finish();
+}
+END_TEST
+
 START_TEST(an_idle_leg_stays_where_it_is) {
     begin_with_spare(5);
     run(120 * NS_PER_SEC);
@@ -230,6 +259,8 @@ int main(void) {
     tcase_add_test(tcase, a_lost_link_moves_the_leg_there_and_back);
     tcase_add_test(tcase, a_leg_without_any_link_goes_on_by_the_first_that_comes_back);
     tcase_add_test(tcase, a_path_dying_silently_is_left_within_three_seconds_and_comes_back_as_a_spare);
+    tcase_add_loop_test(tcase, a_path_that_dies_in_one_direction_is_left_too, 0, 2);
+    tcase_add_test(tcase, a_leg_that_only_receives_stays_where_it_is);
     tcase_add_test(tcase, an_idle_leg_stays_where_it_is);
     tcase_add_test(tcase, a_removed_path_leaves_its_leg_to_the_spare);
     tcase_add_test(tcase, a_dead_server_is_found_again_by_any_path);

@@ -143,7 +143,7 @@ void world_transmit(struct host *host, const union sock_addr *from, const union 
         return;
     if (out || in)
         (out ? &out->count[0] : &in->count[1])->packets++;
-    if (q->dead || ip_bytes > (q->mtu_bytes ? q->mtu_bytes : 1500))
+    if (q->dead || (out ? q->mute : q->deaf) || ip_bytes > (q->mtu_bytes ? q->mtu_bytes : 1500))
         return;
     if (uniform() < q->loss) {
         if (out || in)

@@ -30,6 +30,7 @@ struct link_quality {
     double corrupt;       /**< 0–1, one byte flipped */
     double ce_mark;       /**< 0–1, ECT packets marked CE */
     bool dead;            /**< nothing passes */
+    bool mute, deaf;      /**< nothing passes from the device's host, or to it */
     /** Packets that may wait or travel; more are dropped. If set, jitter is before the transmitter: a packet arrives at
      * max(arrival of the one before, now + delay + jitter) + its time on the wire, and queue_bytes means nothing. */
     uint32_t queue_packets;
