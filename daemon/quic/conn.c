@@ -22,6 +22,7 @@
 
 #define DEFAULT_IDLE (30 * NS_PER_SEC)      /**< ns */
 #define HANDSHAKE_TIMEOUT (10 * NS_PER_SEC) /**< ns */
+#define SERVER_RTT (100 * NS_PER_MS)        /**< ns, see conn_server_new() */
 #define MAX_ACK_DELAY (5 * NS_PER_MS)       /**< ns: two default ones alone would exceed the goal for failover */
 #define STREAM_WINDOW (1u << 20)            /**< bytes of credit for a stream */
 #define CONNECTION_WINDOW (4u << 20)        /**< bytes of credit for all streams */
@@ -177,6 +178,9 @@ int conn_server_new(const struct conn_settings *settings, const struct conn_serv
     if (rv != 0)
         return rv;
     conn_set_callbacks(conn, &callbacks);
+    /* ngtcp2 asks for nine of these whether a path that a client left is alive, and meanwhile does not go back there
+     * with it: with the 333 ms of RFC 9002 for three seconds. */
+    s.initial_rtt = conn->cc.initial_rtt = SERVER_RTT;
     if (s.cc_algo != NGTCP2_CC_ALGO_CUBIC)
         ccseam_offer(&conn->cc);
     fill_transport_params(settings, &params);

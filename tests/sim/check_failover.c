@@ -88,8 +88,7 @@ static void carrier_flap(const char *device, bool away) {
 }
 
 static void rebinding(const char *device, bool away) {
-    (void)away;
-    world_device_rebind(client_host, device);
+    world_device_rebind(client_host, device, !away);
 }
 
 static const struct {
@@ -182,6 +181,23 @@ START_TEST(a_path_is_in_use_again_a_second_after_its_return) {
                           "%s: not used a second after %u ms", events[event].name, (unsigned)outages[o]);
             finish();
         }
+}
+END_TEST
+
+/* A NAT that gives the former mapping back does so while the server still validates the path that it left. */
+START_TEST(a_path_that_was_rebound_and_back_is_in_use_again_a_second_later) {
+    struct used before;
+    begin_with(3100, SCHED_WRR);
+    traffic(NS_PER_SEC / 2, 10 * MS);
+    rebinding("sima", true);
+    traffic((_i ? 400 : 1200) * MS, 10 * MS);
+    rebinding("sima", false);
+    traffic((_i ? 700 : 100) * MS, 10 * MS);
+    before = used_now();
+    traffic(200 * MS, 10 * MS);
+    ck_assert_uint_ge(used_now().up, before.up + 5);
+    ck_assert_uint_ge(used_now().down, before.down + 5);
+    finish();
 }
 END_TEST
 
@@ -313,6 +329,7 @@ int main(void) {
     tcase_add_loop_test(tcase, no_gap_is_longer_than_silence_takes_to_notice, 0, SCHED_COUNT * EVENTS);
     tcase_add_test(tcase, redundant_loses_nothing_at_all);
     tcase_add_test(tcase, a_path_is_in_use_again_a_second_after_its_return);
+    tcase_add_loop_test(tcase, a_path_that_was_rebound_and_back_is_in_use_again_a_second_later, 0, 2);
     tcase_add_test(tcase, ecf_uses_a_faster_path_a_second_after_its_return);
     tcase_add_test(tcase, an_idle_path_that_dies_is_suspect_before_anything_is_risked_on_it);
     tcase_add_test(tcase, the_mtu_stays_while_legs_come_back);

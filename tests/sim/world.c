@@ -258,11 +258,13 @@ struct device *world_device_named(struct host *host, const char *name) {
     return NULL;
 }
 
-void world_device_rebind(struct host *host, const char *device) {
+void world_device_rebind(struct host *host, const char *device, bool back) {
     for (size_t i = 0; i < SOCKETS_MAX; i++)
         if (world.socket[i] && world.socket[i]->host == host &&
             device_of(&world.socket[i]->outside) == world_device_named(host, device))
-            world.socket[i]->outside = sock_addr_make(&world_device_named(host, device)->address, host->next_port++);
+            world.socket[i]->outside =
+                back ? world.socket[i]->local
+                     : sock_addr_make(&world_device_named(host, device)->address, host->next_port++);
 }
 
 void world_device_quality(struct host *host, const char *device, const struct link_quality *quality) {

@@ -58,8 +58,8 @@ void world_device_share(struct host *host, const char *device, const char *with)
  * @return the device's index */
 unsigned world_device_link(struct host *host, const char *device, bool up);
 /** A NAT on a device's link forgets its mappings: the sockets there get new ports, unnoticed by their owners, and what
- * is sent to the old ones goes nowhere. */
-void world_device_rebind(struct host *host, const char *device);
+ * is sent to the old ones goes nowhere. @param back they get those that they had at first */
+void world_device_rebind(struct host *host, const char *device, bool back);
 #define WORLD_NAME "server.test" /**< the one name that the resolver knows */
 #define WORLD_NAMED_MAX 4u
 /** What that name stands for from now on. @param addresses ends with NULL */
