@@ -13,6 +13,8 @@ libcommon_a_SOURCES += \
 	common/log.c \
 	common/log.h \
 	common/methods.def \
+	common/output.c \
+	common/output.h \
 	common/reason.def \
 	common/secret.h \
 	common/statistics.def \

@@ -4,13 +4,13 @@
  * complaint goes to standard error with the exit status that mpvpnctl(8) promises. Standards: none. */
 #include <getopt.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "build-config.h"
 #include "ctl/commands.h"
 #include "common/clock.h"
+#include "common/output.h"
 #include "ctl/connect.h"
 #include "ctl/keygen.h"
 #include "ctl/print.h"
@@ -151,11 +151,7 @@ static enum exit_status run_here(const struct command_line *line) {
 
 /* A result that nobody could take is no result. */
 static int finish(int status) {
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "mpvpnctl: standard output cannot be written\n");
-        return status == EXIT_DONE ? EXIT_REFUSED : status;
-    }
-    return status;
+    return !output_finish("mpvpnctl") && status == EXIT_DONE ? EXIT_REFUSED : status;
 }
 
 int main(int argc, char **argv) {

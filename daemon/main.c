@@ -5,10 +5,10 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "build-config.h"
+#include "common/output.h"
 #include "config.h"
 #include "crew.h"
 #include "daemon.h"
@@ -58,11 +58,7 @@ static void print_help(void) {
 
 /* What nobody could take was not said. */
 static int finish(void) {
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "mpvpnd: standard output cannot be written\n");
-        return EXIT_FAILURE;
-    }
-    return EXIT_SUCCESS;
+    return output_finish("mpvpnd") ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int check(const char *file) {
