@@ -336,27 +336,33 @@ int config_parse_uri_template(const struct config_value *value) {
     return fault ? refuse(value, "%s", fault) : set_string(value, value->text);
 }
 
+/* Neither unspecified nor multicast nor reserved. */
+static bool is_unicast(const struct ip_addr *addr) {
+    if (addr->version == 4)
+        return addr->bytes[0] > 0 && addr->bytes[0] < 224;
+    return addr->bytes[0] != 0xff && ip_addr_compare(addr, &(struct ip_addr){.version = 6}) != 0;
+}
+
 int config_parse_source(const struct config_value *value) {
     struct ip_addr addr;
 
     if (ip_addr_parse(value->text, &addr) < 0)
         return refuse(value, "is not an IP address");
     /* A policy rule is made of it: one for 0.0.0.0 would catch whatever has no source address yet. */
-    if (addr.version == 4 ? addr.bytes[0] == 0 || addr.bytes[0] >= 224
-                          : addr.bytes[0] == 0xff || ip_addr_compare(&addr, &(struct ip_addr){.version = 6}) == 0)
+    if (!is_unicast(&addr))
         return refuse(value, "is no address to send from");
     *(struct ip_addr *)value->field = addr;
     return 0;
 }
 
 bool config_is_host_address(const struct ip_addr *addr) {
-    static const uint8_t low[15];
+    static const struct ip_addr loopback = {.version = 6, .bytes = {[15] = 1}};
 
-    if (addr->version == 4)
-        return addr->bytes[0] > 0 && addr->bytes[0] != 127 && addr->bytes[0] < 224;
-    if (addr->bytes[0] == 0xfe && (addr->bytes[1] & 0xc0) == 0x80)
+    if (!is_unicast(addr))
         return false;
-    return addr->bytes[0] != 0xff && (memcmp(addr->bytes, low, sizeof low) != 0 || addr->bytes[15] > 1);
+    if (addr->version == 4)
+        return addr->bytes[0] != 127;
+    return ip_addr_compare(addr, &loopback) != 0 && !(addr->bytes[0] == 0xfe && (addr->bytes[1] & 0xc0) == 0x80);
 }
 
 static int parse_prefix(const struct config_value *value) {

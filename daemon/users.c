@@ -41,20 +41,6 @@ static const struct auth_user *address_owner(const struct auth *auth, const stru
     return NULL;
 }
 
-/* Whether the reader of the file would take the addresses. */
-static int check_addresses(const struct auth_user *user, char *why, size_t why_size) {
-    char text[IP_ADDR_TEXT_MAX];
-
-    for (size_t i = 0; i < 2; i++) {
-        if (user->address[i].version && !config_is_host_address(&user->address[i])) {
-            snprintf(why, why_size, "\"%s\" is no address that a client can have",
-                     ip_addr_print(&user->address[i], text));
-            return -EINVAL;
-        }
-    }
-    return 0;
-}
-
 static int add_all(struct auth *auth, const struct auth_user *user, size_t count, const char *file, char *why,
                    size_t why_size) {
     for (size_t i = 0; i < count; i++) {
@@ -204,9 +190,6 @@ int users_add(const struct config *config, const struct auth_user *user, char *w
                  user->name);
         return -EINVAL;
     }
-    rc = check_addresses(user, why, why_size);
-    if (rc < 0)
-        return rc;
     rc = read_file(config, &all, &count, why, why_size);
     if (rc < 0)
         return rc;

@@ -18,8 +18,9 @@
 int users_load(const struct config *config, struct auth **out, char *why, size_t why_size);
 /**
  * Add to the users file.
- * @return 0; -EEXIST: the name, token or address is taken; -EINVAL: no client can have such a name or address, or the
- * file has a fault; -errno: the file could not be written. On failure the file is as it was.
+ * @param user its addresses passed config_is_host_address(), or the file could not be read again
+ * @return 0; -EEXIST: the name, token or address is taken; -EINVAL: no client can have such a name, or the file has a
+ * fault; -errno: the file could not be written. On failure the file is as it was.
  */
 int users_add(const struct config *config, const struct auth_user *user, char *why, size_t why_size);
 /**

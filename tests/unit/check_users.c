@@ -118,23 +118,6 @@ START_TEST(name_token_and_address_are_given_once) {
 }
 END_TEST
 
-/* Such a file could not be read again: neither a start nor another user add would succeed. */
-START_TEST(an_address_that_no_client_can_have_does_not_get_into_the_file) {
-    static const char *const addresses[] = {"0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255",
-                                            "::",      "::1",       "fe80::1",   "ff02::1"};
-
-    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
-        struct auth_user bob = user("bob", 2);
-
-        ip_addr_parse(addresses[i], &bob.address[i / 4]);
-        ck_assert_msg(users_add(config, &bob, why, sizeof why) == -EINVAL, "%s", addresses[i]);
-        ck_assert_ptr_nonnull(strstr(why, "is no address that a client can have"));
-        auth_free(load());
-        ck_assert_int_ne(access(users_file, F_OK), 0);
-    }
-}
-END_TEST
-
 START_TEST(a_removed_user_is_gone_and_the_others_stay) {
     struct auth_user bob = user("bob", 2), carol = user("carol", 3);
     struct auth *auth;
@@ -232,7 +215,6 @@ int main(void) {
     tcase_add_test(tc, without_a_users_file_there_are_the_configured_users);
     tcase_add_test(tc, an_added_user_is_loaded_again_whole);
     tcase_add_test(tc, name_token_and_address_are_given_once);
-    tcase_add_test(tc, an_address_that_no_client_can_have_does_not_get_into_the_file);
     tcase_add_test(tc, a_removed_user_is_gone_and_the_others_stay);
     tcase_add_test(tc, a_configured_user_is_not_removed);
     tcase_add_test(tc, a_full_disk_leaves_the_old_file_and_no_litter);
