@@ -15,7 +15,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -176,7 +175,6 @@ void resolve_free(struct resolve *resolve) {
 }
 
 int resolve_query(struct resolve *resolve, const char *host, resolve_answer_fn *on_answer, void *context) {
-    struct ip_addr numeric;
     int rc;
 
     if (resolve->query)
@@ -191,11 +189,6 @@ int resolve_query(struct resolve *resolve, const char *host, resolve_answer_fn *
     rc = loop_watch(resolve->loop, &resolve->watch);
     if (rc)
         goto err_query;
-    if (ip_addr_parse(host, &numeric) == 0) {
-        query_add(resolve->query, &numeric);
-        query_answered(resolve->query);
-        return 0;
-    }
     rc = query_start(resolve->query);
     if (rc)
         goto err_query;

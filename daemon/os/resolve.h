@@ -20,8 +20,8 @@ typedef void resolve_answer_fn(void *context, int error, const struct ip_addr *a
 int resolve_new(struct loop *loop, struct resolve **out);
 /** Free; a query under way is abandoned. NULL is fine. */
 void resolve_free(struct resolve *resolve);
-/** Ask; on_answer is called in the loop, once. A numeric address is answered too, without the thread. @return 0;
- * -EBUSY: one is under way */
+/** Ask for the addresses of a name; on_answer is called in the loop, once. Who has an address need not ask.
+ * @return 0; -EBUSY: a query is under way */
 int resolve_query(struct resolve *resolve, const char *host, resolve_answer_fn *on_answer, void *context);
 
 #endif

@@ -241,7 +241,7 @@ int netlink_rp_filter(const char *device) {
     return (void)device, 0;
 }
 
-/* os/resolve.h: numeric names, and the one of world_name() */
+/* os/resolve.h: the name of world_name() and no other */
 
 int resolve_new(struct loop *loop, struct resolve **out) {
     (void)loop;
@@ -252,13 +252,10 @@ void resolve_free(struct resolve *resolve) {
     free(resolve);
 }
 int resolve_query(struct resolve *resolve, const char *host, resolve_answer_fn *on_answer, void *context) {
-    struct ip_addr addr;
     (void)resolve;
     if (!strcmp(host, WORLD_NAME) && world.named_count)
         on_answer(context, 0, world.named, world.named_count);
-    else if (ip_addr_parse(host, &addr))
-        on_answer(context, EAI_NONAME, NULL, 0);
     else
-        on_answer(context, 0, &addr, 1);
+        on_answer(context, EAI_NONAME, NULL, 0);
     return 0;
 }

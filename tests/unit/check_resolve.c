@@ -145,17 +145,6 @@ START_TEST(a_long_answer_is_cut_to_what_fits) {
 }
 END_TEST
 
-START_TEST(a_number_is_answered_in_the_loop_too) {
-    char text[IP_ADDR_TEXT_MAX];
-
-    ask("2001:db8::7");
-    ck_assert_uint_eq(heard.answers, 0);
-    loop_run(heard.loop);
-    ck_assert_uint_eq(heard.count, 1);
-    ck_assert_str_eq(ip_addr_print(&heard.addresses[0], text), "2001:db8::7");
-}
-END_TEST
-
 START_TEST(an_unknown_name_is_answered_with_its_error) {
     ask("nowhere");
     loop_run(heard.loop);
@@ -174,11 +163,11 @@ START_TEST(a_second_query_meanwhile_is_refused) {
 END_TEST
 
 START_TEST(an_answer_may_ask_again) {
-    heard.then_ask = "192.0.2.99";
+    heard.then_ask = "many";
     ask("two");
     loop_run(heard.loop);
     ck_assert_uint_eq(heard.answers, 2);
-    ck_assert_uint_eq(heard.addresses[0].bytes[3], 99);
+    ck_assert_uint_eq(heard.count, RESOLVE_MAX);
 }
 END_TEST
 
@@ -200,7 +189,6 @@ int main(void) {
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_name_is_answered_in_the_loop_without_repetition);
     tcase_add_test(tcase, a_long_answer_is_cut_to_what_fits);
-    tcase_add_test(tcase, a_number_is_answered_in_the_loop_too);
     tcase_add_test(tcase, an_unknown_name_is_answered_with_its_error);
     tcase_add_test(tcase, a_second_query_meanwhile_is_refused);
     tcase_add_test(tcase, an_answer_may_ask_again);
