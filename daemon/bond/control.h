@@ -32,7 +32,6 @@
 #define CONTROL_DONE "done"         /**< this end was told to stop */
 #define CONTROL_REPLACED "replaced" /**< a newer session took the user's address, or the limit of sessions was met */
 #define CONTROL_REMOVED "removed"   /**< the operator closed the session or removed the user */
-#define CONTROL_FAILED "failed"     /**< this end found a fault and cannot go on */
 
 /** State of a leg for what the receiver of LEG_ROLE sends. */
 enum control_leg_state {

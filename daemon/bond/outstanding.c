@@ -456,10 +456,6 @@ void outstanding_floor_announced(struct outstanding *o, uint64_t now) {
     o->floor_released = false;
 }
 
-bool outstanding_has_resends(const struct outstanding *o) {
-    return o->due_count > 0;
-}
-
 uint64_t outstanding_memory(const struct outstanding *o) {
     return kept_memory(o->kept);
 }

@@ -153,8 +153,6 @@ uint64_t outstanding_floor_deadline(const struct outstanding *outstanding);
 /** The floor was announced, in whatever mark. */
 void outstanding_floor_announced(struct outstanding *outstanding, uint64_t now);
 
-/** Whether anything is due for resending (the oldest of it may turn out too old). */
-bool outstanding_has_resends(const struct outstanding *outstanding);
 /** Capacity of the buffers kept, bytes. */
 uint64_t outstanding_memory(const struct outstanding *outstanding);
 /** Packets neither acknowledged nor given up. */

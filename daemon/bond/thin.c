@@ -57,7 +57,6 @@ struct thin {
     struct thin_settings settings; /**< as given */
     uint64_t interval;             /**< ns */
     uint64_t deadline;             /**< ns: nothing is due before; TIME_NEVER: nothing waits */
-    uint64_t count;                /**< left out */
     struct thin_flow *flows;       /**< THIN_FLOWS, by hash; NULL: none came yet */
 };
 
@@ -132,7 +131,6 @@ static void release(struct thin *thin, struct thin_flow *flow, uint64_t now) {
 
 /** A plain acknowledgement waits, in the place of the one before it. */
 static void keep(struct thin *thin, struct thin_flow *flow, const uint8_t *packet, size_t length) {
-    thin->count += flow->length > 0;
     flow->length = (uint16_t)length;
     memcpy(flow->bytes, packet, length);
     if (flow->passed + thin->interval < thin->deadline)
@@ -171,7 +169,6 @@ static bool take_plain(struct thin *thin, struct thin_flow *flow, uint32_t acked
         keep(thin, flow, packet, length);
         return true;
     }
-    thin->count += flow->length > 0;
     flow->length = 0;
     flow->passed = now;
     return false;
@@ -221,8 +218,4 @@ void thin_on_timer(struct thin *thin, uint64_t now) {
             next = due;
     }
     thin->deadline = next;
-}
-
-uint64_t thin_count(const struct thin *thin) {
-    return thin->count;
 }

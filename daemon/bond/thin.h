@@ -39,7 +39,5 @@ bool thin_take(struct thin *thin, const uint8_t *packet, size_t length, uint64_t
 uint64_t thin_deadline(const struct thin *thin);
 /** Release what has waited long enough. */
 void thin_on_timer(struct thin *thin, uint64_t now);
-/** How many acknowledgements were left out. */
-uint64_t thin_count(const struct thin *thin);
 
 #endif

@@ -221,7 +221,7 @@ START_TEST(packet_older_than_the_repair_limit_is_given_up) {
     outstanding_on_timer(o, now + 3 * RTT);
     ck_assert_uint_eq(outstanding_stats(o)->too_old, 2);
     ck_assert_uint_eq(outstanding_floor(o), WRAP + 2);
-    ck_assert(!outstanding_has_resends(o));
+    ck_assert_ptr_null(outstanding_next_resend(o, now + 3 * RTT));
     /* Asked for instead of timed. */
     outstanding_on_lost(o, send_packet(0), now);
     ck_assert_ptr_null(outstanding_next_resend(o, now + 3 * RTT));
@@ -236,9 +236,9 @@ START_TEST(transmission_without_answer_is_lost_after_two_pto) {
     outstanding_set_leg_pto(o, 4, RTT / 2);
     ck_assert_uint_eq(outstanding_deadline(o), now + RTT);
     outstanding_on_timer(o, now + RTT - 1);
-    ck_assert(!outstanding_has_resends(o));
+    ck_assert_ptr_null(outstanding_next_resend(o, now + RTT - 1));
     outstanding_on_timer(o, now + RTT);
-    ck_assert(outstanding_has_resends(o));
+    ck_assert_ptr_nonnull(outstanding_next_resend(o, now + RTT));
     ck_assert_uint_eq(outstanding_stats(o)->timed_out, 1);
     outstanding_on_lost(o, id, now + RTT);
     ck_assert_uint_eq(outstanding_stats(o)->lost, 0);
@@ -317,7 +317,7 @@ START_TEST(packet_on_its_way_on_a_suspect_leg_is_not_given_up) {
     outstanding_leg_suspect(o, 1, now);
     outstanding_on_timer(o, now + 3 * RTT);
     ck_assert_uint_eq(outstanding_stats(o)->given_up, 0);
-    ck_assert(!outstanding_has_resends(o));
+    ck_assert_ptr_null(outstanding_next_resend(o, now + 3 * RTT));
     outstanding_on_timer(o, now + 4 * RTT);
     ck_assert_uint_eq(outstanding_stats(o)->too_old, 1);
     ck_assert_uint_eq(outstanding_floor(o), WRAP + 2);
