@@ -15,7 +15,6 @@
 #include "egress.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "handover.h"
 #include "packet/inner.h"

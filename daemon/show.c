@@ -9,7 +9,6 @@
 #include "show.h"
 
 #include <math.h>
-#include <string.h>
 #include <utlist.h>
 
 json_t *show_number(uint64_t value) {

@@ -7,7 +7,6 @@
  * and ends (client.c, server.c). Invariant: a carrier's session is set exactly while its leg is attached to it. */
 #include "tunnel.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>

@@ -9,7 +9,6 @@
 #include "masque/auth.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>

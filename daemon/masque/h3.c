@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <nghttp3/nghttp3.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "masque/capsule.h"
 #include "masque/h3_body.h"

@@ -8,7 +8,6 @@
  * 3549 (netlink as an IP services protocol); rtnetlink(7). */
 #include "os/netlink.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <netlink/msg.h>

@@ -7,7 +7,6 @@
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "os/netlink_internal.h"

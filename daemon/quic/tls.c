@@ -25,7 +25,6 @@
 #include "quic/crypt.h"
 #include "quic/tls_context.h"
 #include "quic/tls_file.h"
-#include "quic/x509.h"
 
 #include <wolfssl/wolfcrypt/asn_public.h>
 #include <wolfssl/wolfcrypt/hmac.h>
