@@ -44,6 +44,7 @@ struct client_path {
     struct ip_addr gateway; /**< next hop; version 0: on-link */
     union sock_addr remote; /**< the server's endpoint in use, or the one that was tried last … */
     bool remote_failed;     /**< … without a leg coming of it */
+    bool unheard;           /**< the last connection ended because nothing was heard any more */
     struct ip_addr
         server_addr[RESOLVE_MAX]; /**< the last good answer of the resolver, kept for when it lies behind the tunnel */
     size_t server_addr_count;     /**< of them */

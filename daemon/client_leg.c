@@ -330,6 +330,7 @@ static void on_end(struct carrier *carrier, uint64_t now) {
     char why[200];
     (void)now;
     explain_end(path, leg_conn(carrier->leg), why, sizeof why);
+    path->unheard = conn_error(leg_conn(carrier->leg))->idle;
     client_path_drop(path);
     if (path->removing) {
         DL_DELETE(client->paths, path);

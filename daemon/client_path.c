@@ -2,13 +2,13 @@
 /* client_path: connects, and comes back.
  *
  * How it works: a path goes DOWN → RESOLVING → CONNECTING → UP, and on any failure to WAITING with a backoff (at once
- * after a leg that stood for a while, else 0.5 s doubling to 30 s, with a quarter of jitter), from where a change of
- * links, addresses or routes wakes it early. When link or address go away under an open leg, the connection is kept
- * (LOST) until it would time out: it goes on when they come back, and migrates when the device gets another address.
- * The resolver takes one question at a time, so paths to a name wait their turn in RESOLVING. Left out: what is asked
- * for over the leg, and what it says (client_leg.c); the host's addresses and routes (client_host.c). Invariants:
- * carrier and socket are set exactly in CONNECTING, UP and LOST; the session has the leg exactly in UP and LOST.
- * Standards: RFC 9000 section 8.1.3 (tokens), section 9 (migration). */
+ * after a leg that stood for a while, else 0.5 s doubling to 30 s, or to 5 s while no path works, with a quarter of
+ * jitter), from where a change of links, addresses or routes wakes it early. When link or address go away under an open
+ * leg, the connection is kept (LOST) until it would time out: it goes on when they come back, and migrates when the
+ * device gets another address. The resolver takes one question at a time, so paths to a name wait their turn in
+ * RESOLVING. Left out: what is asked for over the leg, and what it says (client_leg.c); the host's addresses and routes
+ * (client_host.c). Invariants: carrier and socket are set exactly in CONNECTING, UP and LOST; the session has the leg
+ * exactly in UP and LOST. Standards: RFC 9000 section 8.1.3 (tokens), section 9 (migration). */
 #include "client_path.h"
 
 #include <errno.h>
@@ -24,6 +24,8 @@
 
 #define RETRY_MIN (NS_PER_SEC / 2)
 #define RETRY_MAX (30 * NS_PER_SEC)
+/* The same while no path works: nobody tells of a router that is back, and the tunnel is down until a try meets it. */
+#define RETRY_MAX_DOWN (5 * NS_PER_SEC)
 /* A leg that stood so long worked: the next try is at once, unless others failed before it. */
 #define WORKED_AFTER NS_PER_SEC
 /* A leg that stood so long ends a row of failures: two clients that replace each other slow down. */
@@ -84,11 +86,16 @@ static enum log_level level_of_failure(struct client_path *path, const char *why
     return LOG_LEVEL_WARNING;
 }
 
+/* The longest wait before the next try. Who was refused may be refused again, and is no reason to hurry. */
+static uint64_t retry_max(const struct client_path *path) {
+    return path->unheard && !path->client->session->leg_count ? RETRY_MAX_DOWN : RETRY_MAX;
+}
+
 void client_path_retry(struct client_path *path, const char *why) {
     enum log_level level = level_of_failure(path, why);
     uint64_t stood = path->state == PATH_UP || path->state == PATH_LOST ? now_of(path) - path->opened : 0;
     bool worked = stood >= SETTLED_AFTER || (stood >= WORKED_AFTER && !path->failures);
-    uint64_t wait = worked ? 0 : backoff(path->failures, RETRY_MIN, RETRY_MAX);
+    uint64_t wait = worked ? 0 : backoff(path->failures, RETRY_MIN, retry_max(path));
     path->remote_failed = path->state == PATH_CONNECTING;
     if (now_of(path) + wait < path->client->held_until)
         wait = path->client->held_until - now_of(path);

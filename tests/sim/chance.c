@@ -19,9 +19,15 @@ int __wrap_wc_RNG_GenerateBlock(WC_RNG *rng, byte *out, word32 size);
 time_t __wrap_time(time_t *out);
 
 static uint64_t state = START;
+static time_t date = DATE;
 
 void chance_begin(uint64_t seed) {
     state = START ^ seed;
+    date = DATE;
+}
+
+void chance_date(int64_t seconds) {
+    date += seconds;
 }
 
 int __wrap_wc_RNG_GenerateBlock(WC_RNG *rng, byte *out, word32 size) {
@@ -37,6 +43,6 @@ int __wrap_wc_RNG_GenerateBlock(WC_RNG *rng, byte *out, word32 size) {
 
 time_t __wrap_time(time_t *out) {
     if (out)
-        *out = DATE;
-    return DATE;
+        *out = date;
+    return date;
 }

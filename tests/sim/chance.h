@@ -10,5 +10,7 @@
 
 /** Begin anew. Until this is called it is as with seed 0. */
 void chance_begin(uint64_t seed);
+/** The date jumps by so many seconds, until chance_begin(). */
+void chance_date(int64_t seconds);
 
 #endif

@@ -29,6 +29,18 @@ libworld_a_SOURCES = \
 world_libs = libworld.a $(LDADD)
 # What makes runs repeat exactly (chance.c).
 sim_wraps = -Wl,--wrap=wc_RNG_GenerateBlock -Wl,--wrap=time
+inner_tcp_sources = \
+	tests/sim/inner_quic.c \
+	tests/sim/inner_tcp.c \
+	tests/sim/inner_tcp.h \
+	tests/sim/inner_tcp_cc.c \
+	tests/sim/inner_tcp_internal.h \
+	tests/sim/inner_tcp_send.c
+unit_tests += tests/sim/check_badday
+tests_sim_check_badday_CPPFLAGS = $(libworld_a_CPPFLAGS)
+tests_sim_check_badday_LDADD = $(world_libs)
+tests_sim_check_badday_SOURCES = tests/sim/check_badday.c $(inner_tcp_sources)
+tests_sim_check_badday_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 unit_tests += tests/sim/check_bond
 tests_sim_check_bond_CPPFLAGS = $(libworld_a_CPPFLAGS)
 tests_sim_check_bond_LDADD = $(world_libs)
@@ -62,12 +74,7 @@ tests_sim_check_tunnel_CPPFLAGS = $(libworld_a_CPPFLAGS)
 tests_sim_check_tunnel_LDADD = $(world_libs)
 tests_sim_check_tunnel_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 pairs_sources = \
-	tests/sim/inner_quic.c \
-	tests/sim/inner_tcp.c \
-	tests/sim/inner_tcp.h \
-	tests/sim/inner_tcp_cc.c \
-	tests/sim/inner_tcp_internal.h \
-	tests/sim/inner_tcp_send.c \
+	$(inner_tcp_sources) \
 	tests/sim/pairs.c \
 	tests/sim/pairs.h
 goals_sources = \

@@ -175,7 +175,7 @@ void world_transmit(struct host *host, const union sock_addr *from, const union 
 static void arrive(struct event *event) {
     struct host *host = host_of(&event->to);
     uint16_t port = sock_addr_port(&event->to);
-    for (size_t i = 0; host && i < SOCKETS_MAX; i++) {
+    for (size_t i = 0; host && !host->suspended && i < SOCKETS_MAX; i++) {
         struct udp_socket *socket = world.socket[i];
         struct udp_received received = {.data = event->data,
                                         .length = event->length,
@@ -267,6 +267,17 @@ void world_device_rebind(struct host *host, const char *device, bool back) {
                      : sock_addr_make(&world_device_named(host, device)->address, host->next_port++);
 }
 
+void world_device_address(struct host *host, const char *device, const char *address) {
+    struct device *found = world_device_named(host, device);
+    found->address = (struct ip_addr){0};
+    if (address && ip_addr_parse(address, &found->address))
+        abort();
+}
+
+void world_suspend(struct host *host, bool suspended) {
+    host->suspended = suspended;
+}
+
 void world_device_quality(struct host *host, const char *device, const struct link_quality *quality) {
     world_device_named(host, device)->quality = *quality;
 }
@@ -328,7 +339,7 @@ bool world_run(uint64_t until, bool (*done)(void *context), void *context) {
             next = world.heap[0]->at;
         for (size_t i = 0; i < world.hosts; i++) {
             struct loop *loop = world.host[i]->loop;
-            if (loop && !loop->stopped && loop->deadline < next) {
+            if (loop && !loop->stopped && !world.host[i]->suspended && loop->deadline < next) {
                 next = loop->deadline;
                 due = loop;
             }
@@ -376,7 +387,7 @@ static void read_from_tun(struct host *host, const uint8_t *packet, size_t lengt
 
 void host_inject_many(struct host *host, const uint8_t *packet, size_t length, const struct offload *offload,
                       unsigned count) {
-    if (!host->tun)
+    if (!host->tun || host->suspended)
         return;
     while (count--)
         read_from_tun(host, packet, length, offload);

@@ -57,6 +57,11 @@ void world_device_share(struct host *host, const char *device, const char *with)
 /** Take a device's link down or up: down, nothing passes and no route leads by it. Tell the client by client_on_link().
  * @return the device's index */
 unsigned world_device_link(struct host *host, const char *device, bool up);
+/** Give a device another address, or none (NULL), in place of the one it has. Tell the client by client_on_address().
+ */
+void world_device_address(struct host *host, const char *device, const char *address);
+/** A host stops, or goes on: meanwhile nothing runs there, and what comes is lost. */
+void world_suspend(struct host *host, bool suspended);
 /** A NAT on a device's link forgets its mappings: the sockets there get new ports, unnoticed by their owners, and what
  * is sent to the old ones goes nowhere. @param back they get those that they had at first */
 void world_device_rebind(struct host *host, const char *device, bool back);

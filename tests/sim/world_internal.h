@@ -39,6 +39,7 @@ struct host {
     struct device device[DEVICES_MAX]; /* besides the first, "sim0" */
     size_t devices;
     struct loop *loop;
+    bool suspended; /* world_suspend() */
     struct tun *tun;
     host_tun_fn *on_tun;
     void *on_tun_context;

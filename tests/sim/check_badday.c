@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A TCP flow on days when more goes wrong than one path: all paths dead for seconds or minutes, paths dying in turn, a
+ * path that swallows large packets, other addresses, a suspended client, a clock that jumps. Two whole ends in virtual
+ * time; each time the flow is to go on within a bound, and what the client says of its paths is to be true.
+ *
+ *      client sima 198.18.0.2   ── 20 Mbit/s, 10 ms each way ──┐
+ *             simb 203.0.113.2  ── 20 Mbit/s, 10 ms each way ──┴── server 198.51.100.1
+ */
+#include <check.h>
+#include <string.h>
+
+#include "bonded.h"
+#include "chance.h"
+#include "client_path.h"
+#include "inner_tcp.h"
+#include "tests/unit/suite.h"
+
+#define PORT 5001u
+#define DAY ((int64_t)24 * 3600)
+
+static struct inner_tcp *tcp;
+static struct ip_addr own, server4;
+
+static void on_tun(void *context, const uint8_t *packet, size_t length, const struct offload *offload) {
+    (void)offload;
+    if (tcp)
+        inner_tcp_take(tcp, context, packet, length);
+}
+
+/** Both ends with two paths, and a flow since a second. */
+static void begin_flow(uint64_t seed, bool down) {
+    struct inner_tcp_settings settings = {.port = PORT};
+    tcp = NULL;
+    begin(seed, &fast, &fast, "");
+    host_on_tun(server_host, on_tun, server_host);
+    host_on_tun(client_host, on_tun, client_host);
+    ck_assert(comes_up(2, NS_PER_SEC));
+    settle();
+    own = end_address(&client, 4);
+    ip_addr_parse("10.77.0.1", &server4);
+    settings.from = down ? server_host : client_host;
+    settings.to = down ? client_host : server_host;
+    settings.source = down ? server4 : own;
+    settings.target = down ? own : server4;
+    settings.mtu_bytes = (uint32_t)session_mtu(client.client.session);
+    tcp = inner_tcp_new(&settings);
+    world_run(world_now() + NS_PER_SEC, NULL, NULL);
+}
+
+static void end_flow(void) {
+    const struct ip_addr now = end_address(&client, 4);
+    ck_assert_msg(!ip_addr_compare(&now, &own), "the client has another inner address");
+    finish();
+    inner_tcp_free(tcp);
+}
+
+static void run(uint64_t duration) {
+    world_run(world_now() + duration, NULL, NULL);
+}
+
+static uint64_t read_then;
+
+static bool has_read(void *context) {
+    (void)context;
+    return inner_tcp_statistics(tcp).read_bytes > read_then + 20000;
+}
+
+/** The flow goes on within so long. */
+static void goes_on(const char *after, uint64_t within) {
+    const uint64_t since = world_now();
+    read_then = inner_tcp_statistics(tcp).read_bytes;
+    world_run(world_now() + 200 * NS_PER_SEC, has_read, NULL);
+    ck_assert_msg(world_now() - since <= within, "%s: the flow went on after %.3f s", after,
+                  (double)(world_now() - since) / 1e9);
+}
+
+static void no_gap_longer(const char *when, uint64_t most) {
+    const uint64_t longest = inner_tcp_statistics(tcp).longest_gap;
+    ck_assert_msg(longest <= most, "%s: nothing for %.0f ms", when, (double)longest / 1e6);
+}
+
+static const char *state_of(const char *device) {
+    return client_path_state(client_find_path(&client.client, device));
+}
+
+static void turn(void) {
+    loop_set_deadline(client.worker.loop, world_now());
+}
+
+/* What kills paths: nothing passes any more, or the kernel tells that the link is down. */
+static void kill_path(const char *device, bool told, bool away) {
+    if (told)
+        client_on_link(&client.client, world_device_link(client_host, device, !away), true, !away);
+    else
+        world_device_quality(client_host, device, away ? &dead : &fast);
+    turn();
+}
+
+/* After three minutes the legs are gone and tried again now and then, and the server has forgotten the session: a
+ * server's flow goes on by its own time-outs. */
+static const struct {
+    uint64_t seconds;      /* that both are dead */
+    uint64_t silent, told; /* ns, until the flow goes on after one is back: nobody says so, or the kernel does */
+    uint64_t forgotten;    /* ns, how much longer a flow from the server may take */
+} outages[] = {{5, NS_PER_SEC / 2, NS_PER_SEC / 2, 0},
+               {20, NS_PER_SEC, NS_PER_SEC / 2, 0},
+               {180, 12 * NS_PER_SEC, NS_PER_SEC / 2, 30 * NS_PER_SEC}};
+enum { OUTAGES = sizeof outages / sizeof *outages };
+
+START_TEST(both_paths_die_and_one_returns) {
+    const unsigned outage = (unsigned)_i / 4;
+    const bool told = _i & 1, down = _i & 2;
+    begin_flow(100 + (uint64_t)_i, down);
+    kill_path("sima", told, true);
+    kill_path("simb", told, true);
+    run(outages[outage].seconds * NS_PER_SEC);
+    ck_assert(!told || !strcmp(state_of("sima"), "down"));
+    kill_path("simb", told, false);
+    goes_on(told ? "links down" : "nothing passes",
+            (told ? outages[outage].told : outages[outage].silent) + (down ? outages[outage].forgotten : 0));
+    ck_assert_str_eq(state_of("simb"), "up");
+    ck_assert_str_ne(state_of("sima"), "up");
+    kill_path("sima", told, false);
+    run((told ? 2 : 45) * NS_PER_SEC);
+    ck_assert_str_eq(state_of("sima"), "up");
+    end_flow();
+}
+END_TEST
+
+START_TEST(paths_die_in_turn) {
+    const bool told = _i & 1, down = _i & 2;
+    uint64_t bytes;
+    begin_flow(200 + (uint64_t)_i, down);
+    inner_tcp_forget_gaps(tcp);
+    bytes = inner_tcp_statistics(tcp).read_bytes;
+    for (int i = 0; i < 8; i++) {
+        kill_path(i % 2 ? "sima" : "simb", told, false);
+        kill_path(i % 2 ? "simb" : "sima", told, true);
+        run(2 * NS_PER_SEC);
+    }
+    no_gap_longer("in turn", 400 * MS);
+    /* 16 s of one path with 20 Mbit/s. */
+    ck_assert_uint_ge(inner_tcp_statistics(tcp).read_bytes - bytes, 20000000);
+    end_flow();
+}
+END_TEST
+
+START_TEST(a_path_begins_to_swallow_large_packets) {
+    struct link_quality narrow = fast;
+    uint64_t bytes;
+    narrow.mtu_bytes = 1300;
+    begin_flow(300 + (uint64_t)_i, _i);
+    inner_tcp_forget_gaps(tcp);
+    world_device_quality(client_host, "sima", &narrow);
+    run(5 * NS_PER_SEC);
+    no_gap_longer("narrow", 500 * MS);
+    bytes = inner_tcp_statistics(tcp).read_bytes;
+    run(2 * NS_PER_SEC);
+    ck_assert_uint_ge(inner_tcp_statistics(tcp).read_bytes - bytes, 3000000);
+    end_flow();
+}
+END_TEST
+
+static bool both_are_narrow(void *down) {
+    const struct session *from = down ? server.crew.server->sessions : client.client.session;
+    for (int slot = 0; slot < 2; slot++) {
+        struct conn_statistics s;
+        conn_statistics(leg_conn(from->legs[slot].leg), &s);
+        if (s.udp_payload_bytes > 1272)
+            return false;
+    }
+    return true;
+}
+
+/* The flow's packets are too long then: its kernel is told so, which is not modelled. */
+START_TEST(all_paths_begin_to_swallow_large_packets) {
+    struct link_quality narrow = fast;
+    narrow.mtu_bytes = 1300;
+    begin_flow(350 + (uint64_t)_i, _i);
+    world_device_quality(client_host, "sima", &narrow);
+    world_device_quality(client_host, "simb", &narrow);
+    ck_assert(world_run(world_now() + NS_PER_SEC, both_are_narrow, _i ? &own : NULL));
+    run(2 * NS_PER_SEC);
+    ck_assert_uint_ge(client.client.mtu_bytes, SESSION_MTU_MIN);
+    ck_assert_str_eq(state_of("sima"), "up");
+    ck_assert_str_eq(state_of("simb"), "up");
+    end_flow();
+}
+END_TEST
+
+/* One path carries nothing to the server, the other nothing from it: no leg can work, but when one direction is back
+ * the flow goes on. */
+START_TEST(each_path_dies_in_another_direction) {
+    struct link_quality mute = fast, deaf = fast;
+    mute.mute = deaf.deaf = true;
+    begin_flow(400 + (uint64_t)_i, _i);
+    world_device_quality(client_host, "sima", &mute);
+    world_device_quality(client_host, "simb", &deaf);
+    run(5 * NS_PER_SEC);
+    world_device_quality(client_host, "simb", &fast);
+    goes_on("one path is whole again", NS_PER_SEC);
+    ck_assert_str_eq(state_of("sima"), "suspect");
+    world_device_quality(client_host, "sima", &deaf);
+    world_device_quality(client_host, "simb", &mute);
+    run(5 * NS_PER_SEC);
+    world_device_quality(client_host, "sima", &fast);
+    goes_on("the other is whole again", NS_PER_SEC);
+    ck_assert_str_eq(state_of("simb"), "suspect");
+    end_flow();
+}
+END_TEST
+
+/* As a DHCP client does it: the old address goes, another one comes, of another subnet. */
+START_TEST(an_address_changes_under_load) {
+    begin_flow(500 + (uint64_t)_i, _i & 1);
+    inner_tcp_forget_gaps(tcp);
+    for (int i = 0; i < 3; i++) {
+        static const char *const addresses[] = {"192.0.2.9", "198.18.7.7", "198.18.0.2"};
+        struct client_path *path = client_find_path(&client.client, "sima");
+        struct ip_addr gone = path->source, come;
+        unsigned ifindex = path->ifindex;
+        ip_addr_parse(addresses[i], &come);
+        world_device_address(client_host, "sima", NULL);
+        client_on_address(&client.client, ifindex, &gone, false);
+        turn();
+        run((_i & 2 ? 500 : 5) * MS);
+        ck_assert_str_eq(state_of("sima"), "down");
+        world_device_address(client_host, "sima", addresses[i]);
+        client_on_address(&client.client, ifindex, &come, true);
+        turn();
+        run(2 * NS_PER_SEC);
+        ck_assert_str_eq(state_of("sima"), "up");
+        ck_assert(!ip_addr_compare(&client_find_path(&client.client, "sima")->source, &come));
+    }
+    ck_assert_uint_eq(client.client.handshakes, 2);
+    no_gap_longer("other addresses", 300 * MS);
+    end_flow();
+}
+END_TEST
+
+START_TEST(a_client_is_suspended) {
+    static const uint64_t seconds[] = {10, 50, 89, 180};
+    begin_flow(600 + (uint64_t)_i, _i & 1);
+    world_suspend(client_host, true);
+    run(seconds[_i / 2] * NS_PER_SEC);
+    world_suspend(client_host, false);
+    /* A server that has forgotten the session drops what its kernel sends: the flow's own time-out decides. */
+    goes_on("suspended", (_i == 7 ? 30 : 1) * NS_PER_SEC);
+    run(3 * NS_PER_SEC);
+    ck_assert_str_eq(state_of("sima"), "up");
+    ck_assert_str_eq(state_of("simb"), "up");
+    end_flow();
+}
+END_TEST
+
+START_TEST(the_date_jumps) {
+    begin_flow(700 + (uint64_t)_i, _i & 1);
+    inner_tcp_forget_gaps(tcp);
+    chance_date(_i & 2 ? DAY : -DAY);
+    run(3 * NS_PER_SEC);
+    no_gap_longer("another date", 120 * MS);
+    /* New connections, whose tickets and tokens have another day's date. */
+    kill_path("sima", false, true);
+    run(40 * NS_PER_SEC);
+    kill_path("sima", false, false);
+    run(45 * NS_PER_SEC);
+    ck_assert_str_eq(state_of("sima"), "up");
+    end_kill(&server);
+    start_server();
+    host_on_tun(server_host, on_tun, server_host);
+    goes_on("restart", 2 * NS_PER_SEC);
+    end_flow();
+}
+END_TEST
+
+START_TEST(a_server_restarts) {
+    begin_flow(800 + (uint64_t)_i, _i & 1);
+    end_kill(&server);
+    run((_i & 2 ? 100 : 1) * MS);
+    start_server();
+    host_on_tun(server_host, on_tun, server_host);
+    goes_on("restart", NS_PER_SEC);
+    end_flow();
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("sim_badday");
+    TCase *tcase = tcase_create("badday");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_loop_test(tcase, both_paths_die_and_one_returns, 0, OUTAGES * 4);
+    tcase_add_loop_test(tcase, paths_die_in_turn, 0, 4);
+    tcase_add_loop_test(tcase, a_path_begins_to_swallow_large_packets, 0, 2);
+    tcase_add_loop_test(tcase, all_paths_begin_to_swallow_large_packets, 0, 2);
+    tcase_add_loop_test(tcase, each_path_dies_in_another_direction, 0, 2);
+    tcase_add_loop_test(tcase, an_address_changes_under_load, 0, 4);
+    tcase_add_loop_test(tcase, a_client_is_suspended, 0, 8);
+    tcase_add_loop_test(tcase, the_date_jumps, 0, 4);
+    tcase_add_loop_test(tcase, a_server_restarts, 0, 4);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
