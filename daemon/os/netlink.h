@@ -16,7 +16,7 @@ struct netlink;
 
 /** What the monitor tells. */
 struct netlink_hooks {
-    /** A link appeared, changed or vanished (up = IFF_UP and IFF_RUNNING/LOWER_UP). */
+    /** A link appeared, changed or vanished (up = IFF_UP and a carrier). */
     void (*on_link)(void *context, unsigned ifindex, const char *device, bool present, bool up);
     /** An address was added to (present) or removed from a device. Tentative IPv6 addresses are told when they become
      * usable. */

@@ -2,7 +2,10 @@
 /* netlink_message: rtnetlink messages of links, addresses, routes and rules read into values; monitor, lookups and
  * changes use the same readers. It leaves out every attribute that nobody asks for, and keeps no state. Invariant: an
  * attribute is used only if it has the length its type demands. Standards: RFC 3549; rtnetlink(7). */
+#include <net/if.h> /* before linux/if.h, which leaves out what is here */
+
 #include <linux/fib_rules.h>
+#include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
@@ -25,6 +28,19 @@ static struct ip_addr address_of(const struct nlattr *attribute, uint8_t family)
     return ip_addr_from_bytes(version, nla_data(attribute));
 }
 
+/** Whether a link carries packets. The kernel works out once a second at most whether it is operational (IFF_RUNNING),
+ * but knows its carrier at once. Where somebody else has the last word (802.1X) the carrier is not enough. */
+static bool is_up(const struct ifinfomsg *link, struct nlattr *const *attributes) {
+    const struct nlattr *mode = attributes[IFLA_LINKMODE];
+
+    if (!(link->ifi_flags & IFF_UP))
+        return false;
+    if (link->ifi_flags & IFF_RUNNING)
+        return true;
+    return (link->ifi_flags & IFF_LOWER_UP) && !(link->ifi_flags & IFF_DORMANT) &&
+           !(has(mode, 1) && nla_get_u8(mode) == IF_LINK_MODE_DORMANT);
+}
+
 bool netlink_message_link(struct nlmsghdr *message, struct netlink_known_link *out) {
     struct nlattr *attributes[IFLA_MAX + 1];
     const struct ifinfomsg *link;
@@ -38,7 +54,7 @@ bool netlink_message_link(struct nlmsghdr *message, struct netlink_known_link *o
         return false; /* bridges tell their own story about ports */
     *out = (struct netlink_known_link){
         .ifindex = (unsigned)link->ifi_index,
-        .up = (link->ifi_flags & IFF_UP) && (link->ifi_flags & IFF_RUNNING),
+        .up = is_up(link, attributes),
         .loopback = link->ifi_flags & IFF_LOOPBACK,
     };
     if (attributes[IFLA_IFNAME])

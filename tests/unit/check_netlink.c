@@ -5,7 +5,10 @@
 
 #include <check.h>
 #include <errno.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <netlink/msg.h>
 #include <netlink/socket.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -147,6 +150,33 @@ START_TEST(links_are_told_when_they_change_and_only_then) {
     settle();
     ck_assert_ptr_nonnull(strstr(told, "wa gone|"));
     ck_assert_ptr_nonnull(strstr(told, "-10.2.0.1|"));
+}
+END_TEST
+
+/* Whether a link with these flags counts as up. */
+static bool is_up(unsigned flags, int mode) {
+    struct nl_msg *message = nlmsg_alloc_simple(RTM_NEWLINK, 0);
+    struct ifinfomsg link = {.ifi_family = AF_UNSPEC, .ifi_index = 7, .ifi_flags = flags};
+    struct netlink_known_link out;
+    ck_assert_int_eq(nlmsg_append(message, &link, sizeof link, NLMSG_ALIGNTO), 0);
+    ck_assert(mode < 0 || !nla_put_u8(message, IFLA_LINKMODE, (uint8_t)mode));
+    ck_assert(netlink_message_link(nlmsg_hdr(message), &out));
+    nlmsg_free(message);
+    return out.up;
+}
+
+/* IFF_RUNNING comes up to a second after the carrier, IFF_LOWER_UP with it. */
+START_TEST(a_link_is_up_as_soon_as_it_has_a_carrier) {
+    const unsigned lower_up = 1u << 16, dormant = 1u << 17;
+    ck_assert(!is_up(0, -1));
+    ck_assert(!is_up(IFF_UP, -1));
+    ck_assert(!is_up(lower_up | IFF_RUNNING, -1));
+    ck_assert(is_up(IFF_UP | IFF_RUNNING, -1));
+    ck_assert(is_up(IFF_UP | lower_up, -1));
+    ck_assert(is_up(IFF_UP | lower_up, 0));
+    ck_assert(!is_up(IFF_UP | lower_up, 1));
+    ck_assert(!is_up(IFF_UP | lower_up | dormant, 0));
+    ck_assert(is_up(IFF_UP | lower_up | IFF_RUNNING, 1));
 }
 END_TEST
 
@@ -450,6 +480,7 @@ int main(void) {
     tcase_add_test(kernel, multipath_and_foreign_gateways_are_understood);
     tcase_add_test(kernel, reverse_path_filtering_is_the_stricter_of_two);
     tcase_add_test(kernel, links_are_told_when_they_change_and_only_then);
+    tcase_add_test(kernel, a_link_is_up_as_soon_as_it_has_a_carrier);
     tcase_add_test(kernel, addresses_are_told_when_they_are_usable);
     tcase_add_test(kernel, routes_are_told_once_a_reading);
     tcase_add_test(kernel, after_an_overrun_everything_is_told_that_was_missed);
