@@ -142,6 +142,26 @@ static void bbr_measure(struct inner_sender *s, const struct inner_sample *sampl
         b->bw[b->round % 10] = rate;
 }
 
+/* What comes at once beyond what the rate explains tells how much more must be on the way. */
+static void bbr_aggregation(struct inner_sender *s, const struct inner_sample *sample) {
+    struct inner_bbr *b = &s->bbr;
+    double expected = bbr_bw(b) * (double)(world_now() - b->epoch_at), extra;
+    if (!sample->acked)
+        return;
+    if (b->round_start && ++b->extra_rounds >= 5) {
+        b->extra_rounds = 0;
+        b->extra[1] = b->extra[0];
+        b->extra[0] = 0;
+    }
+    if (b->epoch_acked <= expected) {
+        b->epoch_acked = expected = 0;
+        b->epoch_at = world_now();
+    }
+    b->epoch_acked += (double)sample->acked;
+    extra = fmin(b->epoch_acked - expected, s->cwnd);
+    b->extra[0] = fmax(b->extra[0], extra);
+}
+
 static void bbr_full_pipe(struct inner_bbr *b) {
     if (b->full_rounds >= 3 || !b->round_start)
         return;
@@ -208,6 +228,8 @@ static void bbr_min_rtt(struct inner_sender *s, const struct inner_sample *sampl
 static void bbr_set_cwnd(struct inner_sender *s, const struct inner_sample *sample, double bdp) {
     struct inner_bbr *b = &s->bbr;
     double target = bdp * b->cwnd_gain + 3 * (s->pace * 1e6 > 2 ? s->pace * 1e6 : 2), acked = (double)sample->acked;
+    if (b->full_rounds >= 3)
+        target += fmin(fmax(b->extra[0], b->extra[1]), bbr_bw(b) * 100 * NS_PER_MS);
     if (b->conserve && b->round_start && b->round > b->conserve_until) {
         b->conserve = false;
         if (s->cwnd < b->prior_cwnd)
@@ -233,6 +255,7 @@ static void bbr_on_ack(struct inner_sender *s, const struct inner_sample *sample
     struct inner_bbr *b = &s->bbr;
     double bdp, pace;
     bbr_measure(s, sample);
+    bbr_aggregation(s, sample);
     bdp = b->min_rtt > 0 ? bbr_bw(b) * b->min_rtt : s->cwnd;
     if (b->mode == BBR_PROBE_BW)
         bbr_cycle(s, sample, bdp);

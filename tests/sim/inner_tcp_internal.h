@@ -63,6 +63,10 @@ struct inner_bbr {
     enum inner_bbr_mode mode;
     double bw[10], full_bw; /* segments per ns, of the last rounds */
     double min_rtt;         /* ns */
+    double extra[2];    /* segments acknowledged beyond what the rate explains, at most, of five rounds and before */
+    double epoch_acked; /* segments of the time that this is judged by */
+    uint64_t epoch_at;  /* ns, when that began */
+    unsigned extra_rounds;
     uint64_t min_rtt_at, round, round_delivered, cycle_at, probe_done;
     unsigned full_rounds, cycle;
     double pacing_gain, cwnd_gain, prior_cwnd;
