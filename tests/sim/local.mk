@@ -36,7 +36,7 @@ inner_tcp_sources = \
 	tests/sim/inner_tcp_cc.c \
 	tests/sim/inner_tcp_internal.h \
 	tests/sim/inner_tcp_send.c
-unit_tests += tests/sim/check_badday
+long_tests += tests/sim/check_badday
 tests_sim_check_badday_CPPFLAGS = $(libworld_a_CPPFLAGS)
 tests_sim_check_badday_LDADD = $(world_libs)
 tests_sim_check_badday_SOURCES = tests/sim/check_badday.c $(inner_tcp_sources)
