@@ -281,7 +281,7 @@ START_TEST(one_percent_loss_is_repaired_almost_wholly) {
             missing += !delivered[i];
         check_end(repair_limit() + 200 * NS_PER_MS);
     }
-    ck_assert_uint_gt(lost, 60 * suite_seeds(8));
+    ck_assert_uint_gt(lost, 500 * suite_seeds(8) / 8);
     ck_assert_uint_le(missing, 2);
     ck_assert_uint_le(late, 2);
 }
