@@ -148,29 +148,31 @@ const char *units_print_ms(uint64_t us, char *text) {
     return text;
 }
 
-const char *units_print_bytes(uint64_t bytes, char *text) {
+/* The prefix that fits. @param v in: the value; out: how many of that */
+static const char *prefix_for(double *v) {
     static const char *const prefixes[] = {"", "k", "M", "G", "T", "P", "E"};
-    double v = (double)bytes;
     unsigned i = 0;
 
     /* A step early, so that no rounding prints "1000". */
-    while (i < 6 && v >= (i == 0 ? 1000 : 999.95)) {
-        v /= 1000;
+    while (i < 6 && *v >= 999.95) {
+        *v /= 1000;
         i++;
     }
-    snprintf(text, UNITS_TEXT_MAX, "%.*f %sB", i == 0 ? 0 : 1, v, prefixes[i]);
+    return prefixes[i];
+}
+
+const char *units_print_bytes(uint64_t bytes, char *text) {
+    double v = (double)bytes;
+    const char *prefix = prefix_for(&v);
+
+    snprintf(text, UNITS_TEXT_MAX, "%.*f %sB", *prefix ? 1 : 0, v, prefix);
     return text;
 }
 
 const char *units_print_rate(uint64_t bps, char *text) {
-    static const char *const prefixes[] = {"", "k", "M", "G", "T"};
     double v = (double)bps;
-    unsigned i = 0;
+    const char *prefix = prefix_for(&v);
 
-    while (i < 4 && v >= 999.95) {
-        v /= 1000;
-        i++;
-    }
-    snprintf(text, UNITS_TEXT_MAX, "%.4g %sbit/s", v, prefixes[i]);
+    snprintf(text, UNITS_TEXT_MAX, "%.4g %sbit/s", v, prefix);
     return text;
 }

@@ -35,7 +35,7 @@ const char *units_print_duration(uint64_t ns, char *text);
 const char *units_print_ms(uint64_t us, char *text);
 /** Print bytes in powers of 1000: "512 B", "12.4 GB". @param text UNITS_TEXT_MAX bytes @return text */
 const char *units_print_bytes(uint64_t bytes, char *text);
-/** Bits per second with the prefix that fits, such as "64 kbit/s" and "1.5 Mbit/s". */
+/** Print bits per second in powers of 1000: "64 kbit/s", "1.5 Mbit/s". @param text UNITS_TEXT_MAX bytes @return text */
 const char *units_print_rate(uint64_t bps, char *text);
 
 #endif

@@ -105,14 +105,15 @@ static void add_figures(const struct session_leg *leg, const struct session_reas
 /* Why a path is as it is, without a bonded session's help. @return false: its leg is to be asked */
 static bool explain_path(const struct client_path *path, struct session_reason *why, char *out, size_t size) {
     const struct session *session = path->client->session;
+    bool works = client_path_leg(path) && path->state != PATH_LOST;
 
     *out = '\0';
     *why = (struct session_reason){.reason = REASON_OFF, .arrival = TIME_NEVER, .than = -1};
-    if (client_path_leg(path) && session->bonded && path->state != PATH_LOST) {
+    if (works && session->bonded) {
         return false;
     }
-    if ((client_path_leg(path) && path->state != PATH_LOST) || path->state == PATH_SPARE) {
-        why->reason = client_path_leg(path) ? REASON_NEXT : REASON_ALONE;
+    if (works || path->state == PATH_SPARE) {
+        why->reason = works ? REASON_NEXT : REASON_ALONE;
         return true;
     }
     snprintf(out, size, " (%s%s%s)", client_path_state(path), *path->reason ? ": " : "", path->reason);
@@ -152,7 +153,7 @@ static json_t *scheduler_of(const struct session *session) {
 static json_t *show_client_path(struct client_path *path, uint64_t now) {
     const struct session *session = path->client->session;
     struct session_reason why;
-    const char *todo;
+    const char *hint;
     json_t *object;
     char more[256];
 
@@ -160,8 +161,8 @@ static json_t *show_client_path(struct client_path *path, uint64_t now) {
         explain_leg(session, client_path_leg(path), path->client, &why, more, sizeof more, now);
     }
     object = with_reason(show_path(path, now), why.reason, more);
-    todo = why.reason == REASON_OFF ? advice_on(path->reason) : NULL;
-    json_object_set_new(object, "advice", todo ? json_string(todo) : json_null());
+    hint = why.reason == REASON_OFF ? advice_on(path->reason) : NULL;
+    json_object_set_new(object, "advice", hint ? json_string(hint) : json_null());
     return object;
 }
 

@@ -18,6 +18,8 @@ static inline bool session_is_shut(const struct session_leg *leg) {
 int session_fastest(const struct session *session, int except);
 /** A leg is silent: nothing new is sent on it, and what is on its way is copied to others. */
 void session_distrust(struct session *session, unsigned slot, uint64_t now);
+/** Ask on a leg whether it lives, or to measure it: the next packet there is a PING. */
+void session_ask(struct session *session, struct session_leg *leg, uint64_t now);
 /** Forget gusts of old; to be called several times a second. */
 void session_age_gusts(struct session_leg *leg, uint64_t now);
 /** How long a leg may take to answer, ns. */

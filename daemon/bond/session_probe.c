@@ -80,8 +80,12 @@ void session_probe(struct session *session, uint64_t now) {
             session_distrust(session, i, now);
             continue;
         }
-        leg->probed = now;
-        conn_ping(leg_conn(leg->leg));
-        session->told = true;
+        session_ask(session, leg, now);
     }
+}
+
+void session_ask(struct session *session, struct session_leg *leg, uint64_t now) {
+    leg->probed = now;
+    conn_ping(leg_conn(leg->leg));
+    session->told = true;
 }

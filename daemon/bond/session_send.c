@@ -242,9 +242,7 @@ void session_look(struct session *session, uint64_t now) {
             trust(session, leg, now);
         } else if (s.packets_received != leg->suspect_received && now - leg->probed >= s.rtt_smoothed) {
             leg->suspect_received = s.packets_received;
-            leg->probed = now;
-            conn_ping(leg_conn(leg->leg));
-            session->told = true;
+            session_ask(session, leg, now);
         }
     }
 }
@@ -287,12 +285,11 @@ void session_distrust(struct session *session, unsigned slot, uint64_t now) {
     struct conn_statistics s;
     conn_statistics(leg_conn(leg->leg), &s);
     leg->suspect = true;
-    leg->suspect_since = leg->probed = now;
+    leg->suspect_since = now;
     leg->suspect_answers = s.answers;
     leg->suspect_received = s.packets_received;
     outstanding_leg_suspect(session->outstanding, slot, now);
-    conn_ping(leg_conn(leg->leg));
-    session->told = true;
+    session_ask(session, leg, now);
 }
 
 void session_suspect(struct session *session, const struct leg *leg, uint64_t now) {
