@@ -51,7 +51,7 @@ guest() {
 
 # minute NUMBER: what happens in it
 minute() {
-    local device
+    local device name list
     device=$([ $(($1 % 2)) = 0 ] && echo fibre || echo wifi)
     load "$1"
     sleep 8
@@ -72,12 +72,10 @@ minute() {
 three_links
 ns_new guest
 link "$server" office 10.9.0.1/24 "$guest" veth 10.9.0.2/24
-another_user stranger
-wrong=no-such-token-as-this-one-000000
 server_config
 bonded_config client fibre wifi
 client_config guest Server=10.9.0.1:443
-client_config stranger Server=10.9.0.1:443 Token=$wrong
+client_config stranger Server=10.9.0.1:443 Token=no-such-token-as-this-one-000000
 daemon "$server" server || die 'the server does not start'
 server_pid=$last_pid
 daemon "$client" client || die 'the client does not start'

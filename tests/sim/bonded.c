@@ -33,6 +33,10 @@ void start_server(void) {
     end_start(&server, server_host, text);
 }
 
+void turn_client(void) {
+    loop_set_deadline(client.worker.loop, world_now());
+}
+
 /* @param trust in the server, a key and its value */
 static const char *client_text(const char *trust, const char *more) {
     static char text[900];

@@ -29,6 +29,8 @@ void begin_server(uint64_t seed, const char *user);
 void start_client(struct end *end, struct host *host, const char *more);
 /** End what begin() began. */
 void finish(void);
+/** The client was called from outside, as by netlink: its loop is to look what that changed. */
+void turn_client(void);
 /** Start the server again after end_kill(). */
 void start_server(void);
 /** Run until both ends have that many legs and the client its addresses. @return false: not within that many ns */

@@ -83,17 +83,13 @@ static const char *state_of(const char *device) {
     return client_path_state(client_find_path(&client.client, device));
 }
 
-static void turn(void) {
-    loop_set_deadline(client.worker.loop, world_now());
-}
-
 /* What kills paths: nothing passes any more, or the kernel tells that the link is down. */
 static void kill_path(const char *device, bool told, bool away) {
     if (told)
         client_on_link(&client.client, world_device_link(client_host, device, !away), true, !away);
     else
         world_device_quality(client_host, device, away ? &dead : &fast);
-    turn();
+    turn_client();
 }
 
 /* After three minutes the legs are gone and tried again now and then, and the server has forgotten the session: a
@@ -188,24 +184,23 @@ START_TEST(all_paths_begin_to_swallow_large_packets) {
 }
 END_TEST
 
-/* One path carries nothing to the server, the other nothing from it: no leg can work, but when one direction is back
+/** One path carries nothing to the server, the other nothing from it: no leg can work, but when one direction is back
  * the flow goes on. */
-START_TEST(each_path_dies_in_another_direction) {
+static void die_in_another_direction(const char *mute_one, const char *deaf_one) {
     struct link_quality mute = fast, deaf = fast;
     mute.mute = deaf.deaf = true;
+    world_device_quality(client_host, mute_one, &mute);
+    world_device_quality(client_host, deaf_one, &deaf);
+    run(5 * NS_PER_SEC);
+    world_device_quality(client_host, deaf_one, &fast);
+    goes_on(deaf_one, NS_PER_SEC);
+    ck_assert_str_eq(state_of(mute_one), "suspect");
+}
+
+START_TEST(each_path_dies_in_another_direction) {
     begin_flow(400 + (uint64_t)_i, _i);
-    world_device_quality(client_host, "sima", &mute);
-    world_device_quality(client_host, "simb", &deaf);
-    run(5 * NS_PER_SEC);
-    world_device_quality(client_host, "simb", &fast);
-    goes_on("one path is whole again", NS_PER_SEC);
-    ck_assert_str_eq(state_of("sima"), "suspect");
-    world_device_quality(client_host, "sima", &deaf);
-    world_device_quality(client_host, "simb", &mute);
-    run(5 * NS_PER_SEC);
-    world_device_quality(client_host, "sima", &fast);
-    goes_on("the other is whole again", NS_PER_SEC);
-    ck_assert_str_eq(state_of("simb"), "suspect");
+    die_in_another_direction("sima", "simb");
+    die_in_another_direction("simb", "sima");
     end_flow();
 }
 END_TEST
@@ -222,12 +217,12 @@ START_TEST(an_address_changes_under_load) {
         ip_addr_parse(addresses[i], &come);
         world_device_address(client_host, "sima", NULL);
         client_on_address(&client.client, ifindex, &gone, false);
-        turn();
+        turn_client();
         run((_i & 2 ? 500 : 5) * MS);
         ck_assert_str_eq(state_of("sima"), "down");
         world_device_address(client_host, "sima", addresses[i]);
         client_on_address(&client.client, ifindex, &come, true);
-        turn();
+        turn_client();
         run(2 * NS_PER_SEC);
         ck_assert_str_eq(state_of("sima"), "up");
         ck_assert(!ip_addr_compare(&client_find_path(&client.client, "sima")->source, &come));
@@ -253,6 +248,13 @@ START_TEST(a_client_is_suspended) {
 }
 END_TEST
 
+/** The server is started again, and the flow goes on within so long. */
+static void server_returns(uint64_t within) {
+    start_server();
+    host_on_tun(server_host, on_tun, server_host);
+    goes_on("restart", within);
+}
+
 START_TEST(the_date_jumps) {
     begin_flow(700 + (uint64_t)_i, _i & 1);
     inner_tcp_forget_gaps(tcp);
@@ -266,9 +268,7 @@ START_TEST(the_date_jumps) {
     run(45 * NS_PER_SEC);
     ck_assert_str_eq(state_of("sima"), "up");
     end_kill(&server);
-    start_server();
-    host_on_tun(server_host, on_tun, server_host);
-    goes_on("restart", 2 * NS_PER_SEC);
+    server_returns(2 * NS_PER_SEC);
     end_flow();
 }
 END_TEST
@@ -277,9 +277,7 @@ START_TEST(a_server_restarts) {
     begin_flow(800 + (uint64_t)_i, _i & 1);
     end_kill(&server);
     run((_i & 2 ? 100 : 1) * MS);
-    start_server();
-    host_on_tun(server_host, on_tun, server_host);
-    goes_on("restart", NS_PER_SEC);
+    server_returns(NS_PER_SEC);
     end_flow();
 }
 END_TEST

@@ -45,39 +45,39 @@ static unsigned ifindex_of(const char *device) {
     return client_find_path(&client.client, device)->ifindex;
 }
 
+static struct link_quality quality_of(const char *device) {
+    return !strcmp(device, "sima") ? first : second;
+}
+
 static void blackhole(const char *device, bool away) {
-    struct link_quality quality = !strcmp(device, "sima") ? first : second;
+    struct link_quality quality = quality_of(device);
     quality.dead = away;
     world_device_quality(client_host, device, &quality);
 }
 
 static void hole_up(const char *device, bool away) {
-    struct link_quality quality = !strcmp(device, "sima") ? first : second;
+    struct link_quality quality = quality_of(device);
     quality.mute = away;
     world_device_quality(client_host, device, &quality);
 }
 
 static void hole_down(const char *device, bool away) {
-    struct link_quality quality = !strcmp(device, "sima") ? first : second;
+    struct link_quality quality = quality_of(device);
     quality.deaf = away;
     world_device_quality(client_host, device, &quality);
-}
-
-static void turn(void) {
-    loop_set_deadline(client.worker.loop, world_now());
 }
 
 static void link_down(const char *device, bool away) {
     blackhole(device, away);
     client_on_link(&client.client, ifindex_of(device), true, !away);
-    turn();
+    turn_client();
 }
 
 static void address_removed(const char *device, bool away) {
     struct ip_addr address = client_find_path(&client.client, device)->source;
     blackhole(device, away);
     client_on_address(&client.client, ifindex_of(device), &address, !away);
-    turn();
+    turn_client();
 }
 
 static void carrier_flap(const char *device, bool away) {
