@@ -55,6 +55,8 @@ struct client_path {
     bool requested;               /**< the carrier's request is on its way or answered */
     uint8_t joining[JOIN_ID_BYTES];     /**< ID of the session that it asked to join last */
     bool again;                         /**< the server does not know our session: ask for a new one at once */
+    bool was_reset;                     /**< its leg ended by a stateless reset: that server has forgotten everything */
+    bool doubted;                       /**< its server did not know the session while other legs seemed to work */
     bool removing;                      /**< `path remove`: gone once the carrier is */
     struct timer retry;                 /**< end of WAITING */
     struct timer ask;                   /**< after the 200: ask for addresses if none came by itself */
@@ -86,7 +88,7 @@ struct client {
     enum client_bonding bonding;   /**< what the server does */
     uint8_t server_worker;      /**< first byte of our connections' first DCIDs, the same on all paths so that they meet
                                    at one worker of the server; random until the server names its own by `w` */
-    struct client_path *opener; /**< BONDING_UNKNOWN: the path whose leg asks for the session; NULL: none yet */
+    struct client_path *opener; /**< the path whose leg asks for a new session, or one if need be; NULL: none */
     uint8_t token[256];         /**< address-validation token for the next connection */
     size_t token_length;        /**< bytes */
     struct ip_prefix installed[SESSION_ADDRESSES_MAX]; /**< addresses on the device */

@@ -3,10 +3,12 @@
  *
  * How it works: the first leg whose handshake is complete asks for a new bonded session; the others wait for its answer
  * and then join, each with a proof of its own. A server that does not bond gets one leg. When no leg is left, the next
- * one joins again while the server lingers, and asks for a new session when it is told 409.
+ * one joins again while the server lingers, or gets a new session in the same answer if the server has forgotten. A
+ * server that does not know the session (409) while other legs seem to work is another one, or they are dead: they are
+ * asked, and unless one answers the path asks for a new session the next time.
  * Left out: how a path connects (client_path.c), which paths there are (client.c).
  * Invariants: with BONDING_UNKNOWN at most one path, the opener, has asked; with BONDING_NO at most one leg is
- * attached. Standards: RFC 9484; mpvpn-protocol(7). */
+ * attached; no leg of a session that was forgotten is attached to the next. Standards: RFC 9484; mpvpn-protocol(7). */
 #include <stdio.h>
 #include <string.h>
 #include <utlist.h>
@@ -39,9 +41,10 @@ static void request(struct client_path *path, const struct join_field *join) {
     carrier_mark(path->carrier);
 }
 
-static void request_join(struct client_path *path) {
+/* @param or_new whether a new session is wanted if the server does not know this one */
+static void request_join(struct client_path *path, bool or_new) {
     const struct session *session = path->client->session;
-    struct join_field join = {.has_proof = true, .leg = -1, .worker = -1};
+    struct join_field join = {.or_new = or_new, .has_proof = true, .leg = -1, .worker = -1};
     uint8_t exporter[JOIN_SECRET_BYTES];
     memcpy(join.session_id, session->bond_id, JOIN_ID_BYTES);
     memcpy(path->joining, session->bond_id, JOIN_ID_BYTES);
@@ -52,6 +55,15 @@ static void request_join(struct client_path *path) {
     request(path, &join);
 }
 
+/* Whether nothing is left of the session that a server which has forgotten it would take from us. Where a server was
+ * restarted some legs have not heard of it yet, but the one that it reset has. */
+static bool may_be_new(const struct client_path *path) {
+    const struct client *client = path->client;
+    if (client->opener)
+        return false;
+    return !client->session->leg_count || path->was_reset || (path->doubted && !session_is_answered(client->session));
+}
+
 /* What a path whose handshake is complete does next. */
 static void ask_or_wait(struct client_path *path) {
     const struct join_field new = {.is_new = true, .leg = -1, .worker = -1};
@@ -59,7 +71,10 @@ static void ask_or_wait(struct client_path *path) {
     if (path->requested || !path->carrier || !conn_is_ready(leg_conn(path->carrier->leg)))
         return;
     if (client->bonding == BONDING_YES) {
-        request_join(path);
+        const bool or_new = may_be_new(path);
+        if (or_new)
+            client->opener = path;
+        request_join(path, or_new);
     } else if (client->bonding == BONDING_UNKNOWN && !client->opener) {
         client->opener = path;
         request(path, &new);
@@ -101,8 +116,21 @@ void client_forget_session(struct client *client) {
     client->opener = NULL;
 }
 
-/* The answer to `new`: bonded or not. @return number of the leg */
-static uint8_t take_answer(struct client_path *path, const struct h3_message *response) {
+/* The server gave a new session for the one that was to be joined: what is left of that ends. */
+static void leave_session(struct client *client) {
+    struct client_path *path;
+    client_forget_session(client);
+    DL_FOREACH(client->paths, path) {
+        if (!path->carrier || !path->carrier->session)
+            continue;
+        tunnel_detach(client->tunnel, path->carrier);
+        client_path_reconnect(path, "its session is gone");
+    }
+}
+
+/* The answer to `new`: bonded or not; or to a join, to which the opener may have got a new session. @return number of
+ * the leg; -1: it is of another session */
+static int take_answer(struct client_path *path, const struct h3_message *response) {
     struct client *client = path->client;
     bool again = false;
     const struct h3_field *field = h3_message_field(response, JOIN_FIELD, &again);
@@ -110,10 +138,16 @@ static uint8_t take_answer(struct client_path *path, const struct h3_message *re
     uint8_t secret[JOIN_SECRET_BYTES];
     bool bonds =
         field && !again && !join_parse(field->value, field->value_length, &join) && !join.is_new && join.leg >= 0;
-    if (client->bonding == BONDING_YES)
-        return bonds ? (uint8_t)join.leg : 0;
-    if (client->opener == path)
+    const bool opens = client->opener == path;
+    if (opens)
         client->opener = NULL;
+    if (client->bonding == BONDING_YES) {
+        if (bonds && !memcmp(join.session_id, client->session->bond_id, JOIN_ID_BYTES))
+            return join.leg;
+        if (!opens)
+            return -1;
+        leave_session(client);
+    }
     client->bonding = BONDING_NO;
     if (!bonds || conn_export(leg_conn(path->carrier->leg), JOIN_SECRET_LABEL, NULL, 0, secret, sizeof secret))
         return 0;
@@ -123,15 +157,15 @@ static uint8_t take_answer(struct client_path *path, const struct h3_message *re
     if (join.worker >= 0)
         client->server_worker = (uint8_t)join.worker;
     client->assigned = false;
-    return (uint8_t)join.leg;
+    return join.leg;
 }
 
 static void on_open(void *context, const struct h3_message *response) {
     struct carrier *carrier = context;
     struct client_path *path = path_of(carrier);
     struct client *client = path->client;
+    int number = take_answer(path, response);
     bool first = client->session->leg_count == 0;
-    uint8_t number = take_answer(path, response);
     struct conn_statistics statistics;
     char text[IP_ADDR_TEXT_MAX];
     uint64_t wait;
@@ -139,11 +173,14 @@ static void on_open(void *context, const struct h3_message *response) {
         client->session->bonded = false;
         client->assigned = false;
     }
-    if (tunnel_attach(client->tunnel, carrier, number))
+    if (number < 0)
+        return client_path_reconnect(path, "the answer was of another session");
+    if (tunnel_attach(client->tunnel, carrier, (uint8_t)number))
         return client_path_reconnect(path, "the session has too many legs");
     conn_statistics(leg_conn(carrier->leg), &statistics);
     wait = statistics.rtt_smoothed < ASK_WAIT_MAX ? statistics.rtt_smoothed : ASK_WAIT_MAX;
     path->reason[0] = '\0';
+    path->was_reset = path->doubted = false;
     path->opened = loop_now(client->worker->loop);
     client_path_set_state(path, PATH_UP);
     client->connects += first;
@@ -168,21 +205,37 @@ static bool take_direction(struct client *client, const struct h3_message *respo
     return true;
 }
 
+/* The server does not know the session that the path was to join. */
+static void on_unknown_session(struct client_path *path) {
+    struct client *client = path->client;
+    const bool ours =
+        client->bonding == BONDING_YES && !memcmp(path->joining, client->session->bond_id, JOIN_ID_BYTES);
+    memset(path->joining, 0, JOIN_ID_BYTES);
+    if (ours && client->session->leg_count) {
+        session_ask_all(client->session, loop_now(client->worker->loop));
+        tunnel_mark(client->tunnel);
+        path->doubted = true;
+        snprintf(path->ending, sizeof path->ending,
+                 "this server does not know the session of the other paths: is it another server?");
+        return;
+    }
+    /* The first that is told so forgets the session; the others come back for the new one. */
+    path->again = true;
+    if (ours && (!client->opener || client->opener == path))
+        client_forget_session(client);
+}
+
 static void on_refused(void *context, unsigned status, const char *reason, const struct h3_message *response) {
     struct carrier *carrier = context;
     struct client_path *path = path_of(carrier);
-    struct client *client = path->client;
     static const uint8_t none[JOIN_ID_BYTES];
-    if (status == 409 && memcmp(path->joining, none, JOIN_ID_BYTES)) {
-        /* The first that is told so forgets the session; the others come back for the new one. */
-        if (client->bonding == BONDING_YES && !memcmp(path->joining, client->session->bond_id, JOIN_ID_BYTES))
-            client_forget_session(client);
-        memset(path->joining, 0, JOIN_ID_BYTES);
-        path->again = true;
-    }
+    if (status == 409 && memcmp(path->joining, none, JOIN_ID_BYTES))
+        on_unknown_session(path);
     if (status == 421 && path->client->bonding == BONDING_YES)
         path->again = take_direction(path->client, response);
-    if (status)
+    if (path->ending[0])
+        ;
+    else if (status)
         snprintf(path->ending, sizeof path->ending, "the server refused: %u %s", status, reason);
     else
         snprintf(path->ending, sizeof path->ending, "the server cannot tunnel IP: %s", reason);
@@ -331,6 +384,7 @@ static void on_end(struct carrier *carrier, uint64_t now) {
     (void)now;
     explain_end(path, leg_conn(carrier->leg), why, sizeof why);
     path->unheard = conn_error(leg_conn(carrier->leg))->idle;
+    path->was_reset = carrier->session && conn_error(leg_conn(carrier->leg))->stateless_reset;
     client_path_drop(path);
     if (path->removing) {
         DL_DELETE(client->paths, path);

@@ -74,8 +74,11 @@ static int open_or_join(struct server *server, struct carrier *carrier, const st
     bool again = false;
     const struct h3_field *field = h3_message_field(request->message, JOIN_FIELD, &again);
     bool bonds = field && !again && !join_parse(field->value, field->value_length, join);
-    if (bonds && !join->is_new)
-        return server_session_join(server, carrier, user, join, request->stream_id);
+    if (bonds && !join->is_new) {
+        int error = server_session_join(server, carrier, user, join, request->stream_id);
+        if (error != -EKEYREJECTED || !join->or_new)
+            return error;
+    }
     return server_session_open(server, carrier, user, &request->scope, bonds ? join : NULL);
 }
 

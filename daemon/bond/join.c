@@ -22,12 +22,12 @@
 #define VERSION 1 /**< of the extension */
 
 /** What a bare item turned out to be. */
-enum item_type { ITEM_INTEGER, ITEM_TOKEN, ITEM_BYTES, ITEM_OTHER };
+enum item_type { ITEM_INTEGER, ITEM_BOOLEAN, ITEM_TOKEN, ITEM_BYTES, ITEM_OTHER };
 
 /** A bare item, as far as this field needs it. */
 struct item {
     enum item_type type;              /**< which kind */
-    int64_t integer;                  /**< ITEM_INTEGER: value */
+    int64_t integer;                  /**< ITEM_INTEGER: value; ITEM_BOOLEAN: 1 or 0 */
     const char *text;                 /**< ITEM_TOKEN: first character */
     size_t length;                    /**< ITEM_TOKEN: characters; ITEM_BYTES: bytes, also of those that had no room */
     uint8_t bytes[JOIN_SECRET_BYTES]; /**< ITEM_BYTES: the first of them */
@@ -163,8 +163,9 @@ static bool read_bytes(struct cursor *cursor, struct item *out) {
 }
 
 static bool read_boolean(struct cursor *cursor, struct item *out) {
-    out->type = ITEM_OTHER;
+    out->type = ITEM_BOOLEAN;
     cursor->at++;
+    out->integer = peek(cursor) == '1';
     return take(cursor, '0') || take(cursor, '1');
 }
 
@@ -278,8 +279,8 @@ static bool word_is(const char *text, size_t length, const char *word) {
 /** What has been found; each of a parameter's values replaces the one before (RFC 9651 section 4.2.3.2). */
 struct found {
     struct join_field field; /**< what is right */
-    bool version_right, proof_right, leg_right,
-        worker_right; /**< the last of this name was; none: right but for version */
+    bool version_right, proof_right, leg_right, worker_right,
+        or_new_right; /**< the last of this name was; none: right but for version */
 };
 
 static bool integer_within(const struct item *item, int64_t most) {
@@ -302,13 +303,16 @@ static void take_parameter(struct found *found, const char *key, size_t length, 
     } else if (word_is(key, length, "w")) {
         found->worker_right = integer_within(item, UINT8_MAX);
         field->worker = found->worker_right ? (int16_t)item->integer : -1;
+    } else if (word_is(key, length, "new")) {
+        found->or_new_right = item->type == ITEM_BOOLEAN;
+        field->or_new = found->or_new_right && item->integer;
     }
 }
 
 /** Parameters up to the end of the text or what cannot be one. */
 static bool read_parameters(struct cursor *cursor, struct found *found) {
     while (take(cursor, ';')) {
-        struct item item = {.type = ITEM_OTHER};
+        struct item item = {.type = ITEM_BOOLEAN, .integer = 1}; /* a key alone: RFC 9651 section 3.1.2 */
         const char *key;
         size_t length;
 
@@ -322,8 +326,11 @@ static bool read_parameters(struct cursor *cursor, struct found *found) {
 }
 
 int join_parse(const char *text, size_t length, struct join_field *out) {
-    struct found found = {
-        .field = {.leg = -1, .worker = -1}, .proof_right = true, .leg_right = true, .worker_right = true};
+    struct found found = {.field = {.leg = -1, .worker = -1},
+                          .proof_right = true,
+                          .leg_right = true,
+                          .worker_right = true,
+                          .or_new_right = true};
     struct cursor cursor = {text, text + length};
     struct item item;
 
@@ -339,7 +346,7 @@ int join_parse(const char *text, size_t length, struct join_field *out) {
         memcpy(found.field.session_id, item.bytes, JOIN_ID_BYTES);
     else
         return -EBADMSG;
-    if (!found.version_right || !found.proof_right || !found.leg_right || !found.worker_right)
+    if (!found.version_right || !found.proof_right || !found.leg_right || !found.worker_right || !found.or_new_right)
         return -EBADMSG;
     *out = found.field;
     return 0;
@@ -406,6 +413,8 @@ size_t join_print(const struct join_field *field, char *out, size_t size) {
         put_number(&writer, "leg", field->leg);
     if (field->worker >= 0)
         put_number(&writer, "w", field->worker);
+    if (field->or_new)
+        put_text(&writer, ";new");
     if (writer.used >= size)
         return 0;
     out[writer.used] = '\0';

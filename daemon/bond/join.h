@@ -3,7 +3,7 @@
  * joining leg to the session and to its own connection.
  *
  *     request, first leg    mpvpn-bond: new;v=1
- *     request, further leg  mpvpn-bond: :SESSION-ID:;v=1;proof=:PROOF:
+ *     request, further leg  mpvpn-bond: :SESSION-ID:;v=1;proof=:PROOF:      (;new: or else a new session)
  *     answer                mpvpn-bond: :SESSION-ID:;v=1;leg=N;w=N
  *
  * Standards: RFC 9651 (structured fields: an Item), RFC 4648 section 4, RFC 2104. */
@@ -25,6 +25,7 @@
 /** The field's value. */
 struct join_field {
     bool is_new;                       /**< the Token `new`; else a session's ID */
+    bool or_new;                       /**< the Boolean `new`: if the session is not known, a new one is asked for */
     bool has_proof;                    /**< proof is there */
     uint8_t session_id[JOIN_ID_BYTES]; /**< unless is_new */
     uint8_t proof[JOIN_SECRET_BYTES];  /**< if has_proof */

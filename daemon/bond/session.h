@@ -56,6 +56,7 @@ struct session_leg {
     uint64_t probed;           /**< ns, when a PING was sent on it to see whether it lives or to measure it */
     uint64_t probed_answers;   /**< packets received on it by then that acknowledged something */
     unsigned unanswered;       /**< PINGs in a row that were not answered */
+    uint64_t asked_answers;    /**< likewise when all legs were asked last */
     uint64_t suspect_answers;  /**< packets received on it that acknowledged something, when it became suspect */
     uint64_t suspect_received; /**< QUIC packets received on it then, or when it was asked because of one */
     uint64_t resent;           /**< packets sent again on it */
@@ -201,6 +202,10 @@ void session_on_acked(struct session *session, const struct leg *leg, uint64_t i
 void session_on_lost(struct session *session, uint64_t id, uint64_t now);
 /** A leg is not to be trusted (its link went down): what is outstanding on it goes to the others at once. */
 void session_suspect(struct session *session, const struct leg *leg, uint64_t now);
+/** Ask all legs whether their peer is still there: session_is_answered() tells from then on. */
+void session_ask_all(struct session *session, uint64_t now);
+/** Whether a leg was answered since session_ask_all(), or came since. */
+bool session_is_answered(const struct session *session);
 /** Something came in on a leg: a suspect one that is heard again is trusted again. */
 void session_look(struct session *session, uint64_t now);
 /** Nearest deadline of order, repair and suspicion; TIME_NEVER for a plain session. */

@@ -89,3 +89,27 @@ void session_ask(struct session *session, struct session_leg *leg, uint64_t now)
     conn_ping(leg_conn(leg->leg));
     session->told = true;
 }
+
+void session_ask_all(struct session *session, uint64_t now) {
+    struct conn_statistics s;
+    for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
+        struct session_leg *leg = &session->legs[i];
+        if (!leg->leg)
+            continue;
+        conn_statistics(leg_conn(leg->leg), &s);
+        leg->asked_answers = s.answers;
+        session_ask(session, leg, now);
+    }
+}
+
+bool session_is_answered(const struct session *session) {
+    struct conn_statistics s;
+    for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
+        if (!session->legs[i].leg)
+            continue;
+        conn_statistics(leg_conn(session->legs[i].leg), &s);
+        if (s.answers > session->legs[i].asked_answers)
+            return true;
+    }
+    return false;
+}

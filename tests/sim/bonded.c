@@ -19,18 +19,22 @@ struct ledger at_server, at_client;
 static struct ip_addr server4;
 static const char *user_section;
 
-void start_server(void) {
+void start_server_at(struct end *end, struct host *host, const char *address) {
     static char text[1024];
     char hash_text[80];
     uint8_t hash[32];
     tls_sha256(TOKEN, strlen(TOKEN), hash);
     auth_print_hash(hash, hash_text);
     snprintf(text, sizeof text,
-             "[Server]\nListen = 198.51.100.1:443\nCertificate = %s/server.crt\nPrivateKey = %s/server.key\nPool = "
+             "[Server]\nListen = %s:443\nCertificate = %s/server.crt\nPrivateKey = %s/server.key\nPool = "
              "10.77.0.0/24\nPool = fd77::/64\nUsers = %s/users\n"
              "[User alice]\nTokenHash = %s\n%s",
-             ends_dir(), ends_dir(), ends_dir(), hash_text, user_section ? user_section : "");
-    end_start(&server, server_host, text);
+             address, ends_dir(), ends_dir(), ends_dir(), hash_text, user_section ? user_section : "");
+    end_start(end, host, text);
+}
+
+void start_server(void) {
+    start_server_at(&server, server_host, "198.51.100.1");
 }
 
 void turn_client(void) {

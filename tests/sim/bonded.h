@@ -31,6 +31,8 @@ void start_client(struct end *end, struct host *host, const char *more);
 void finish(void);
 /** The client was called from outside, as by netlink: its loop is to look what that changed. */
 void turn_client(void);
+/** Start one more server like it, on another host. */
+void start_server_at(struct end *end, struct host *host, const char *address);
 /** Start the server again after end_kill(). */
 void start_server(void);
 /** Run until both ends have that many legs and the client its addresses. @return false: not within that many ns */

@@ -217,6 +217,72 @@ START_TEST(a_restarted_server_gets_one_new_session_with_both_legs) {
 }
 END_TEST
 
+/* A name that leads to two servers: their sessions do not mix. */
+START_TEST(a_path_to_another_server_does_not_end_the_session) {
+    static struct end other;
+    const struct config_path third = {.device = "simc", .server = (char *)"198.51.100.9:443", .weight = 1};
+    struct host *other_host;
+    const struct client_path *stranger;
+    uint8_t id[JOIN_ID_BYTES];
+    char why[200];
+    begin(52, &fast, &slow, "");
+    other_host = world_host("other", "198.51.100.9");
+    start_server_at(&other, other_host, "198.51.100.9");
+    world_device(client_host, "simc", "192.0.2.2", &fast);
+    ck_assert(comes_up(2, NS_PER_SEC));
+    memcpy(id, client.client.session->bond_id, sizeof id);
+    ck_assert(!client_add_path(&client.client, &third, why, sizeof why));
+    up(0, 2000, 5 * MS);
+    settle();
+    stranger = client_find_path(&client.client, "simc");
+    ck_assert_mem_eq(client.client.session->bond_id, id, sizeof id);
+    ck_assert_uint_eq(client.client.session->leg_count, 2);
+    ck_assert_uint_eq(client.client.connects, 1);
+    ck_assert_uint_eq(other.crew.shared.seat_count, 0);
+    ck_assert_uint_eq(at_server.received, 2000);
+    ck_assert_ptr_nonnull(strstr(stranger->reason, "is it another server?"));
+    /* What it has is gone: now the other server is better than none. */
+    end_kill(&server);
+    world_device_quality(client_host, "sima", &dead);
+    world_device_quality(client_host, "simb", &dead);
+    world_run(world_now() + 60 * NS_PER_SEC, NULL, NULL);
+    ck_assert_uint_eq(other.crew.shared.seat_count, 1);
+    ck_assert_int_eq(stranger->state, PATH_UP);
+    end_kill(&other);
+    start_server();
+    finish();
+}
+END_TEST
+
+/* The legs that seem to work are dead, the server has forgotten them, and a new path comes: nobody waits for their
+ * idle timeout. */
+START_TEST(a_path_that_comes_when_all_legs_are_dead_gets_a_new_session) {
+    const struct config_path third = {.device = "simc", .weight = 1};
+    char why[200];
+    uint64_t start;
+    begin(53, &fast, &slow, "");
+    world_device(client_host, "simc", "192.0.2.2", &fast);
+    ck_assert(comes_up(2, NS_PER_SEC));
+    settle();
+    world_device_quality(client_host, "sima", &dead);
+    world_device_quality(client_host, "simb", &dead);
+    end_kill(&server);
+    start_server();
+    start = world_now();
+    ck_assert(!client_add_path(&client.client, &third, why, sizeof why));
+    turn_client();
+    while (client_find_path(&client.client, "simc")->state != PATH_UP && world_now() < start + 5 * NS_PER_SEC)
+        world_run(world_now() + 10 * MS, NULL, NULL);
+    ck_assert_uint_le(world_now() - start, NS_PER_SEC);
+    ck_assert_uint_eq(client.client.session->leg_count, 1);
+    ck_assert_uint_eq(server.crew.shared.seat_count, 1);
+    up(0, 100, MS);
+    settle();
+    ck_assert_uint_eq(at_server.received, 100);
+    finish();
+}
+END_TEST
+
 START_TEST(counters_go_on_when_the_session_is_a_new_one) {
     struct reorder_statistics before, after;
     struct outstanding_stats repair_before, repair_after;
@@ -625,6 +691,8 @@ int main(void) {
     tcase_add_test(tcase, both_paths_dead_for_a_while_keep_session_and_addresses);
     tcase_add_test(tcase, a_client_that_stops_ends_its_session_at_once);
     tcase_add_test(tcase, a_restarted_server_gets_one_new_session_with_both_legs);
+    tcase_add_test(tcase, a_path_to_another_server_does_not_end_the_session);
+    tcase_add_test(tcase, a_path_that_comes_when_all_legs_are_dead_gets_a_new_session);
     tcase_add_test(tcase, counters_go_on_when_the_session_is_a_new_one);
     tcase_add_test(tcase, a_path_may_come_and_go_more_often_than_there_are_numbers);
     tcase_add_test(tcase, no_number_is_given_again_at_once);

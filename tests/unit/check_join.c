@@ -55,6 +55,11 @@ START_TEST(the_three_forms_are_read) {
     ck_assert(!field.has_proof);
     ck_assert_int_eq(field.leg, 254);
     ck_assert_int_eq(field.worker, 255);
+    ck_assert(!field.or_new);
+    check_id(":" ID ":;v=1;proof=:" ZEROS ":;new");
+    ck_assert(field.has_proof && field.or_new);
+    check_id(":" ID ":;v=1;new=?1;new=?0");
+    ck_assert(!field.or_new);
     check_id(":" ID ":;v=1;leg=0;w=0");
     ck_assert_int_eq(field.leg, 0);
     ck_assert_int_eq(field.worker, 0);
@@ -220,6 +225,8 @@ START_TEST(what_is_no_value_of_this_field_is_absent) {
         ":" ID ":;v=1;leg",
         ":" ID ":;v=1;w=256",
         ":" ID ":;v=1;w=x",
+        ":" ID ":;v=1;new=1",
+        ":" ID ":;v=1;new=yes",
         ":" ID ":;v=1;leg=1;leg=300",
         ":" ID ":;v=1;proof=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA:",
     };
@@ -261,14 +268,14 @@ START_TEST(printed_fields_are_read_as_the_same) {
     ck_assert_uint_eq(join_print(&out, text, 8), 7);
     ck_assert_uint_eq(join_print(&out, text, 7), 0);
     ck_assert_uint_eq(join_print(&out, text, 0), 0);
-    out = (struct join_field){.has_proof = true, .leg = 254, .worker = 255};
+    out = (struct join_field){.or_new = true, .has_proof = true, .leg = 254, .worker = 255};
     for (unsigned i = 0; i < JOIN_ID_BYTES; i++)
         out.session_id[i] = (uint8_t)i;
     for (unsigned i = 0; i < JOIN_SECRET_BYTES; i++)
         out.proof[i] = (uint8_t)(255 - i);
     ck_assert_uint_gt(join_print(&out, text, sizeof text), 0);
     check_id(text);
-    ck_assert(field.has_proof);
+    ck_assert(field.has_proof && field.or_new);
     ck_assert_mem_eq(field.proof, out.proof, sizeof field.proof);
     ck_assert_int_eq(field.leg, 254);
     ck_assert_int_eq(field.worker, 255);
