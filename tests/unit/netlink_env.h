@@ -77,6 +77,14 @@ static inline void settle(void) {
     }
 }
 
+/** Run until something is told: the kernel tells of some things by a thread of its own, in its own time. @return false:
+ * not within ten seconds at least */
+static inline bool is_told(const char *text) {
+    for (unsigned i = 0; i < 500 && !strstr(told, text); i++)
+        settle();
+    return strstr(told, text) != NULL;
+}
+
 static inline void directory_make(void) {
     strcpy(directory, "/tmp/check_netlink.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(directory));
