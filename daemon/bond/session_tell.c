@@ -62,6 +62,9 @@ void session_report(struct session *session, uint64_t now) {
 }
 
 void session_apply_role(struct session_leg *leg, const struct control_leg_role *role) {
+    /* Between two flaps congestion control sees losses without a pause that it could tell from others. */
+    if (leg->state == CONTROL_DOWN && role->state != CONTROL_DOWN)
+        conn_begin_anew(leg_conn(leg->leg));
     leg->state = role->state;
     leg->priority = role->priority;
     leg->weight = role->weight;

@@ -165,11 +165,21 @@ static bool is_fresh(const struct ccseam *seam, const struct stat_1_11 *stat, co
            stat->initial_rtt == rtt && stat->bytes_in_flight <= first && pkt->pktlen <= CONN_UDP_MAX;
 }
 
+static void reset(struct cc_1_11 *cc, struct stat_1_11 *stat, uint64_t now) {
+    if (!cc->seam->active)
+        return;
+    knee_reset(&cc->seam->knee, now);
+    apply(cc, stat);
+}
+
 static void on_sent(struct cc_1_11 *cc, struct stat_1_11 *stat, const struct pkt_1_11 *pkt) {
     uint64_t bit, *lost = lost_word(cc->seam, pkt, &bit);
 
     *lost &= ~bit;
     cc->seam->stat = stat;
+    if (cc->seam->active && cc->seam->begins_anew)
+        reset(cc, stat, pkt->sent_ts);
+    cc->seam->begins_anew = false;
     if (cc->seam->active)
         knee_on_sent(&cc->seam->knee, pkt->sent_ts);
     if (cc->seam->active || cc->seam->refused)
@@ -181,13 +191,6 @@ static void on_sent(struct cc_1_11 *cc, struct stat_1_11 *stat, const struct pkt
     }
     cc->seam->active = true;
     knee_init(&cc->seam->knee, stat->max_tx_udp_payload_size, cc->seam->seed, pkt->sent_ts);
-    apply(cc, stat);
-}
-
-static void reset(struct cc_1_11 *cc, struct stat_1_11 *stat, uint64_t now) {
-    if (!cc->seam->active)
-        return;
-    knee_reset(&cc->seam->knee, now);
     apply(cc, stat);
 }
 

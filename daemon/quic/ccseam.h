@@ -20,6 +20,7 @@ struct ccseam {
     uint64_t initial_rtt; /**< ns: the setting of the connection; 0: ngtcp2's default */
     bool active;          /**< it is in charge */
     bool refused;         /**< ngtcp2's inside is not what we know: it never will be */
+    bool begins_anew;     /**< it forgets the path with the next packet sent */
     void *stat;           /**< ngtcp2's statistics of the connection; NULL: not known */
     uint64_t lost[CCSEAM_LOST_BITS / 64]; /**< by number: whether the last packet with it was declared lost */
 };

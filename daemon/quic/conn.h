@@ -217,6 +217,9 @@ void conn_stop_sending(struct conn *conn, int64_t stream_id, uint64_t error_code
 /** Send no faster than this, whatever the path would take; UDP payload counts. @param bps bits per second; 0: no limit
  */
 void conn_set_rate_limit(struct conn *conn, uint64_t bps);
+/** The path's link was down and is up again: what our congestion controller learned of it holds no more. Others go on
+ * as they are. */
+void conn_begin_anew(struct conn *conn);
 /** Send a PING with the next packet (keep alive, measure). */
 void conn_ping(struct conn *conn);
 /** Close with an application error: conn_write() then yields the CONNECTION_CLOSE packet. @param reason copied; may be

@@ -103,6 +103,10 @@ void conn_set_rate_limit(struct conn *conn, uint64_t bps) {
     set_pace(conn, &info);
 }
 
+void conn_begin_anew(struct conn *conn) {
+    conn->cc.begins_anew = true;
+}
+
 int conn_read(struct conn *conn, const struct conn_path *path, uint8_t ecn, uint8_t *data, size_t length,
               uint64_t now) {
     ngtcp2_pkt_info info = {.ecn = ecn & NGTCP2_ECN_MASK};

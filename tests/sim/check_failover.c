@@ -201,6 +201,34 @@ START_TEST(a_path_that_was_rebound_and_back_is_in_use_again_a_second_later) {
 }
 END_TEST
 
+/* 32 Mbit/s one way, which need both paths. @return packets sent on sima meanwhile */
+static uint64_t stream(bool upwards, uint64_t duration) {
+    struct used before = used_now(), after;
+    for (uint64_t end = world_now() + duration; world_now() < end; next_number++)
+        (upwards ? up : down)(next_number % FLOW_PACKETS_MAX, 1, MS / 4);
+    after = used_now();
+    return upwards ? after.up - before.up : after.down - before.down;
+}
+
+/* What a flapping link loses between two outages is no congestion, and is forgotten when the kernel tells of its
+ * return. */
+START_TEST(a_path_that_flapped_carries_half_of_its_share_a_quarter_of_a_second_later) {
+    const bool upwards = _i % 2;
+    uint64_t before;
+    begin_with(3200 + (uint64_t)_i, SCHED_ECF);
+    stream(upwards, 2 * NS_PER_SEC);
+    before = stream(upwards, NS_PER_SEC / 4);
+    for (unsigned flaps = 0; flaps < 10; flaps++) {
+        link_down("sima", true);
+        stream(upwards, 100 * MS);
+        link_down("sima", false);
+        stream(upwards, flaps < 9 ? 100 * MS : 250 * MS);
+    }
+    ck_assert_uint_ge(stream(upwards, NS_PER_SEC / 4) * 2, before);
+    finish();
+}
+END_TEST
+
 START_TEST(ecf_uses_a_faster_path_a_second_after_its_return) {
     struct used before;
     begin_with(4000, SCHED_ECF);
@@ -330,6 +358,8 @@ int main(void) {
     tcase_add_test(tcase, redundant_loses_nothing_at_all);
     tcase_add_loop_test(tcase, a_path_is_in_use_again_a_second_after_its_return, 0, 5);
     tcase_add_loop_test(tcase, a_path_that_was_rebound_and_back_is_in_use_again_a_second_later, 0, 2);
+    if (ccseam_available())
+        tcase_add_loop_test(tcase, a_path_that_flapped_carries_half_of_its_share_a_quarter_of_a_second_later, 0, 6);
     tcase_add_test(tcase, ecf_uses_a_faster_path_a_second_after_its_return);
     tcase_add_test(tcase, an_idle_path_that_dies_is_suspect_before_anything_is_risked_on_it);
     tcase_add_test(tcase, the_mtu_stays_while_legs_come_back);
