@@ -107,21 +107,20 @@ void tunnel_detach(struct tunnel *tunnel, struct carrier *carrier) {
     tunnel_mark(tunnel);
 }
 
-/* Whether three quarters of the buffers of any class are in use. */
-static bool runs_low(const struct buf_pool *pool) {
-    for (enum buf_class size_class = 0; size_class < BUF_CLASSES; size_class++)
-        if (buf_pool_used(pool, size_class) * 4 > buf_pool_size(pool, size_class) * 3)
-            return true;
-    return false;
+/* Whether three quarters of the buffers of a class are in use. */
+static bool runs_low(const struct buf_pool *pool, enum buf_class size_class) {
+    return buf_pool_used(pool, size_class) * 4 > buf_pool_size(pool, size_class) * 3;
 }
 
-void tunnels_relieve(struct worker *worker) {
-    while (runs_low(worker->buffers)) {
+/* Only what is held in buffers of that class gives any back: a gap given up for others is lost for nothing, and what
+ * waited behind it needs large ones on its way to the TUN. */
+static void relieve(struct worker *worker, enum buf_class size_class) {
+    while (runs_low(worker->buffers, size_class)) {
         struct tunnel *tunnel, *largest = NULL;
-        uint64_t most = 0;
+        size_t most = 0;
         DL_FOREACH(worker->tunnels, tunnel) {
             const struct session *session = tunnel->session;
-            uint64_t held = session->bonded ? reorder_statistics(session->reorder)->held_bytes : 0;
+            size_t held = session->bonded ? reorder_held_of_class(session->reorder, size_class) : 0;
             if (held <= most)
                 continue;
             most = held;
@@ -130,4 +129,9 @@ void tunnels_relieve(struct worker *worker) {
         if (!largest || !reorder_release_oldest(largest->session->reorder, loop_now(worker->loop)))
             return;
     }
+}
+
+void tunnels_relieve(struct worker *worker) {
+    for (enum buf_class size_class = 0; size_class < BUF_CLASSES; size_class++)
+        relieve(worker, size_class);
 }

@@ -538,6 +538,10 @@ bool reorder_release_oldest(struct reorder *reorder, uint64_t now) {
     return true;
 }
 
+size_t reorder_held_of_class(const struct reorder *reorder, enum buf_class size_class) {
+    return reorder->held_of_class[size_class];
+}
+
 unsigned reorder_legs(const struct reorder *reorder) {
     return legset_members(&reorder->legs);
 }

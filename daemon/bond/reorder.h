@@ -84,6 +84,9 @@ void reorder_on_timer(struct reorder *reorder, uint64_t now);
  */
 bool reorder_release_oldest(struct reorder *reorder, uint64_t now);
 
+/** Buffers of a class that are held. */
+size_t reorder_held_of_class(const struct reorder *reorder, enum buf_class size_class);
+
 /** How many legs are reckoned with: packets may be under way on them. */
 unsigned reorder_legs(const struct reorder *reorder);
 

@@ -141,6 +141,38 @@ START_TEST(when_buffers_run_low_the_one_that_holds_most_gives_up_gaps_and_nobody
 }
 END_TEST
 
+START_TEST(when_buffers_run_low_of_which_nothing_is_held_no_gap_is_given_up) {
+    const struct link_quality far = {.delay = 50 * MS, .rate_bps = 100000000};
+    struct buf *taken[64];
+    struct buf_pool *pool;
+    size_t size, held = 0, count = 0;
+    begin_clients(3, NULL);
+    world_device_quality(other_host, "sima", &far);
+    world_device_quality(other_host, "simb", &far);
+    start_client(&client, client_host, "");
+    ck_assert(comes_up(2, NS_PER_SEC));
+    start_client(&other, other_host, "");
+    ck_assert(world_run(world_now() + 2 * NS_PER_SEC, other_is_up, NULL));
+    settle();
+    pool = server.crew.server->worker->buffers;
+    size = buf_pool_size(pool, BUF_LARGE);
+    ck_assert_uint_le(size, sizeof taken / sizeof *taken);
+    while (buf_pool_used(pool, BUF_LARGE) < size)
+        ck_assert_ptr_nonnull(taken[count++] = buf_get(pool, BUF_LARGE_BYTES));
+    for (uint32_t i = 0; i < 400; i++) {
+        send_behind_gaps(i);
+        if (reorder_statistics(session_of(&other)->reorder)->held_packets > held)
+            held = reorder_statistics(session_of(&other)->reorder)->held_packets;
+    }
+    ck_assert_uint_gt(held, 20);
+    ck_assert_uint_eq(reorder_statistics(session_of(&other)->reorder)->pressed, 0);
+    while (count)
+        buf_unref(taken[--count]);
+    settle();
+    finish_clients();
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("sim_clients");
     TCase *tcase = tcase_create("clients");
@@ -148,6 +180,7 @@ int main(void) {
     tcase_add_test(tcase, of_two_clients_with_one_address_the_replaced_one_waits);
     tcase_add_test(tcase, two_clients_with_one_address_take_turns_ever_more_rarely);
     tcase_add_test(tcase, when_buffers_run_low_the_one_that_holds_most_gives_up_gaps_and_nobody_else);
+    tcase_add_test(tcase, when_buffers_run_low_of_which_nothing_is_held_no_gap_is_given_up);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
