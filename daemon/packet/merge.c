@@ -156,6 +156,13 @@ static void seal(struct slot *slot) {
     };
 }
 
+/** Whether large buffers are not plenty any more. What waited behind a gap comes in one turn, and segments that a host
+ * sent in different milliseconds have different timestamps: from links of some ten Mbit/s a few join, and all large
+ * buffers would be in use with a tenth of them filled. */
+static bool is_scarce(const struct buf *buf) {
+    return buf_pool_used(buf->pool, buf->size_class) > buf_pool_size(buf->pool, buf->size_class) / 2;
+}
+
 /** Finish the slot at a place in order, and emit what it holds. */
 static void finish(struct merge *merge, unsigned at) {
     struct slot *slot = &merge->slots[merge->order[at]];
@@ -165,6 +172,8 @@ static void finish(struct merge *merge, unsigned at) {
     slot->ip_bytes = 0;
     merge->open--;
     memmove(&merge->order[at], &merge->order[at + 1], merge->open - at);
+    if (is_scarce(slot->packet.buf))
+        slot->packet.buf = buf_fit(slot->packet.buf, slot->packet.offset + slot->packet.length);
     merge->settings.emit(merge->settings.context, &slot->packet);
 }
 

@@ -61,11 +61,14 @@ struct udp_tx {
     uint8_t ecn;
     uint8_t buffer[65536];
 };
+#define WORLD_WRITES 512u
 struct tun {
     struct host *host;
     struct tun_hooks hooks;
     struct buf_pool *pool;
     struct tun_statistics statistics;
+    struct buf *writing[WORLD_WRITES]; /* of packets written in this turn */
+    size_t writes;
     char name[IFNAMSIZ];
 };
 struct event {

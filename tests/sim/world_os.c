@@ -176,9 +176,16 @@ int tun_open(struct loop *loop, const struct tun_settings *settings, const struc
     *out = tun;
     return 0;
 }
+static void finish_writes(void *context) {
+    struct tun *tun = ((struct host *)context)->tun;
+    while (tun && tun->writes)
+        buf_unref(tun->writing[--tun->writes]);
+}
 void tun_close(struct tun *tun) {
-    if (tun)
+    if (tun) {
+        finish_writes(tun->host);
         tun->host->tun = NULL;
+    }
     free(tun);
 }
 const char *tun_name(const struct tun *tun) {
@@ -193,11 +200,17 @@ bool tun_has_uso(const struct tun *tun) {
 const struct tun_statistics *tun_statistics(const struct tun *tun) {
     return &tun->statistics;
 }
+/* As in os/tun.c the buffers come back after the turn. */
 int tun_write(struct tun *tun, struct superpacket *packet) {
     tun->statistics.packets_written++;
     if (tun->host->on_tun)
         tun->host->on_tun(tun->host->on_tun_context, superpacket_data(packet), packet->length, &packet->offload);
-    buf_unref(packet->buf);
+    if (!tun->writes)
+        world_at(world.now, finish_writes, tun->host);
+    if (tun->writes < WORLD_WRITES)
+        tun->writing[tun->writes++] = packet->buf;
+    else
+        buf_unref(packet->buf);
     return 0;
 }
 

@@ -427,6 +427,25 @@ START_TEST(small_packets_take_small_buffers) {
 }
 END_TEST
 
+/* What waited behind a gap is much at once, and few of its segments join. */
+START_TEST(short_superpackets_leave_half_of_the_large_buffers) {
+    const size_t half = buf_pool_size(pool, BUF_LARGE) / 2;
+    struct made m = words(4, IPPROTO_TCP, 700);
+
+    for (unsigned i = 0; i < 500; i++) {
+        push(&m), advance(&m);
+        m.flags |= PSH;
+        push(&m), advance(&m);
+        m.flags &= (uint8_t)~PSH;
+        ck_assert_uint_le(buf_pool_used(pool, BUF_LARGE), half + 1);
+    }
+    ck_assert_uint_eq(emitted_count, 500);
+    ck_assert_uint_eq(emitted[0].buf->capacity, BUF_LARGE_BYTES);
+    ck_assert_uint_eq(emitted[499].buf->capacity, 2048);
+    ck_assert_uint_eq(flush_same(), 500);
+}
+END_TEST
+
 START_TEST(switched_off_protocols_pass_one_by_one) {
     struct merge_settings none = {.pool = pool, .emit = keep, .context = &out};
     struct made m = words(4, IPPROTO_TCP, 100), u = words(6, IPPROTO_UDP, 100);
@@ -581,6 +600,7 @@ int main(void) {
     tcase_add_test(tc, fragment_is_never_merged_and_keeps_its_place);
     tcase_add_test(tc, pure_acknowledgement_keeps_its_place_in_the_flow);
     tcase_add_test(tc, small_packets_take_small_buffers);
+    tcase_add_test(tc, short_superpackets_leave_half_of_the_large_buffers);
     tcase_add_test(tc, switched_off_protocols_pass_one_by_one);
     tcase_add_test(tc, exhausted_pool_drops_and_says_so);
     tcase_add_test(tc, more_flows_than_slots_finish_the_oldest);
