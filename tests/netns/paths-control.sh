@@ -71,6 +71,7 @@ is 'the client ends with status 0' "$?" 0
 printf 'nameserver 192.0.2.1\noptions timeout:30 attempts:1\n' >"$dir/resolv.conf"
 start "$server" names /usr/bin/python3 -c 'import socket, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("192.0.2.1", 53)); time.sleep(60)'
+check 'a name server listens, and says nothing' until_true 5 eval 'in_ns "$server" ss -Hlnu "sport = :53" | grep -q 192.0.2.1'
 client_config client Server=vpn.example.net
 printf '[Path wan]\nServer = 203.0.113.1\n' >>"$dir/$tag-client.conf"
 start "$client" client unshare -m sh -c "mount --bind '$dir/resolv.conf' /etc/resolv.conf; exec '$mpvpnd' -v -c '$dir/$tag-client.conf'"
