@@ -36,16 +36,15 @@ void ingress_on_udp(struct worker *worker, const struct udp_received *received, 
         size_t left = received->length - offset;
         size_t length = left < received->segment_bytes ? left : received->segment_bytes;
         uint8_t *data = received->data + offset;
-        struct conn_cid dcid;
 
-        if (conn_peek_dcid(data, length, &dcid)) {
-            worker_drop(worker, DROP_JUNK_UDP);
-            continue;
-        }
         /* The datagrams of a batch nearly always belong together: looked up once. */
-        if (!carrier || dcid.length != last.length || memcmp(dcid.bytes, last.bytes, dcid.length) != 0)
-            carrier = cidtable_find(worker->cids, &dcid);
-        last = dcid;
+        if (!carrier || !conn_has_dcid(data, length, &last)) {
+            if (conn_peek_dcid(data, length, &last)) {
+                worker_drop(worker, DROP_JUNK_UDP);
+                continue;
+            }
+            carrier = cidtable_find(worker->cids, &last);
+        }
         if (carrier)
             ingress_deliver(carrier, received, data, length);
         else if (unowned)

@@ -24,20 +24,23 @@ static uint16_t be16(const uint8_t *p) {
     return (uint16_t)(p[0] << 8 | p[1]);
 }
 
-/** Fixed part and options of version 4. @return as inner_parse() */
+/** Fixed part and options of version 4, which is most packets: written to their place at once, as a copy of what was
+ * just written in bytes, read in words, waits for the bytes. @return as inner_parse() */
 static int parse4(const uint8_t *p, size_t length, bool superpacket, struct inner *inner) {
-    unsigned flags, total;
+    unsigned flags, header, total;
 
     if (length < IP4_HEADER)
         return -EINVAL;
-    inner->header_bytes = (uint16_t)((p[0] & 15) * 4);
+    header = (p[0] & 15u) * 4;
     total = superpacket ? (unsigned)length : be16(p + 2);
-    if (inner->header_bytes < IP4_HEADER || total < inner->header_bytes)
+    if (header < IP4_HEADER || total < header)
         return -EINVAL;
     if (total > length)
         return -EMSGSIZE;
     flags = be16(p + 6);
+    memset(inner, 0, sizeof *inner);
     inner->version = 4;
+    inner->header_bytes = (uint16_t)header;
     inner->total_bytes = (uint16_t)total;
     inner->traffic_class = p[1];
     inner->hop_limit = p[8];
@@ -125,28 +128,24 @@ static int parse6(const uint8_t *p, size_t length, bool superpacket, struct inne
 
 int inner_parse(const uint8_t *packet, size_t length, bool superpacket, struct inner *out) {
     struct inner inner = {0};
-    int error;
+    int error = -EINVAL;
 
     if (length == 0 || (superpacket && length > UINT16_MAX))
         return -EINVAL;
-    switch (packet[0] >> 4) {
-    case 4:
-        error = parse4(packet, length, superpacket, &inner);
-        break;
-    case 6:
+    if (packet[0] >> 4 == 4) {
+        error = parse4(packet, length, superpacket, out);
+    } else if (packet[0] >> 4 == 6) {
         error = parse6(packet, length, superpacket, &inner);
-        break;
-    default:
-        return -EINVAL;
+        if (error == 0)
+            *out = inner;
     }
     if (error)
         return error;
-    if ((inner.protocol == IPPROTO_TCP || inner.protocol == IPPROTO_UDP || inner.protocol == IPPROTO_SCTP) &&
-        (!inner.fragment || inner.first_fragment) && inner.total_bytes - inner.header_bytes >= 4) {
-        inner.source_port = be16(packet + inner.header_bytes);
-        inner.target_port = be16(packet + inner.header_bytes + 2);
+    if ((out->protocol == IPPROTO_TCP || out->protocol == IPPROTO_UDP || out->protocol == IPPROTO_SCTP) &&
+        (!out->fragment || out->first_fragment) && out->total_bytes - out->header_bytes >= 4) {
+        out->source_port = be16(packet + out->header_bytes);
+        out->target_port = be16(packet + out->header_bytes + 2);
     }
-    *out = inner;
     return 0;
 }
 

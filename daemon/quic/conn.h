@@ -291,6 +291,9 @@ struct conn_first_packet {
 };
 /** Destination connection ID of any datagram, for the table look-up. @return 0; -EBADMSG: junk */
 int conn_peek_dcid(const uint8_t *data, size_t length, struct conn_cid *dcid);
+/** Whether a datagram has a short header with that destination connection ID: of most, it is known already, and need
+ * not be copied to be compared. */
+bool conn_has_dcid(const uint8_t *data, size_t length, const struct conn_cid *dcid);
 /** Classify a datagram that no connection owns: ACCEPT = a valid Initial of version 1 in 1200 bytes or more; VERSION =
  * answer with version negotiation; SHORT = 1-RTT packet: a stateless reset may be due; JUNK = drop. */
 enum conn_first conn_peek_first(const uint8_t *data, size_t length, struct conn_first_packet *out);

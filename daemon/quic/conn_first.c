@@ -48,6 +48,11 @@ int conn_peek_dcid(const uint8_t *data, size_t length, struct conn_cid *dcid) {
     return 0;
 }
 
+bool conn_has_dcid(const uint8_t *data, size_t length, const struct conn_cid *dcid) {
+    return length > CONN_CID_BYTES && (data[0] & LONG_HEADER) == 0 && dcid->length == CONN_CID_BYTES &&
+           memcmp(data + 1, dcid->bytes, CONN_CID_BYTES) == 0;
+}
+
 /** Read the version-independent fields of a long header. */
 static int read_long_header(const uint8_t *data, size_t length, struct conn_first_packet *out) {
     size_t at, scid_length;
