@@ -88,9 +88,12 @@ void outstanding_leg_recovered(struct outstanding *o, unsigned leg) {
 
 void outstanding_leg_get(const struct outstanding *o, unsigned leg, struct outstanding_leg *out) {
     const struct leg_record *record = &o->legs[leg];
+    const struct transmission *oldest = record->oldest ? &o->transmissions[record->oldest] : NULL;
 
+    if (oldest) /* when it is answered, the one after it is asked for: fetched meanwhile */
+        __builtin_prefetch(&o->transmissions[oldest->next]);
     *out = (struct outstanding_leg){
-        .oldest_sent = record->oldest ? o->transmissions[record->oldest].sent_at : TIME_NEVER,
+        .oldest_sent = oldest ? oldest->sent_at : TIME_NEVER,
         .last_acked = record->last_acked,
         .in_flight = record->in_flight,
         .bytes = record->bytes,
