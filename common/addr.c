@@ -116,11 +116,22 @@ static uint8_t mask_byte(unsigned length, size_t i) {
     return (uint8_t)(0xff << (8 * (i + 1) - length));
 }
 
+/** The number that an IPv4 address is: packets are judged by their addresses, and one comparison is quicker than a call
+ * of memcmp(). */
+static uint32_t number_of(const struct ip_addr *addr) {
+    uint32_t number;
+
+    memcpy(&number, addr->bytes, sizeof number);
+    return ntohl(number);
+}
+
 bool ip_prefix_contains(const struct ip_prefix *prefix, const struct ip_addr *addr) {
     size_t whole = prefix->length / 8u;
 
     if (prefix->addr.version != addr->version || prefix->length > ip_addr_bits(addr))
         return false;
+    if (addr->version == 4)
+        return (uint64_t)(number_of(&prefix->addr) ^ number_of(addr)) >> (32 - prefix->length) == 0;
     if (memcmp(prefix->addr.bytes, addr->bytes, whole) != 0)
         return false;
     if (prefix->length % 8 == 0)
@@ -145,6 +156,8 @@ struct ip_addr ip_prefix_last(const struct ip_prefix *prefix) {
 }
 
 bool ip_range_contains(const struct ip_range *range, const struct ip_addr *addr) {
+    if (range->first.version == 4 && range->last.version == 4 && addr->version == 4)
+        return number_of(&range->first) <= number_of(addr) && number_of(addr) <= number_of(&range->last);
     return range->first.version == addr->version && ip_addr_compare(&range->first, addr) <= 0 &&
            ip_addr_compare(addr, &range->last) <= 0;
 }

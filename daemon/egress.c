@@ -156,14 +156,14 @@ static void finish_packets(struct session *session) {
     }
 }
 
-/* Write one packet as a DATAGRAM on the leg in a slot. @return true: accepted; false: the leg or its socket takes no
- * more now (blocked tells the session) */
+/* Write one packet as a DATAGRAM on the leg in a slot, which has just said that it can send as much. @return true:
+ * accepted; false: the leg or its socket takes no more now (blocked tells the session) */
 static bool write_datagram(struct session_leg *slot, const struct frame_packet *frame, const struct segment *segment,
                            uint64_t id, bool more, uint64_t now) {
     struct carrier *carrier = slot->owner;
     const size_t length = (size_t)segment->header_bytes + segment->payload_bytes;
-    bool accepted = false;
-    while (!accepted && !carrier->error && !carrier->closing && leg_can_send(slot->leg, length, now)) {
+    bool accepted = false, can_send = true;
+    while (!accepted && !carrier->error && !carrier->closing && can_send) {
         uint8_t *out = udp_tx_reserve(carrier->tx, CONN_UDP_MAX);
         struct conn_packet packet;
         ssize_t written;
@@ -176,6 +176,8 @@ static bool write_datagram(struct session_leg *slot, const struct frame_packet *
         if (written <= 0)
             break;
         udp_tx_commit(carrier->tx, (size_t)written, &packet.path.local, &packet.path.remote, packet.ecn, packet.probe);
+        /* Something else went first: ask anew. */
+        can_send = accepted || leg_can_send(slot->leg, length, now);
     }
     if (!accepted)
         slot->blocked = true;

@@ -68,6 +68,7 @@ struct conn_mtu_watch {
     uint32_t epoch;                  /**< falls so far: probes from before prove nothing */
     uint8_t largest_acked;           /**< largest size acknowledged since a row began */
     uint64_t round_trips;            /**< measured */
+    bool losing;                     /**< a row may have begun; false: no row has anything lost */
     struct conn_mtu_row rows[CONN_MTU_SIZES]; /**< per size */
 };
 

@@ -179,7 +179,7 @@ bool conn_mtu_is_probe(uint64_t id) {
 static void arrived(struct conn *conn, unsigned size) {
     struct conn_mtu_watch *watch = &conn->mtu_watch;
 
-    for (unsigned i = 0; i <= size; i++)
+    for (unsigned i = 0; watch->losing && i <= size; i++)
         watch->rows[i].lost = 0;
     if (size > watch->largest_acked)
         watch->largest_acked = (uint8_t)size;
@@ -190,6 +190,7 @@ static void lost(struct conn *conn, unsigned size) {
     struct conn_mtu_watch *watch = &conn->mtu_watch;
     struct conn_mtu_row *row = &watch->rows[size];
 
+    watch->losing = true;
     if (row->lost++ != 0) {
         if (row->round_trips != watch->round_trips)
             row->alive++;
@@ -302,6 +303,11 @@ void conn_mtu_watch(struct conn *conn, bool round_trip_measured) {
 
     if (round_trip_measured)
         watch->round_trips++;
+    if (!watch->losing)
+        return; /* as good as always, and this comes with every packet */
+    watch->losing = false;
+    for (unsigned i = 0; i < CONN_MTU_SIZES; i++)
+        watch->losing = watch->losing || watch->rows[i].lost != 0;
     for (unsigned i = 1; i <= watch->size; i++) {
         const struct conn_mtu_row *row = &watch->rows[i];
 
