@@ -219,8 +219,11 @@ static void on_ack(struct inner_tcp *tcp, const uint8_t *p) {
     }
     detect_lost(tcp);
     advance(s, &sample);
-    if (sample.acked && s->state == INNER_OPEN)
+    if (sample.acked && s->state == INNER_OPEN) {
+        if (sample.rtt > 0)
+            inner_cc_on_rtt(tcp, sample.rtt);
         inner_cc_on_ack(tcp, &sample);
+    }
     s->backoff = is_new ? 0 : s->backoff;
     s->pace = s->srtt > 0 ? PACE * s->cwnd / s->srtt : 0;
     arm(s);

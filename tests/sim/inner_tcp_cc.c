@@ -21,6 +21,11 @@ void inner_cc_init(struct inner_tcp *tcp) {
 
 /* CUBIC */
 
+static void hystart_ends(struct inner_sender *s) {
+    s->ssthresh = s->cwnd;
+    s->cubic.found = true;
+}
+
 static void hystart(struct inner_sender *s, double rtt) {
     struct inner_cubic *c = &s->cubic;
     uint64_t now = world_now();
@@ -36,7 +41,7 @@ static void hystart(struct inner_sender *s, double rtt) {
     if (now - c->last_ack <= 2 * NS_PER_MS) {
         c->last_ack = now;
         if ((double)(now - c->round_start) > c->delay_min / 2)
-            s->ssthresh = s->cwnd;
+            hystart_ends(s);
     }
     slack = slack < 4e6 ? 4e6 : slack > 16e6 ? 16e6 : slack;
     if (rtt < c->round_rtt)
@@ -44,7 +49,7 @@ static void hystart(struct inner_sender *s, double rtt) {
     if (c->samples < 8)
         c->samples++;
     else if (c->round_rtt > c->delay_min + slack)
-        s->ssthresh = s->cwnd;
+        hystart_ends(s);
 }
 
 /* Round trips that grow make slow start careful for some rounds, and it goes on if they were but jitter. */
@@ -91,13 +96,23 @@ static void cubic_grow(struct inner_sender *s, double acked) {
     s->cwnd += acked / (count < 2 ? 2 : count);
 }
 
-static void cubic_on_ack(struct inner_sender *s, const struct inner_sample *sample, bool quic) {
+/* A round trip was measured, whatever the state: also by SACK blocks, also in recovery, where the window may be below
+ * ssthresh and HyStart then sets that to it. */
+static void cubic_on_rtt(struct inner_sender *s, double rtt, bool quic) {
+    struct inner_cubic *c = &s->cubic;
+    if (!quic && c->epoch && world_now() - c->epoch < NS_PER_SEC)
+        return;
+    if (c->delay_min == 0 || rtt < c->delay_min)
+        c->delay_min = rtt;
+    if (s->cwnd < s->ssthresh && quic)
+        hystart_plus(s, rtt);
+    else if (s->cwnd < s->ssthresh && !c->found)
+        hystart(s, rtt);
+}
+
+static void cubic_on_ack(struct inner_sender *s, const struct inner_sample *sample) {
     struct inner_cubic *c = &s->cubic;
     double acked = (double)sample->acked;
-    if (sample->rtt > 0 && (c->delay_min == 0 || sample->rtt < c->delay_min))
-        c->delay_min = sample->rtt;
-    if (s->cwnd < s->ssthresh && sample->rtt > 0)
-        (quic ? hystart_plus : hystart)(s, sample->rtt);
     if (inner_send_in_flight(s) + acked < s->cwnd / (s->cwnd < s->ssthresh ? 2 : 1) - 2)
         return; /* not limited by the window */
     if (s->cwnd < s->ssthresh) {
@@ -276,11 +291,23 @@ static void bbr_on_ack(struct inner_sender *s, const struct inner_sample *sample
 
 /* either */
 
+void inner_cc_on_rtt(struct inner_tcp *tcp, double rtt) {
+    if (tcp->settings.cc == INNER_CUBIC)
+        cubic_on_rtt(&tcp->s, rtt, tcp->quic != NULL);
+}
+
 void inner_cc_on_ack(struct inner_tcp *tcp, const struct inner_sample *sample) {
     if (tcp->settings.cc == INNER_BBR)
         bbr_on_ack(&tcp->s, sample);
     else
-        cubic_on_ack(&tcp->s, sample, tcp->quic != NULL);
+        cubic_on_ack(&tcp->s, sample);
+}
+
+void inner_cc_on_timeout(struct inner_tcp *tcp) {
+    struct inner_sender *s = &tcp->s;
+    if (tcp->settings.cc == INNER_CUBIC)
+        s->cubic = (struct inner_cubic){
+            .round_start = world_now(), .last_ack = world_now(), .round_end = s->next, .round_rtt = INFINITY};
 }
 
 double inner_cc_ssthresh(struct inner_tcp *tcp) {

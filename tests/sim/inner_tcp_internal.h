@@ -55,6 +55,7 @@ struct inner_cubic {
     uint64_t round_start, last_ack, round_end;      /* HyStart */
     double round_rtt, last_round_rtt, css_baseline; /* ns; 0: none, not careful */
     unsigned samples, css_rounds;
+    bool found; /* HyStart ended a slow start */
     double undo_last_max;
 };
 
@@ -152,6 +153,9 @@ void inner_send_stamp(struct inner_sender *s, uint64_t n);
 void inner_send_deliver(struct inner_sender *s, uint64_t n, struct inner_sample *sample);
 /* inner_tcp_cc.c */
 void inner_cc_init(struct inner_tcp *tcp);
+/* A round trip was measured, in whatever state; the retransmission timer ran out. */
+void inner_cc_on_rtt(struct inner_tcp *tcp, double rtt);
+void inner_cc_on_timeout(struct inner_tcp *tcp);
 /* An acknowledgement in a state where the window may grow (CUBIC), or any (BBR). */
 void inner_cc_on_ack(struct inner_tcp *tcp, const struct inner_sample *sample);
 /* Loss was found: the new ssthresh. */

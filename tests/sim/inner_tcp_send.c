@@ -137,9 +137,13 @@ static void take_blocks(struct inner_sender *s, const struct inner_ack *ack, str
     }
 }
 
+/* What is acknowledged in order tells no round trip if some of it was sent again; what blocks tell comes first. */
 static void take_cumulative(struct inner_sender *s, const struct inner_ack *ack, struct inner_sample *sample) {
+    double by_blocks = sample->rtt;
+    bool again = false;
     while (s->una < ack->ack && s->una < s->next) {
         struct inner_segment *seg = at(s, s->una);
+        again |= seg->flags & SEG_EVER_AGAIN;
         if (seg->flags & SEG_SACKED)
             s->sacked_out--;
         else
@@ -149,6 +153,8 @@ static void take_cumulative(struct inner_sender *s, const struct inner_ack *ack,
         s->una++;
         sample->una_advanced = true;
     }
+    if (by_blocks > 0 || again)
+        sample->rtt = by_blocks;
     if (s->again_hint < s->una)
         s->again_hint = s->una;
 }
@@ -304,8 +310,10 @@ void inner_send_on_ack(struct inner_tcp *tcp, const struct inner_ack *ack) {
     s->window = ack->window;
     take_blocks(s, ack, &sample);
     take_cumulative(s, ack, &sample);
-    if (sample.rtt > 0)
+    if (sample.rtt > 0) {
         inner_send_on_rtt(s, sample.rtt);
+        inner_cc_on_rtt(tcp, sample.rtt);
+    }
     adapt_reorder_window(s);
     if (s->state != INNER_OPEN)
         try_undo(tcp, ack, sample.una_advanced);
@@ -340,6 +348,7 @@ static void time_out(struct inner_tcp *tcp) {
         if (!(at(s, n)->flags & SEG_SACKED))
             lose(s, n);
     s->cwnd = 1;
+    inner_cc_on_timeout(tcp);
     s->backoff++;
     s->rto_at = world_now() + (uint64_t)rto(s);
 }
