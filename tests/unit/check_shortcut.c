@@ -101,7 +101,8 @@ END_TEST
 
 #define STATE_WORDS 256
 #define NUMBERS 20000
-#define ACKTR_TAIL 95 /* words of ngtcp2_acktr before its flags, times and largest number, and these */
+#define ASKED_EVERY 37 /* numbers: then all near one are asked for */
+#define ACKTR_TAIL 95  /* words of ngtcp2_acktr before its flags, times and largest number, and these */
 #define ACKTR_TAIL_WORDS 11
 
 void ngtcp2_gaptr_init(void *gaps, const ngtcp2_mem *mem);
@@ -141,7 +142,7 @@ START_TEST(gaps_are_those_of_ngtcp2) {
 
         ck_assert_int_eq(__wrap_ngtcp2_gaptr_push(quick, number, count), 0);
         ck_assert_int_eq(__real_ngtcp2_gaptr_push(plain, number, count), 0);
-        for (uint64_t at = number > 40 ? number - 40 : 0; at < number + 5; at++) {
+        for (uint64_t at = number > 40 ? number - 40 : 0; i % ASKED_EVERY == 0 && at < number + 5; at++) {
             int real = __real_ngtcp2_gaptr_is_pushed(plain, at, 1 + at % 3);
 
             ck_assert_int_eq(__wrap_ngtcp2_gaptr_is_pushed(quick, at, 1 + at % 3), real);
