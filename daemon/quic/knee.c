@@ -36,8 +36,14 @@
  * - Cruise: the climb takes about a span to reach the path's rate. Having climbed for some spans without a queue, it
  *   goes faster and faster: rate that has come free is found within a few dozen rounds. The window is HEADROOM above
  *   what the pace needs, so that a fall of the rate makes a bounded queue.
- * - Losses beyond what the path loses by itself (counted while the pace was certainly below its rate), by four standard
- *   deviations, begin a drain as a queue does: shallow queues and policers. The climb after it is gentle.
+ * - Losses beyond what the path loses by itself, by four standard deviations, begin a drain as a queue does: shallow
+ *   queues and policers. The climb after it is gentle, but less so where a queue is met as well: that one shows before
+ *   it loses much, and several of a kind share it the sooner the more often all of them drain.
+ * - What the path loses by itself is counted while the pace is certainly below its rate and no queue is met. A full one
+ *   loses everybody's packets: who sends slower beside another would take that for the path's ways, climb into it
+ *   without ever draining, and take the link from whoever does. Start-up knows it first (knee_start.c).
+ * - Where noise hides a queue, so does a limit that is nearer than the margin: the pace climbs far into it and losses
+ *   alone tell. There the ones of the last rounds count while it climbs, and the pace goes back to before the climb.
  * - A drain that does not shorten the queue shows that the queue is not ours. If noise explains it, or it came all at
  *   once (more in a round than a pace near the rate can make) and stays the same (the path has become longer), the base
  *   is wrong and is raised. Else, after FAILED drains, somebody else keeps the queue (crowded).
@@ -99,7 +105,7 @@ static bool is_noisy(const struct knee *knee) {
 
 /** @return factor on the climb: the slower climb relatively faster, so shares even out */
 static double evenness(const struct knee *knee) {
-    return clamp(CLIMB_RATE / knee->pace, EVEN_LEAST, is_noisy(knee) ? EVEN_NOISY : EVEN_MOST);
+    return clamp(CLIMB_RATE / knee->pace, EVEN_LEAST, is_noisy(knee) ? 1 : EVEN_MOST);
 }
 
 /** @return growth of ln(pace) without a queue after which it climbs faster */
@@ -231,9 +237,10 @@ void knee_begin_drain(struct knee *knee, double share, uint64_t now) {
     d->queue = fmax(knee->rtt - knee->base, 0);
     d->raw = rate_arrived(knee);
     d->full = knee_rate(knee);
-    /* A burst of losses on a path without a queue is not the path's rate. */
+    /* A burst of losses on a path without a queue is not the path's rate: the pace before the climb was. Only where
+     * noise hides queues a climb leads so far beyond it that this makes a difference. */
     if (knee->lost < 0.3 * knee->sent && d->queue < knee_margin(knee))
-        d->full = fmax(d->full, 0.95 * knee->pace);
+        d->full = fmax(d->full, (is_noisy(knee) ? fmin(0.95, exp(-knee->climbed)) : 0.95) * knee->pace);
     /* A long queue comes of a rate that fell: the average lags behind. Part of a round tells no rate. */
     if (d->queue > fmax(4 * knee_margin(knee), 0.25 * knee->base) && took > 0.75 * knee->rtt)
         d->full = fmin(d->full, r->arrived / took);
@@ -292,7 +299,7 @@ static void climb(struct knee *knee, double duration, uint64_t now) {
     if (lossy || standing(knee, knee->smooth_rtt, now) > knee->base + knee_margin(knee)) {
         knee->drain.jumped = jumps(knee);
         knee->drain.lossy = lossy;
-        knee->gentle = lossy ? GENTLE : 1;
+        knee->gentle = !lossy ? 1 : knee->rtt > knee->base + MET * knee_margin(knee) ? GENTLE_MET : GENTLE;
         if (lossy) {
             knee->hold_until = now + HOLD;
             knee->clean_lost /= 2;
@@ -402,17 +409,22 @@ static void note_round(struct knee *knee, const struct knee_round *done, double 
 
 /** Count losses of a round whose packets are all known. */
 static void note_losses(struct knee *knee, const struct knee_round *settled) {
-    double sent = settled->lost + settled->acked;
+    double sent = settled->lost + settled->acked, fades = LOSS_FADES;
 
     /* What was sent before the drain does not count against the pace after it. */
     if (knee->round < knee->drain.round + 3)
         return;
-    if (knee->pace <= 0.975 * knee->drain.raw) {
+    /* A queue that others keep full loses packets at any pace. */
+    if (knee->pace <= 0.975 * knee->drain.raw && mean_rtt(settled) < knee->base + MET * knee_margin(knee)) {
         knee->clean_lost = knee->clean_lost * 0.93 + settled->lost;
         knee->clean_sent = knee->clean_sent * 0.93 + sent;
     }
-    knee->lost = knee->lost * LOSS_FADES + settled->lost;
-    knee->sent = knee->sent * LOSS_FADES + sent;
+    /* Where noise hides a queue, losses alone tell the end of a climb: those of long ago tell nothing of a pace that
+     * has grown since. */
+    if (is_noisy(knee) && knee->climbed > 0.5 * free_climb(knee))
+        fades = LOSS_FADES_NOISY;
+    knee->lost = knee->lost * fades + settled->lost;
+    knee->sent = knee->sent * fades + sent;
 }
 
 static void next_round(struct knee *knee, uint64_t now) {

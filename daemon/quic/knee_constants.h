@@ -19,6 +19,7 @@
 #define START_PACKETS 5u     /* packets of a round below which it says nothing of a loaded path */
 #define START_LOSS 0.06      /* share of losses, above twice that of the rounds before, that ends start-up … */
 #define START_LOSS_MOST 0.15 /* … but never more than this */
+#define START_KNOWN 20.0     /* packets: what start-up lost tells as much of the path as so many */
 #define START_DRAIN 0.75     /* share of the rate found that is used until the queue is gone */
 #define START_NOISY 0.65     /* share of the base, of three jitters, from which a path is noisy … */
 #define START_ALIKE 5.0      /* … if one is less than so many of the least distance below: … */
@@ -52,15 +53,16 @@
 #define CLIMB 0.03           /* growth of ln(pace) in one span at CLIMB_RATE */
 #define CLIMB_RATE 6.25e-3   /* bytes a ns: 50 Mbit/s */
 #define EVEN_LEAST 0.25      /* factor on that for faster paces at least … */
-#define EVEN_MOST 10.0       /* … and for slower ones at most … */
-#define EVEN_NOISY 1.5       /* … or this where noise, of so many ns … */
-#define NOISY 5e6            /* … at least, hides a queue for long … */
+#define EVEN_MOST 10.0       /* … and for slower ones at most, … */
+#define NOISY 5e6            /* … but 1 where noise, of so many ns at least, hides a queue, … */
 #define EVEN_STEP 0.12       /* … and growth in a round at most */
 #define CLIMB_FREE 0.04      /* having climbed so far, times that factor, without a queue, it climbs faster */
 #define CLIMB_MOST 0.05      /* growth in a round at most … */
 #define CLIMB_FAR 0.7        /* … but having climbed so far … */
 #define CLIMB_FASTEST 0.2    /* … this */
-#define GENTLE 0.25          /* factor on the climb after losses */
+#define GENTLE 0.25          /* factor on the climb after losses … */
+#define GENTLE_MET 0.5       /* … in a queue … */
+#define MET 0.5              /* … of so many margins, which also tells the path's own losses from a queue's */
 #define HOLD 1500000000ull   /* ns: the climb is a fifth of that, if there is some queue */
 #define RESERVE 0.97         /* share of the path's rate used at first after a drain */
 #define DRAIN_LOSSY 0.92     /* share of it in a drain for losses, long enough to count the path's own: … */
@@ -82,7 +84,8 @@
 #define DEPTH 1e7            /* ns: queue that a low round uncovers */
 #define DEPTH_MIN 0.08       /* share of the window by which a low round lowers it, at least … */
 #define DEPTH_MAX 0.25       /* … at most */
-#define LOSS_FADES 0.98      /* weight of the losses of a round in the next */
+#define LOSS_FADES 0.98      /* weight of the losses of a round in the next … */
+#define LOSS_FADES_NOISY 0.7 /* … or this, having climbed where noise hides a queue */
 #define LOSS_MAX 0.25        /* most that a path is believed to lose by itself */
 #define LOSS_UNKNOWN 0.02    /* … before anything is known of it */
 

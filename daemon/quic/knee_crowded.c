@@ -3,8 +3,8 @@
  *
  * How it works: by Little's law window = rate × round-trip time; of a step in ln(window), the part that shows in
  * ln(rtt) is our share of a full path. The window is lowered for one round now and then, at random, and moved to where
- * that share is CROWDED_GOAL. Losses shrink it. When the queue is gone, or the share stays hopelessly small (several of
- * a kind took each other for a stranger), it drains and cruises again.
+ * that share is CROWDED_GOAL. Losses beyond the path's own shrink it by as much. When the queue is gone, or the share
+ * stays hopelessly small (several of a kind took each other for a stranger), it drains and cruises again.
  *
  * Invariants: decide_at is UINT64_MAX until there was a low round.
  *
@@ -77,7 +77,7 @@ bool knee_share_path(struct knee *knee, const struct knee_round *settled, uint64
         return false;
     }
     if (excess > 0.01 && next >= knee->cut_at + 3) {
-        knee->window *= 1 - clamp(excess * 2, 0.05, 0.3);
+        knee->window *= 1 - clamp(excess, 0.05, 0.3);
         limit(knee);
         knee->cut_at = next;
     }

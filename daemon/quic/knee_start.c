@@ -10,6 +10,11 @@
  * enough to fill its window. Such a rate is a guess: after the drain the pace climbs fast, once it is used, until a
  * queue shows.
  *
+ * What start-up lost is for the most part the path's own, as its queue only begins: so it is known when cruise begins,
+ * a little (START_KNOWN; drains count far more of it soon), or the rate that arrived would be taken for the path's, and
+ * the climb to it would be so long that it becomes free and overshoots. Losses that end start-up are a queue's or a
+ * policer's and tell nothing; where noise is most of the margin, rates are too uncertain for it to matter.
+ *
  * The noise that cruise begins with is the least that start-up saw, for its own queue is none; but never much less than
  * round-trip times differ within a round, for two quarters of a round may be alike by chance.
  *
@@ -41,6 +46,10 @@ void knee_leave_start(struct knee *knee, double pace, uint64_t now) {
     knee->base_next = knee->base;
     knee->smooth_rtt = fmax(knee->smooth_rtt, knee->base);
     knee->drain.before = pace;
+    if (knee->sent > 0 && QUEUE_NOISE * knee->noise.mean < QUEUE_MAX) {
+        knee->clean_sent = fmin(START_KNOWN * knee->packet, knee->sent);
+        knee->clean_lost = knee->clean_sent * fmin(knee->lost / knee->sent, LOSS_MAX);
+    }
     knee_begin_drain(knee, START_DRAIN, now);
 }
 
@@ -49,6 +58,7 @@ void knee_start_round(struct knee *knee, uint64_t now) {
     const struct knee_round *settled = round_at(knee, knee->round - 2), *known;
     double rtt = mean_rtt(r), got, grown, arrived = round_at(knee, knee->round)->arrived;
     double took = (double)(now - round_at(knee, knee->round)->start);
+    bool lossy;
 
     if (rtt == 0 || r->flight < r->window * 0.5)
         return;
@@ -61,9 +71,11 @@ void knee_start_round(struct knee *knee, uint64_t now) {
     if (r->packets >= 8 && rtt > 3.5 * knee->least + SLOW)
         knee->base = knee->least;
     known = knee->reorders ? settled : r;
-    if ((loss_of(known) > fmin(START_LOSS + 2 * knee->lost / knee->sent, START_LOSS_MOST) &&
-         known->lost > 10 * knee->packet) ||
-        rtt > 3.5 * knee->base + SLOW) {
+    lossy = loss_of(known) > fmin(START_LOSS + 2 * knee->lost / knee->sent, START_LOSS_MOST) &&
+            known->lost > 10 * knee->packet;
+    if (lossy || rtt > 3.5 * knee->base + SLOW) {
+        if (lossy)
+            knee->lost = knee->sent = 0;
         knee_leave_start(knee, got, now);
         return;
     }
