@@ -125,20 +125,23 @@ static double goal(const struct row *row) {
 
 /** @param jitter ms that the link costs by itself */
 static void print_goals(const struct row *row, const struct cell *cell, double jitter) {
+    const struct flows_settings s = row_run(row, "own", row_seconds(row), 1);
     const double rtt = 2e-3 * (row->delay + jitter), overshoot = GOAL_OVERSHOOT * (1 + jitter / row->delay);
     const struct {
         const char *what; /* with the goal … */
         double goal;
         const char *unit; /* … in this */
         bool missed;
+        double paced; /* share at which a constant pace's drops are told beside; 0: none */
     } goals[] = {
-        {"share below", 100 * goal(row), " %", median(cell, cell->share) < goal(row)},
+        {"share below", 100 * goal(row), " %", median(cell, cell->share) < goal(row), goal(row)},
         {"worst seed below", 100 * GOAL_WORST * median(cell, cell->share), " %",
-         cell->share[0] < GOAL_WORST * median(cell, cell->share)},
-        {"delay above", jitter + GOAL_DELAY, " ms", median(cell, cell->delay) > jitter + GOAL_DELAY},
-        {"drops above", 100 * GOAL_DROPS, " %", median(cell, cell->drops) > GOAL_DROPS},
-        {"start-up above", overshoot, "", median(cell, cell->overshoot) > overshoot},
-        {"start-up longer than", GOAL_START * rtt, " s", median(cell, cell->reached) > GOAL_START * rtt + FLOWS_TICK},
+         cell->share[0] < GOAL_WORST * median(cell, cell->share), 0},
+        {"delay above", jitter + GOAL_DELAY, " ms", median(cell, cell->delay) > jitter + GOAL_DELAY, 0},
+        {"drops above", 100 * GOAL_DROPS, " %", median(cell, cell->drops) > GOAL_DROPS, median(cell, cell->share)},
+        {"start-up above", overshoot, "", median(cell, cell->overshoot) > overshoot, 0},
+        {"start-up longer than", GOAL_START * rtt, " s", median(cell, cell->reached) > GOAL_START * rtt + FLOWS_TICK,
+         0},
     };
     size_t missed = 0;
 
@@ -146,6 +149,9 @@ static void print_goals(const struct row *row, const struct cell *cell, double j
         if (!goals[i].missed)
             continue;
         printf("%s%s %.3g%s", missed++ > 0 ? ", " : " **", goals[i].what, goals[i].goal, goals[i].unit);
+        if (goals[i].paced > 0)
+            printf(" (a constant pace that carries %.1f %% drops %.1f %%)", 100 * goals[i].paced,
+                   100 * paced_share(&s, goals[i].paced).drops);
     }
     printf("%s |\n", missed > 0 ? "**" : " hold");
     fflush(stdout);

@@ -79,3 +79,21 @@ struct paced_result paced_best(const struct flows_settings *settings, double del
     }
     return best;
 }
+
+struct paced_result paced_share(const struct flows_settings *settings, double share) {
+    double least = PACE_LEAST, most = PACE_MOST;
+    struct paced_result found = paced_run(settings, most);
+
+    for (int i = 0; i < BISECTIONS; i++) {
+        double pace = (least + most) / 2;
+        struct paced_result r = paced_run(settings, pace);
+
+        if (r.share < share) {
+            least = pace;
+            continue;
+        }
+        most = pace;
+        found = r;
+    }
+    return found;
+}

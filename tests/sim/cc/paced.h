@@ -17,5 +17,7 @@ struct paced_result {
 struct paced_result paced_run(const struct flows_settings *settings, double pace);
 /** The pace that brings the most without more than these. @param delay ms above the one-way delay */
 struct paced_result paced_best(const struct flows_settings *settings, double delay, double drops);
+/** @return what the least pace brings that carries a share of the link, or the largest if none does */
+struct paced_result paced_share(const struct flows_settings *settings, double share);
 
 #endif
