@@ -220,26 +220,40 @@ static bool pump_plain(struct session *session, uint64_t now) {
 
 /* A bonded session: what was lost first, then what is new, then marks. */
 
+/* Write a packet once more that was sent on another leg, or lost. @return whether the leg took it */
+static bool write_again(struct session *session, unsigned slot, const struct outstanding_packet *packet, uint64_t now) {
+    const struct frame_packet frame = {
+        .sequence = packet->sequence, .bucket = packet->bucket, .bucket_sequence = packet->bucket_sequence};
+    struct segment segment;
+    split_segment(packet->split, packet->index, &segment);
+    if (packet->mark_ce)
+        inner_mark_ce(segment.header_bytes ? segment.header : (uint8_t *)(uintptr_t)segment.payload);
+    return write_datagram(&session->legs[slot], &frame, &segment, outstanding_next_id(session->outstanding), false,
+                          now);
+}
+
+/* Copies of sparse packets that had to wait for a leg. */
+static void pump_owed(struct session *session, uint64_t now) {
+    const struct outstanding_resend *copy;
+    unsigned slot;
+    while (session->owed_count && (copy = session_next_owed(session, &slot, now)))
+        if (write_again(session, slot, &copy->packet, now))
+            session_copied(session, slot, copy, now);
+}
+
 /* Send again what is due. @return true: something is due and no leg takes it now */
 static bool pump_resends(struct session *session, uint64_t now) {
     const struct outstanding_resend *resend;
     while ((resend = outstanding_next_resend(session->outstanding, now))) {
         const struct outstanding_packet *packet = &resend->packet;
-        const struct frame_packet frame = {
-            .sequence = packet->sequence, .bucket = packet->bucket, .bucket_sequence = packet->bucket_sequence};
         int slot = session_pick_resend(session, packet->length, resend->legs, now);
-        struct segment segment;
         if (slot == SCHED_NONE) {
             outstanding_refuse(session->outstanding, packet->sequence);
             continue;
         }
         if (slot < 0)
             return true;
-        split_segment(packet->split, packet->index, &segment);
-        if (packet->mark_ce)
-            inner_mark_ce(segment.header_bytes ? segment.header : (uint8_t *)(uintptr_t)segment.payload);
-        if (write_datagram(&session->legs[slot], &frame, &segment, outstanding_next_id(session->outstanding), false,
-                           now))
+        if (write_again(session, (unsigned)slot, packet, now))
             session_resent(session, (unsigned)slot, resend, now);
     }
     return false;
@@ -314,6 +328,10 @@ static int send_bonded(struct session *session, struct last_sent *last, const st
         return SCHED_SKIP; /* the leg is blocked now: another one may be free */
     session_sent(session, (unsigned)slot, &frame, item, true, now);
     for (unsigned i = 0; copies && i < SESSION_LEGS_MAX; i++) {
+        if (copies & 1u << i && !leg_can_send(session->legs[i].leg, item->length, now)) {
+            session_owe(session, i, frame.sequence, now);
+            continue;
+        }
         if (!(copies & 1u << i) || !write_datagram(&session->legs[i], &frame, &segment,
                                                    outstanding_next_id(session->outstanding), more_wait(session), now))
             continue;
@@ -354,6 +372,7 @@ static bool pump_bonded(struct session *session, uint64_t now) {
     for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
         session->legs[i].blocked = false;
     pump_marks(session, now); /* a leg that is about to be used again is announced before its first packet */
+    pump_owed(session, now);
     waiting = pump_resends(session, now);
     while (!waiting && (item = queue_peek(session->queue, now))) {
         size_t length = item->length;
@@ -369,7 +388,7 @@ static bool pump_bonded(struct session *session, uint64_t now) {
     }
     if (skipped)
         queue_resume(session->queue);
-    waiting = waiting || skipped;
+    waiting = waiting || skipped || session->owed_count > 0;
     finish_packets(session);
     pump_marks(session, now);
     return waiting;

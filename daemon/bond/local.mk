@@ -34,12 +34,15 @@ libmpvpn_a_SOURCES += \
 	daemon/bond/sched_wrr.c \
 	daemon/bond/session.c \
 	daemon/bond/session.h \
+	daemon/bond/session_copy.c \
 	daemon/bond/session_explain.c \
 	daemon/bond/session_internal.h \
 	daemon/bond/session_probe.c \
 	daemon/bond/session_receive.c \
 	daemon/bond/session_send.c \
 	daemon/bond/session_tell.c \
+	daemon/bond/sparse.c \
+	daemon/bond/sparse.h \
 	daemon/bond/thin.c \
 	daemon/bond/thin.h
 unit_tests += tests/unit/check_queue tests/unit/check_thin

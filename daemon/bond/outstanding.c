@@ -381,6 +381,33 @@ void outstanding_on_lost(struct outstanding *o, uint64_t id, uint64_t now) {
     outstanding_lose(o, slot, now);
 }
 
+static const struct outstanding_resend *show(struct outstanding *o, uint32_t sequence) {
+    const struct packet *packet = outstanding_packet_of(o, sequence);
+
+    o->shown = (struct outstanding_resend){
+        .packet = {.sequence = sequence,
+                   .bucket_sequence = packet->bucket_sequence,
+                   .bucket = packet->bucket,
+                   .mark_ce = packet->mark_ce,
+                   .repair = true,
+                   .index = packet->index,
+                   .length = packet->length,
+                   .split = kept_get(o->kept, packet->kept)},
+        .legs = packet->legs,
+        .tries = packet->tries,
+        .first_sent = packet->first_sent,
+    };
+    return &o->shown;
+}
+
+const struct outstanding_resend *outstanding_on_its_way(struct outstanding *o, uint32_t sequence) {
+    const struct packet *packet = find_packet(o, sequence);
+
+    if (!packet || packet->state != PACKET_FLYING || !kept_get(o->kept, packet->kept))
+        return NULL;
+    return show(o, sequence);
+}
+
 const struct outstanding_resend *outstanding_next_resend(struct outstanding *o, uint64_t now) {
     while (o->due_count) {
         uint32_t sequence = o->due_first;
@@ -391,20 +418,7 @@ const struct outstanding_resend *outstanding_next_resend(struct outstanding *o, 
             outstanding_expire(o, sequence, why);
             continue;
         }
-        o->shown = (struct outstanding_resend){
-            .packet = {.sequence = sequence,
-                       .bucket_sequence = packet->bucket_sequence,
-                       .bucket = packet->bucket,
-                       .mark_ce = packet->mark_ce,
-                       .repair = true,
-                       .index = packet->index,
-                       .length = packet->length,
-                       .split = kept_get(o->kept, packet->kept)},
-            .legs = packet->legs,
-            .tries = packet->tries,
-            .first_sent = packet->first_sent,
-        };
-        return &o->shown;
+        return show(o, sequence);
     }
     return NULL;
 }

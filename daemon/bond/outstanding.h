@@ -135,6 +135,9 @@ const struct outstanding_resend *outstanding_next_resend(struct outstanding *out
  * @return the id of this transmission, as outstanding_next_id() said; OUTSTANDING_NO_ID: not recorded
  */
 uint64_t outstanding_resent(struct outstanding *outstanding, uint32_t sequence, unsigned leg, uint64_t now);
+/** A packet that is on its way, to send a copy of it. @return NULL: it arrived, was lost, or its buffer had to go; else
+ * valid as what outstanding_next_resend() shows */
+const struct outstanding_resend *outstanding_on_its_way(struct outstanding *outstanding, uint32_t sequence);
 /** A packet that outstanding_next_resend() showed cannot be sent on any leg (too long): give it up. */
 void outstanding_refuse(struct outstanding *outstanding, uint32_t sequence);
 

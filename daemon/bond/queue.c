@@ -21,8 +21,7 @@
  * goes on.
  *
  * Looking and taking are apart: queue_peek() chooses a flow and lets CoDel judge its head; that segment stays shown
- * until it is committed, so that a leg that is not ready costs nothing. Times for the statistics are taken at the last
- * look before the commit.
+ * until it is committed, so that a leg that is not ready costs nothing. Statistics take the time of the last look.
  *
  * A flow whose head no leg takes now can be set aside while others are looked at: it is taken off the front of its list
  * and put back there later, with the deficit that it had.
@@ -34,7 +33,7 @@
  * made when a packet is hashed there first: an idle session has none. A limit reached (entries, bytes, or memory of
  * buffers) drops segments from the head of the flow with the most bytes, which is where the newcomer's room was lost.
  *
- * It leaves out pacing, choice of leg, and per-packet priorities.
+ * It leaves out pacing, choice of leg, priorities of packets, and which flows send little (sparse.c).
  *
  * Invariants: a flow is on a list exactly while `list` says so; the backlog of f is the sum of the segment lengths left
  * in flow f; the sum of backlogs is bytes; `shown` is a flow with a head, or NULL.
@@ -46,6 +45,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
+#include "bond/sparse.h"
 #include "common/clock.h"
 
 #define CHUNK_ENTRIES 32u              /**< entries made at a time */
@@ -85,6 +85,7 @@ struct flow {
     struct flow *next;  /**< in its list */
     struct codel codel; /**< judge */
     int64_t deficit;    /**< bytes it may still send in this turn */
+    struct sparse rate; /**< whether it sends little */
     uint16_t number;    /**< hash of its packets, modulo QUEUE_FLOWS */
     uint8_t list;       /**< enum flow_list; set aside it is still of that list */
     bool judged;        /**< CoDel let its head go already, when it was shown … */
@@ -344,6 +345,7 @@ int queue_put(struct queue *queue, const struct superpacket *packet, const struc
     entry->flow_hash = hash;
     entry->index = 0;
     append(queue, flow, entry, bytes);
+    sparse_note(&flow->rate, split.count, bytes, now);
     queue->bytes += bytes;
     queue->memory += entry->split.packet.buf->capacity;
     queue->segments += split.count;
@@ -482,6 +484,7 @@ static void show(struct queue *queue, struct flow *flow, bool mark_ce) {
         .length = (uint16_t)split_length(&entry->split, entry->index),
         .flow_hash = entry->flow_hash,
         .flow_bytes = *backlog_of(queue, flow),
+        .sparse = flow->list == LIST_FRESH && !entry->next && sparse_has(&flow->rate, &entry->split, &entry->inner),
         .mark_ce = mark_ce,
         .queued_at = entry->queued_at,
     };

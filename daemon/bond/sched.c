@@ -4,10 +4,12 @@
  * How it works: sched_pick() reduces the legs to a set of candidates, a bit for each slot: usable, of the role whose
  * turn it is, and taking packets as long as this one. The scheduler in use chooses among these. Whether a leg can send
  * now is left to the scheduler, since some wait for a certain leg. Resends go their own way, whatever the scheduler.
+ * Where the scheduler wants it, a packet of a flow that sends little goes on a second primary leg too (session_copy.c).
  *
  * It leaves out measuring legs, and sending.
  *
- * Invariants: the result and all copies are candidates that can send; sched_pick() gives the same answer until
+ * Invariants: the result and all copies are candidates that can send, but for the copy of a sparse packet, which may
+ * have to wait; sched_pick() gives the same answer until
  * sched_on_sent() or another input. */
 #include "bond/sched.h"
 
@@ -17,6 +19,9 @@
 
 #define FULL (10 * NS_PER_MS)      /**< ns: packets that waited longer for primary legs tell that these are full */
 #define FULL_HOLD (NS_PER_SEC / 4) /**< ns: and it is believed in for so long after */
+#define EVEN NS_PER_MS             /**< ns: legs that differ by so much, and … */
+#define EVEN_SHARE 8u              /**< … this part of the arrival time, are about as good */
+#define SPREADS 2u                 /**< variations of both legs that may have one packet overtake the other */
 
 static const struct sched_kind kinds[SCHED_COUNT] = {
 #define SCHEDULER(symbol, name, help) {#name, help, &sched_##name},
@@ -87,9 +92,33 @@ static uint16_t helpers_of(struct sched *sched, const struct sched_leg *legs, si
     return fitting(legs, helpers, packet->length);
 }
 
+/** The leg for the copy of a sparse packet: the best of those on which it may arrive before the packet itself. That is
+ * where it is expected no later than by what both legs' round trips vary, or by what repair takes where the first leg
+ * loses packets, or at about the same time, as either may die; but in no more than twice the time: copies count as use
+ * of a leg, and acknowledgements and queues are made for the longest leg in use. @return its bit; 0: there is none */
+static uint16_t second_of(const struct sched_leg *legs, uint16_t candidates, unsigned first, size_t length) {
+    uint64_t arrival = sched_arrival(&legs[first], length), least = SCHED_NEVER;
+    uint16_t second = 0;
+
+    for (candidates &= (uint16_t) ~(1u << first); candidates; candidates &= (uint16_t)(candidates - 1)) {
+        const struct sched_leg *leg = &legs[__builtin_ctz(candidates)];
+        uint64_t later = (leg->can_send ? 0 : leg->wait) + sched_arrival(leg, length);
+        uint64_t spread = SPREADS * (legs[first].rttvar + leg->rttvar);
+        uint64_t repair = legs[first].repair, extra = spread > repair ? spread : repair;
+        uint64_t margin = EVEN + arrival / EVEN_SHARE + (extra < arrival ? extra : arrival);
+
+        if (leg->role != SCHED_ROLE_PRIMARY || later >= least || later > arrival + margin)
+            continue;
+        least = later;
+        second = (uint16_t)(1u << __builtin_ctz(candidates));
+    }
+    return second;
+}
+
 int sched_pick(struct sched *sched, const struct sched_leg *legs, size_t count, const struct sched_packet *packet,
                uint64_t now, uint16_t *copies) {
     uint16_t candidates = candidates_of(legs, count, packet->length);
+    int slot;
 
     if (candidates)
         candidates |= helpers_of(sched, legs, count, candidates, packet, now);
@@ -97,7 +126,10 @@ int sched_pick(struct sched *sched, const struct sched_leg *legs, size_t count, 
     *copies = 0;
     if (!candidates)
         return SCHED_NONE;
-    return kinds[sched->id].ops->pick(sched, legs, candidates, packet, now, copies);
+    slot = kinds[sched->id].ops->pick(sched, legs, candidates, packet, now, copies);
+    if (slot >= 0 && packet->sparse && kinds[sched->id].ops->copies_sparse)
+        *copies = second_of(legs, candidates, (unsigned)slot, packet->length);
+    return slot;
 }
 
 /** How long bytes take at a rate. @return ns, not beyond SCHED_NEVER */

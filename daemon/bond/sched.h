@@ -62,6 +62,7 @@ struct sched_packet {
     uint32_t flow_hash;  /**< the same for all packets of a flow */
     uint32_t flow_bytes; /**< bytes that its flow has waiting, this packet included */
     uint64_t waited;     /**< ns it has waited to be sent */
+    bool sparse;         /**< its flow sends little, and a copy is within what copies may cost */
 };
 
 /** A scheduler with its state, by value in the session. Zeroed is the default scheduler, ready. */
@@ -88,6 +89,8 @@ struct sched_ops {
     uint16_t (*in_use)(const struct sched_leg *legs, uint16_t candidates);
     /** A leg accepted that many bytes; NULL: of no interest. */
     void (*on_sent)(struct sched *sched, const struct sched_leg *legs, unsigned leg, size_t length);
+    /** Packets of sparse flows go on a second leg, too, where that may be of use. */
+    bool copies_sparse;
 };
 
 /** A row of the table. */
@@ -111,7 +114,7 @@ const struct sched_kind *sched_kind(enum sched_id id);
  * Choose the leg for a packet.
  * @param legs by slot; count of them, at most SCHED_LEGS
  * @param now ns
- * @param copies bit n: the leg in slot n is to get a copy too
+ * @param copies bit n: the leg in slot n is to get a copy too; one of a sparse packet as soon as the leg can send
  * @return the slot, or an enum sched_result
  */
 int sched_pick(struct sched *sched, const struct sched_leg *legs, size_t count, const struct sched_packet *packet,

@@ -169,4 +169,4 @@ static int pick(struct sched *sched, const struct sched_leg *legs, uint16_t cand
     return is_worth_it(sched, legs, candidates, best, leg, packet, now) ? leg : SCHED_SKIP;
 }
 
-const struct sched_ops sched_ecf = {.pick = pick};
+const struct sched_ops sched_ecf = {.pick = pick, .copies_sparse = true};

@@ -144,6 +144,7 @@ int session_bond(struct session *session, const uint8_t id[JOIN_ID_BYTES], const
     control_serials_fini(&session->serials);
     memset(session->parting, 0, sizeof session->parting);
     session->closed[0] = '\0';
+    session->owed_count = 0;
     memset(session->left, 0, sizeof session->left);
     session->next_number = 0;
     return 0;

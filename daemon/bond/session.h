@@ -25,6 +25,7 @@
 
 #define SESSION_ADDRESSES_MAX 8u /**< inner addresses of a client that are kept */
 #define SESSION_LEGS_MAX 16u     /**< legs at a time */
+#define SESSION_OWED 8u          /**< copies that can wait for their legs */
 #define SESSION_MTU_MIN 1280u    /**< bytes: IPv6's minimum (RFC 8200), held on every path */
 
 struct session;
@@ -71,6 +72,13 @@ struct session_leg {
 /** How the session hands on what it received. */
 typedef void session_deliver_fn(struct session *session, const uint8_t *packet, size_t length);
 
+/** A copy that waits for its leg's window or pacer. */
+struct session_owed {
+    uint64_t until;    /**< ns: after that it is of no use */
+    uint32_t sequence; /**< of the packet */
+    unsigned slot;     /**< of the leg */
+};
+
 /** A session. Public because the hall embeds and lists it; written by the session*.c files alone but for prev/next,
  * owner, told and the slots' owner and blocked. */
 struct session {
@@ -100,6 +108,11 @@ struct session {
     struct outstanding *outstanding;          /**< what we sent and not heard of; owned */
     struct reorder *reorder;                  /**< what we received out of order; owned */
     struct thin *thin;                        /**< keeps back acknowledgements; owned */
+    struct session_owed owed[SESSION_OWED];   /**< copies that are to follow, oldest first */
+    unsigned owed_count;                      /**< of them */
+    uint64_t copy_credit;                     /**< bytes that copies of sparse packets may have, as reckoned … */
+    uint64_t reckoned;                        /**< … ns, when; and … */
+    uint64_t reckoned_bytes;                  /**< … sent.bytes then */
     uint64_t acks_apart;                      /**< ns: how far apart it lets them go on */
     uint64_t now;                             /**< ns, of the call that delivers packets */
     struct control_serials serials;           /**< of the peer's capsules */
@@ -219,6 +232,13 @@ void session_on_timer(struct session *session, uint64_t now);
 int session_pick(struct session *session, const struct queue_item *item, uint16_t *copies, uint64_t now);
 /** Which leg a packet goes to again. @param avoid slots it was on already (bits) @return as session_pick() */
 int session_pick_resend(struct session *session, size_t length, uint16_t avoid, uint64_t now);
+/** A leg that is to get a copy cannot send now: it is to follow. */
+void session_owe(struct session *session, unsigned slot, uint32_t sequence, uint64_t now);
+/** A copy that is owed and can be sent now; session_copied() or another call shows the next. @param slot out: its leg
+ * @return NULL: none can */
+const struct outstanding_resend *session_next_owed(struct session *session, unsigned *slot, uint64_t now);
+/** A leg took a copy that session_next_owed() showed. */
+void session_copied(struct session *session, unsigned slot, const struct outstanding_resend *copy, uint64_t now);
 /** Numbers of the next packet. */
 struct frame_packet session_number(const struct session *session, const struct inner *inner, uint32_t flow_hash);
 /** A leg took the packet with these numbers. */

@@ -35,6 +35,13 @@ void session_probe(struct session *session, uint64_t now);
 size_t session_view(const struct session *session, size_t length, struct sched_leg legs[SESSION_LEGS_MAX],
                     uint64_t now);
 
+/** Account for a packet that a leg took. */
+void session_count_sent(struct session *session, unsigned slot, size_t length, uint64_t now);
+/** Whether a copy of a sparse packet is within what copies may cost. */
+bool session_may_copy(struct session *session, size_t length, uint64_t now);
+/** A copy was sent. */
+void session_pay_copy(struct session *session, size_t length);
+
 /** Use a leg as a role says. */
 void session_apply_role(struct session_leg *leg, const struct control_leg_role *role);
 

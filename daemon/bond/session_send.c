@@ -118,15 +118,16 @@ static int pick_only(const struct session *session, size_t length, uint64_t now)
 }
 
 int session_pick(struct session *session, const struct queue_item *item, uint16_t *copies, uint64_t now) {
-    const struct sched_packet packet = {.length = item->length,
-                                        .flow_hash = item->flow_hash,
-                                        .flow_bytes = item->flow_bytes,
-                                        .waited = now > item->queued_at ? now - item->queued_at : 0};
+    struct sched_packet packet = {.length = item->length,
+                                  .flow_hash = item->flow_hash,
+                                  .flow_bytes = item->flow_bytes,
+                                  .waited = now > item->queued_at ? now - item->queued_at : 0};
     struct sched_leg legs[SESSION_LEGS_MAX];
     size_t count;
     *copies = 0;
     if (session->leg_count == 1)
         return pick_only(session, item->length, now);
+    packet.sparse = item->sparse && session_may_copy(session, item->length, now);
     count = session_view(session, item->length, legs, now);
     return sched_pick(&session->sched, legs, count, &packet, now, copies);
 }
@@ -153,7 +154,7 @@ struct frame_packet session_number(const struct session *session, const struct i
                                  .bucket_sequence = session->bucket_sequence[bucket]};
 }
 
-static void count_sent(struct session *session, unsigned slot, size_t length, uint64_t now) {
+void session_count_sent(struct session *session, unsigned slot, size_t length, uint64_t now) {
     struct sched_leg legs[SESSION_LEGS_MAX];
     session->legs[slot].last_sent = now;
     if (!session->legs[slot].unheard_since)
@@ -178,15 +179,17 @@ void session_sent(struct session *session, unsigned slot, const struct frame_pac
                                               .split = item->split};
     if (frame->sequence == outstanding_next(session->outstanding))
         session->bucket_sequence[frame->bucket] = frame_next24(frame->bucket_sequence);
+    else
+        session_pay_copy(session, item->length);
     outstanding_add(session->outstanding, slot, &packet, now);
-    count_sent(session, slot, item->length, now);
+    session_count_sent(session, slot, item->length, now);
 }
 
 void session_resent(struct session *session, unsigned slot, const struct outstanding_resend *resend, uint64_t now) {
     size_t length = resend->packet.length;
     outstanding_resent(session->outstanding, resend->packet.sequence, slot, now);
     session->legs[slot].resent++;
-    count_sent(session, slot, length, now);
+    session_count_sent(session, slot, length, now);
 }
 
 /* fates */

@@ -159,7 +159,7 @@ START_TEST(when_buffers_run_low_of_which_nothing_is_held_no_gap_is_given_up) {
     ck_assert_uint_le(size, sizeof taken / sizeof *taken);
     while (buf_pool_used(pool, BUF_LARGE) < size)
         ck_assert_ptr_nonnull(taken[count++] = buf_get(pool, BUF_LARGE_BYTES));
-    for (uint32_t i = 0; i < 400; i++) {
+    for (uint32_t i = 0; i < 800; i++) {
         send_behind_gaps(i);
         if (reorder_statistics(session_of(&other)->reorder)->held_packets > held)
             held = reorder_statistics(session_of(&other)->reorder)->held_packets;

@@ -27,8 +27,8 @@ END_TEST
 static const struct goals quic[] = {
     {"baseline", GOAL, GOAL, GOAL, 95, GOAL}, {"rtt_40", GOAL, GOAL, GOAL, 90, GOAL},
     {"jit_5", GOAL, GOAL, GOAL, 75, GOAL},    {"jit_20", 90, 45, GOAL, 35, GOAL},
-    {"loss_2", GOAL, GOAL, 110, 70, GOAL},    {"bw_4to1", GOAL, GOAL, GOAL, 90, GOAL},
-    {"dual_lte", GOAL, GOAL, 120, 75, GOAL},
+    {"loss_2", GOAL, GOAL, GOAL, 70, GOAL},   {"bw_4to1", GOAL, GOAL, GOAL, 90, GOAL},
+    {"dual_lte", GOAL, GOAL, GOAL, 75, GOAL},
 };
 enum { QUICS = sizeof quic / sizeof *quic };
 

@@ -13,11 +13,11 @@ static const struct goals rows[] = {
     {"baseline", GOAL, GOAL, GOAL, 95, GOAL}, {"rtt_40", GOAL, GOAL, GOAL, 93, GOAL},
     {"rtt_70", GOAL, GOAL, GOAL, 90, GOAL},   {"rtt_120", GOAL, NOT, GOAL, 45, GOAL},
     {"rtt_320", GOAL, NOT, GOAL, 45, GOAL},   {"jit_5", GOAL, GOAL, GOAL, 80, GOAL},
-    {"jit_20", GOAL, 75, 165, 70, 1},         {"loss_05", GOAL, GOAL, GOAL, 85, 1},
-    {"loss_2", GOAL, GOAL, 110, 70, 2},       {"bw_4to1", GOAL, GOAL, GOAL, 92, GOAL},
+    {"jit_20", GOAL, 75, GOAL, 70, 1},        {"loss_05", GOAL, GOAL, GOAL, 85, 1},
+    {"loss_2", GOAL, GOAL, GOAL, 70, 2},      {"bw_4to1", GOAL, GOAL, GOAL, 92, GOAL},
     {"bw_10to1", GOAL, GOAL, GOAL, 90, GOAL}, {"dual_lte", GOAL, GOAL, GOAL, 80, 1},
-    {"fiber_lte", GOAL, NOT, GOAL, 80, GOAL}, {"lte_starlink", GOAL, 65, 170, 48, 1},
-    {"lte_geo", GOAL, NOT, GOAL, 55, GOAL},   {"congested", 80, 50, 400, 20, GOAL},
+    {"fiber_lte", GOAL, NOT, GOAL, 80, GOAL}, {"lte_starlink", GOAL, 65, 150, 48, 1},
+    {"lte_geo", GOAL, NOT, GOAL, 55, GOAL},   {"congested", 80, 50, 250, 20, GOAL},
     {"loss_1_one", GOAL, GOAL, GOAL, 90, 1},  {"loss_1_alone", GOAL, GOAL, GOAL, 75, 1},
 };
 enum { ROWS = sizeof rows / sizeof *rows };

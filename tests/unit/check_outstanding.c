@@ -280,6 +280,31 @@ START_TEST(first_acknowledged_copy_is_enough) {
 }
 END_TEST
 
+START_TEST(packet_on_its_way_can_be_copied_until_its_fate_is_known) {
+    uint64_t first = send_packet(0), second = send_packet(0), third = send_packet(0);
+    const struct outstanding_resend *copy = outstanding_on_its_way(o, WRAP + 1);
+    struct outstanding_packet packet;
+
+    ck_assert_ptr_nonnull(copy);
+    ck_assert_uint_eq(copy->packet.sequence, WRAP + 1);
+    ck_assert_uint_eq(copy->packet.bucket_sequence, 7);
+    ck_assert_uint_eq(copy->packet.bucket, 3);
+    ck_assert_uint_eq(copy->legs, 1);
+    ck_assert_ptr_nonnull(copy->packet.split);
+    packet = copy->packet;
+    ck_assert_uint_ne(outstanding_add(o, 1, &packet, now), OUTSTANDING_NO_ID);
+    ck_assert_uint_eq(outstanding_stats(o)->copies, 1);
+    /* With the copy on its way the loss of the first is none. */
+    outstanding_on_lost(o, second, now);
+    ck_assert_ptr_null(outstanding_next_resend(o, now));
+    outstanding_on_acked(o, first, now);
+    ck_assert_ptr_null(outstanding_on_its_way(o, WRAP));
+    outstanding_on_lost(o, third, now);
+    ck_assert_ptr_null(outstanding_on_its_way(o, WRAP + 2));
+    ck_assert_ptr_null(outstanding_on_its_way(o, WRAP + 3));
+}
+END_TEST
+
 START_TEST(suspect_legs_packets_are_due_at_once_and_not_when_it_returns) {
     struct outstanding_packet copy = {.sequence = WRAP + 9, .length = 100};
     uint64_t ids[10], again;
@@ -652,6 +677,7 @@ int main(void) {
     tcase_add_test(tests, packet_older_than_the_repair_limit_is_given_up);
     tcase_add_test(tests, transmission_without_answer_is_lost_after_two_pto);
     tcase_add_test(tests, first_acknowledged_copy_is_enough);
+    tcase_add_test(tests, packet_on_its_way_can_be_copied_until_its_fate_is_known);
     tcase_add_test(tests, suspect_legs_packets_are_due_at_once_and_not_when_it_returns);
     tcase_add_test(tests, packet_on_its_way_on_a_suspect_leg_is_not_given_up);
     tcase_add_test(tests, dead_legs_packets_are_due_and_its_slot_starts_afresh);

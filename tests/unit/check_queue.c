@@ -222,6 +222,96 @@ START_TEST(sparse_flow_goes_first) {
 }
 END_TEST
 
+/** Queue a packet of TCP with these flags. */
+static void put_tcp(unsigned flow, uint8_t flags, size_t payload_bytes, uint64_t now) {
+    static const uint8_t stamps[12] = {1, 1, 8, 10};
+    struct made m = made_usual(4, IPPROTO_TCP, flags, content, payload_bytes);
+    struct superpacket packet = {.buf = buf_get(pool, 2000), .offset = 32};
+
+    suite_assert(packet.buf);
+    m.source = (uint8_t)flow;
+    m.options = stamps;
+    m.option_bytes = sizeof stamps;
+    packet.length = (uint32_t)made_write(&m, superpacket_data(&packet));
+    suite_assert(put_packet(packet, now) == 0);
+}
+
+/** Take the next segment, and look for more. @return whether it was of a sparse flow */
+static bool take_sparse(uint64_t now) {
+    const struct queue_item *item = queue_peek(queue, now);
+    bool sparse;
+
+    suite_assert(item);
+    sparse = item->sparse;
+    queue_commit(queue);
+    queue_peek(queue, now);
+    return sparse;
+}
+
+/** Packets of so many bytes in all, one each gap, for ten seconds from then on. @return those that were sparse, percent
+ */
+static unsigned sparse_percent(unsigned flow, size_t length, uint64_t gap, uint64_t from) {
+    unsigned count = 0, sparse = 0;
+
+    for (uint64_t now = from; now < from + 10 * NS_PER_SEC; now += gap, count++) {
+        suite_assert(put_packet(make(flow, length - 28, 0, 0), now) == 0);
+        sparse += take_sparse(now);
+    }
+    return 100 * sparse / count;
+}
+
+START_TEST(a_flow_that_sends_little_is_sparse) {
+    /* A ping, fast or not, and a call: fifty packets a second with 160 bytes of voice. */
+    ck_assert_uint_eq(sparse_percent(5, 84, 10 * NS_PER_MS, NS_PER_SEC), 100);
+    ck_assert_uint_eq(sparse_percent(1, 84, 100 * NS_PER_MS, NS_PER_SEC), 100);
+    ck_assert_uint_eq(sparse_percent(2, 200, 20 * NS_PER_MS, NS_PER_SEC), 100);
+    /* 1 Mbit/s is not little, nor are 400 small packets a second. */
+    ck_assert_uint_le(sparse_percent(3, 1250, 10 * NS_PER_MS, NS_PER_SEC), 1);
+    ck_assert_uint_le(sparse_percent(4, 60, 5 * NS_PER_MS / 2, NS_PER_SEC), 5);
+}
+END_TEST
+
+START_TEST(a_flow_that_was_large_is_sparse_a_second_later) {
+    for (unsigned i = 0; i < 30; i++)
+        put(1, NS_PER_SEC);
+    ck_assert_uint_eq(drain(NS_PER_SEC), 30);
+    put(1, NS_PER_SEC + NS_PER_SEC / 2);
+    ck_assert(!take_sparse(NS_PER_SEC + NS_PER_SEC / 2));
+    put(1, NS_PER_SEC + 3 * NS_PER_SEC / 2);
+    ck_assert(take_sparse(NS_PER_SEC + 3 * NS_PER_SEC / 2));
+}
+END_TEST
+
+START_TEST(what_waits_behind_its_own_flow_or_was_served_before_is_not_sparse) {
+    put(1, 0);
+    put(1, 0);
+    put(1, 0);
+    ck_assert(!take_sparse(0));
+    /* The last one is alone, but its flow has had its turn. */
+    ck_assert(!take_sparse(0));
+    ck_assert(!take_sparse(0));
+    ck_assert_int_eq(put_packet(make(2, 600, 300, 0), 0), 0);
+    ck_assert(!take_sparse(0));
+    ck_assert(!take_sparse(0));
+}
+END_TEST
+
+START_TEST(an_answer_of_tcp_alone_is_not_sparse) {
+    enum { FIN = 1, SYN = 2, RST = 4, PUSH = 8 };
+
+    put_tcp(1, SYN, 0, 0);
+    ck_assert(take_sparse(0));
+    put_tcp(1, ACK, 0, 0);
+    ck_assert(!take_sparse(0));
+    put_tcp(1, ACK | PUSH, 40, 0);
+    ck_assert(take_sparse(0));
+    put_tcp(2, ACK | FIN, 0, 0);
+    ck_assert(take_sparse(0));
+    put_tcp(3, RST, 0, 0);
+    ck_assert(take_sparse(0));
+}
+END_TEST
+
 /** Feed flow 1 at in_bps and drain at out_bps, both in packets of 1000 bytes, for a while. @return ns of the longest
  * wait in the last half */
 static uint64_t run(uint64_t from, uint64_t duration, uint64_t in_bps, uint64_t out_bps, uint8_t tos) {
@@ -630,6 +720,10 @@ int main(void) {
     tcase_add_test(tc, malformed_superpacket_is_refused_and_stays_the_callers);
     tcase_add_test(tc, flows_share_by_bytes_whatever_their_packets);
     tcase_add_test(tc, sparse_flow_goes_first);
+    tcase_add_test(tc, a_flow_that_sends_little_is_sparse);
+    tcase_add_test(tc, a_flow_that_was_large_is_sparse_a_second_later);
+    tcase_add_test(tc, what_waits_behind_its_own_flow_or_was_served_before_is_not_sparse);
+    tcase_add_test(tc, an_answer_of_tcp_alone_is_not_sparse);
     tcase_add_test(tc, standing_queue_is_dropped_until_the_wait_is_short);
     tcase_add_test(tc, a_patient_queue_drops_nothing);
     tcase_add_test(tc, burst_that_drains_within_the_interval_is_left_alone);

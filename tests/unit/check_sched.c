@@ -14,6 +14,7 @@ enum { LEGS = 4 };
 
 static struct sched_leg legs[SCHED_LEGS];
 static struct sched sched;
+static bool sparse; /* packets to come are of a sparse flow */
 
 /** One random number of a fixed series. */
 static uint32_t draw(void) {
@@ -36,11 +37,13 @@ static void setup(void) {
                                      .packet_max = 1400,
                                      .srtt = (40 - 10 * i) * NS_PER_MS};
     sched_init(&sched, SCHED_MINRTT);
+    sparse = false;
 }
 
 /** Choose for a packet of a flow. */
 static int pick_copies(size_t length, uint32_t flow_hash, uint16_t *copies) {
-    struct sched_packet packet = {.length = length, .flow_hash = flow_hash, .flow_bytes = (uint32_t)length};
+    struct sched_packet packet = {
+        .length = length, .flow_hash = flow_hash, .flow_bytes = (uint32_t)length, .sparse = sparse};
 
     return sched_pick(&sched, legs, SCHED_LEGS, &packet, NS_PER_SEC, copies);
 }
@@ -460,6 +463,98 @@ START_TEST(ecf_adds_a_slower_leg_under_overload_unless_it_is_much_slower) {
 }
 END_TEST
 
+/** The legs that a packet of a sparse flow goes to with ecf. @return bits */
+static unsigned pick_twice(void) {
+    uint16_t copies;
+    int leg;
+
+    sched_init(&sched, SCHED_ECF);
+    sparse = true;
+    leg = pick_copies(100, 1, &copies);
+    sparse = false;
+    ck_assert_int_ge(leg, 0);
+    return copies | 1u << leg;
+}
+
+START_TEST(ecf_sends_packets_of_sparse_flows_on_a_second_leg_that_is_about_as_good) {
+    uint16_t copies;
+
+    two_legs(40 * NS_PER_MS, 42 * NS_PER_MS);
+    ck_assert_uint_eq(pick_twice(), 3);
+    /* Others go once, and no other scheduler does that. */
+    ck_assert_int_eq(pick_copies(100, 1, &copies), 0);
+    ck_assert_uint_eq(copies, 0);
+    sparse = true;
+    for (unsigned id = 0; id < SCHED_COUNT; id++) {
+        sched_init(&sched, (enum sched_id)id);
+        ck_assert_int_ge(pick_copies(100, 1, &copies), 0);
+        ck_assert_uint_eq(copies != 0, id == SCHED_ECF || id == SCHED_REDUNDANT);
+    }
+}
+END_TEST
+
+START_TEST(a_copy_of_a_sparse_packet_goes_where_it_may_come_first) {
+    two_legs(40 * NS_PER_MS, 70 * NS_PER_MS);
+    ck_assert_uint_eq(pick_twice(), 1);
+    /* Both vary by enough together. */
+    legs[0].rttvar = 3 * NS_PER_MS;
+    ck_assert_uint_eq(pick_twice(), 1);
+    legs[1].rttvar = 3 * NS_PER_MS;
+    ck_assert_uint_eq(pick_twice(), 3);
+    /* The first loses packets, and its repair takes longer than the other leg. */
+    legs[0].rttvar = legs[1].rttvar = 0;
+    legs[1].repair = 100 * NS_PER_MS;
+    ck_assert_uint_eq(pick_twice(), 1);
+    legs[0].repair = 60 * NS_PER_MS;
+    ck_assert_uint_eq(pick_twice(), 3);
+    /* Not one that takes more than twice the time, whatever repair does. */
+    legs[0].repair = 300 * NS_PER_MS;
+    legs[1].srtt = 100 * NS_PER_MS;
+    legs[1].delay = 50 * NS_PER_MS;
+    ck_assert_uint_eq(pick_twice(), 1);
+    legs[1].srtt = 80 * NS_PER_MS;
+    legs[1].delay = 40 * NS_PER_MS;
+    ck_assert_uint_eq(pick_twice(), 3);
+    /* What is on the way there already goes before it. */
+    legs[1].in_flight = 1000000;
+    ck_assert_uint_eq(pick_twice(), 1);
+    /* Nothing is known of a leg. */
+    legs[1].in_flight = 0;
+    legs[1].srtt = 0;
+    ck_assert_uint_eq(pick_twice(), 1);
+}
+END_TEST
+
+START_TEST(a_copy_of_a_sparse_packet_goes_to_one_leg_in_regular_use) {
+    two_legs(40 * NS_PER_MS, 42 * NS_PER_MS);
+    /* Where the leg cannot send yet the copy follows. */
+    legs[1].can_send = false;
+    legs[1].wait = NS_PER_MS;
+    ck_assert_uint_eq(pick_twice(), 3);
+    legs[1].wait = 20 * NS_PER_MS;
+    ck_assert_uint_eq(pick_twice(), 1);
+    two_legs(40 * NS_PER_MS, 42 * NS_PER_MS);
+    legs[1].can_send = true;
+    legs[1].usable = false;
+    ck_assert_uint_eq(pick_twice(), 1);
+    legs[1].usable = true;
+    legs[1].packet_max = 99;
+    ck_assert_uint_eq(pick_twice(), 1);
+    legs[1].packet_max = 1400;
+    legs[1].role = SCHED_ROLE_BACKUP;
+    ck_assert_uint_eq(pick_twice(), 1);
+    legs[0].role = SCHED_ROLE_BACKUP;
+    ck_assert_uint_eq(pick_twice(), 1);
+    /* Of three the better one. */
+    legs[0].role = legs[1].role = SCHED_ROLE_PRIMARY;
+    legs[2] = legs[1];
+    legs[2].usable = true;
+    legs[2].srtt = 41 * NS_PER_MS;
+    legs[2].delay = legs[2].srtt / 2;
+    ck_assert_uint_eq(pick_twice(), 5);
+}
+END_TEST
+
 START_TEST(redundant_copies_to_every_leg_that_can_send) {
     uint16_t copies;
 
@@ -529,6 +624,9 @@ int main(void) {
     tcase_add_test(tests, ecf_answers_on_the_leg_that_brings_what_is_answered);
     tcase_add_test(tests, ecf_waits_for_the_fast_leg_when_that_is_sooner);
     tcase_add_test(tests, ecf_adds_a_slower_leg_under_overload_unless_it_is_much_slower);
+    tcase_add_test(tests, ecf_sends_packets_of_sparse_flows_on_a_second_leg_that_is_about_as_good);
+    tcase_add_test(tests, a_copy_of_a_sparse_packet_goes_where_it_may_come_first);
+    tcase_add_test(tests, a_copy_of_a_sparse_packet_goes_to_one_leg_in_regular_use);
     tcase_add_test(tests, redundant_copies_to_every_leg_that_can_send);
     tcase_add_test(tests, backup_uses_one_leg_by_priority_then_age);
     tcase_add_test(tests, resend_goes_where_it_arrives_first);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sparse: which flows send little.
+ *
+ * How it works: what a flow sends fills a bucket that drains at the rate of a hundred small packets in a second, and a
+ * flow whose bucket is below a few packets is sparse. A flow that was large is so again a second later. Bare
+ * acknowledgements of TCP are not of use twice, however few they are, as their successors make up for them; and of a
+ * superpacket there are several.
+ *
+ * It leaves out what else waits, and what is made of it (queue.c, session_copy.c). Invariant: recent is CAP at most.
+ * Standards: RFC 9293. */
+#include "bond/sparse.h"
+
+#include <netinet/in.h>
+
+#define SHIFT 15u            /**< a sparse flow sends a byte in 2^this ns on average, 244 kbit/s, … */
+#define AT_ONCE 4096u        /**< … and so many at once: a handshake and a request */
+#define CAP 32768u           /**< bytes: more are not remembered */
+#define OVERHEAD 80u         /**< bytes that a packet costs on its way beyond its own, about */
+#define TCP_BYTES 20u        /**< TCP header without options */
+#define TCP_OFFSET 12u       /**< in it: its length, in the upper half of the byte */
+#define TCP_FLAGS 13u        /**< in it: the flags, of which … */
+#define TCP_OPENS_OR_ENDS 7u /**< … SYN, RST and FIN tell more than what arrived */
+
+void sparse_note(struct sparse *sparse, uint64_t packets, uint64_t bytes, uint64_t now) {
+    uint64_t drained = (now - sparse->drained) >> SHIFT, recent;
+
+    sparse->drained += drained << SHIFT;
+    recent = (drained < sparse->recent ? sparse->recent - drained : 0) + bytes + packets * OVERHEAD;
+    sparse->recent = (uint32_t)(recent < CAP ? recent : CAP);
+}
+
+/** Whether a packet of TCP is an acknowledgement and nothing else. */
+static bool is_bare_ack(const struct split *split, const struct inner *inner) {
+    const uint8_t *l4 = superpacket_data(&split->packet) + inner->header_bytes;
+    uint16_t bytes = inner->total_bytes - inner->header_bytes;
+
+    return inner->protocol == IPPROTO_TCP && !inner->fragment && bytes >= TCP_BYTES &&
+           bytes == (l4[TCP_OFFSET] >> 4) * 4 && !(l4[TCP_FLAGS] & TCP_OPENS_OR_ENDS);
+}
+
+bool sparse_has(const struct sparse *sparse, const struct split *split, const struct inner *inner) {
+    return split->count == 1 && sparse->recent <= AT_ONCE && !is_bare_ack(split, inner);
+}
