@@ -17,6 +17,7 @@
 #include "client_path.h"
 
 #define ASK_WAIT_MAX (200 * NS_PER_MS)
+#define OPENER_WAIT NS_PER_SEC        /* after so long another path asks for the session, if there is one */
 #define ANSWER_WAIT (10 * NS_PER_SEC) /* a server that has not answered the request by then is given up */
 
 static struct client_path *path_of(const struct carrier *carrier) {
@@ -36,6 +37,8 @@ static void request(struct client_path *path, const struct join_field *join) {
     if (config->token)
         snprintf(authorization, sizeof authorization, "Bearer %s", config->token);
     path->requested = true;
+    if (join->is_new)
+        memset(path->joining, 0, JOIN_ID_BYTES);
     if (leg_request(path->carrier->leg, authority, config->token ? authorization : NULL, &field, 1))
         client_path_reconnect(path, "the request could not be made");
     carrier_mark(path->carrier);
@@ -61,7 +64,8 @@ static bool may_be_new(const struct client_path *path) {
     const struct client *client = path->client;
     if (client->opener)
         return false;
-    return !client->session->leg_count || path->was_reset || (path->doubted && !session_is_answered(client->session));
+    return !client->session->leg_count || path->was_reset ||
+           (path->doubted && session_is_silent(client->session, loop_now(client->worker->loop)));
 }
 
 /* What a path whose handshake is complete does next. */
@@ -148,6 +152,8 @@ static int take_answer(struct client_path *path, const struct h3_message *respon
             return -1;
         leave_session(client);
     }
+    if (!opens)
+        return -1;
     client->bonding = BONDING_NO;
     if (!bonds || conn_export(leg_conn(path->carrier->leg), JOIN_SECRET_LABEL, NULL, 0, secret, sizeof secret))
         return 0;
@@ -169,12 +175,12 @@ static void on_open(void *context, const struct h3_message *response) {
     struct conn_statistics statistics;
     char text[IP_ADDR_TEXT_MAX];
     uint64_t wait;
+    if (number < 0)
+        return client_path_reconnect(path, "the answer was of another session");
     if (client->bonding == BONDING_NO) {
         client->session->bonded = false;
         client->assigned = false;
     }
-    if (number < 0)
-        return client_path_reconnect(path, "the answer was of another session");
     if (tunnel_attach(client->tunnel, carrier, (uint8_t)number))
         return client_path_reconnect(path, "the session has too many legs");
     conn_statistics(leg_conn(carrier->leg), &statistics);
@@ -208,10 +214,11 @@ static bool take_direction(struct client *client, const struct h3_message *respo
 /* The server does not know the session that the path was to join. */
 static void on_unknown_session(struct client_path *path) {
     struct client *client = path->client;
+    struct client_path *opener = client->opener;
     const bool ours =
         client->bonding == BONDING_YES && !memcmp(path->joining, client->session->bond_id, JOIN_ID_BYTES);
     memset(path->joining, 0, JOIN_ID_BYTES);
-    if (ours && client->session->leg_count) {
+    if (ours && opener != path && client->session->leg_count) {
         session_ask_all(client->session, loop_now(client->worker->loop));
         tunnel_mark(client->tunnel);
         path->doubted = true;
@@ -219,10 +226,15 @@ static void on_unknown_session(struct client_path *path) {
                  "this server does not know the session of the other paths: is it another server?");
         return;
     }
-    /* The first that is told so forgets the session; the others come back for the new one. */
+    if (ours && opener && opener != path) {
+        /* That path has asked for a new one, and has a while to be answered. */
+        if (loop_now(client->worker->loop) + ANSWER_WAIT < opener->ask.deadline + OPENER_WAIT)
+            return;
+        client_path_reconnect(opener, "no answer to the request");
+    }
+    if (ours)
+        leave_session(client);
     path->again = true;
-    if (ours && (!client->opener || client->opener == path))
-        client_forget_session(client);
 }
 
 static void on_refused(void *context, unsigned status, const char *reason, const struct h3_message *response) {

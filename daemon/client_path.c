@@ -291,9 +291,12 @@ static const struct ip_addr *choose_address(struct client_path *path, char *why,
 static void connect_somewhere(struct client_path *path) {
     char why[200], text[SOCK_ADDR_TEXT_MAX];
     const struct ip_addr *target = choose_address(path, why, sizeof why);
+    struct ip_addr before;
     int error;
     if (!target)
         return go_down(path, why);
+    before = sock_addr_ip(&path->remote);
+    path->was_reset = path->was_reset && !ip_addr_compare(&before, target);
     path->remote = sock_addr_make(target, path->port);
     path->remote_failed = false;
     path->ending[0] = '\0';

@@ -329,7 +329,7 @@ static int send_bonded(struct session *session, struct last_sent *last, const st
     session_sent(session, (unsigned)slot, &frame, item, true, now);
     for (unsigned i = 0; copies && i < SESSION_LEGS_MAX; i++) {
         if (copies & 1u << i && !leg_can_send(session->legs[i].leg, item->length, now)) {
-            session_owe(session, i, frame.sequence, now);
+            session_owe(session, i, frame.sequence, item->length, now);
             continue;
         }
         if (!(copies & 1u << i) || !write_datagram(&session->legs[i], &frame, &segment,

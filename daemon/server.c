@@ -62,7 +62,7 @@ static void add_bond_field(struct server *server, struct connect_ip_answer *answ
 /* The session is another worker's, and so must its legs be: the client is to connect again, there. */
 static void misdirected(struct carrier *carrier, struct connect_ip_answer *answer, struct join_field join) {
     struct server *server = carrier->owner;
-    join.has_proof = false;
+    join.has_proof = join.or_new = false;
     refuse(carrier, answer, 421, "the session is served by another worker");
     add_bond_field(server, answer, join_print(&join, server->bond_text, sizeof server->bond_text));
 }

@@ -116,6 +116,7 @@ struct session {
     uint64_t acks_apart;                      /**< ns: how far apart it lets them go on */
     uint64_t now;                             /**< ns, of the call that delivers packets */
     struct control_serials serials;           /**< of the peer's capsules */
+    uint64_t asked_all;                       /**< ns, when all legs were asked whether they live; 0: never */
     char closed[CONTROL_WORD_MAX + 1];        /**< reason of the peer's CLOSE; "": none came */
     uint32_t control_serial;                  /**< of our next capsule */
     uint64_t slowest;                         /**< ns, largest smoothed RTT of its legs in the last second … */
@@ -215,10 +216,10 @@ void session_on_acked(struct session *session, const struct leg *leg, uint64_t i
 void session_on_lost(struct session *session, uint64_t id, uint64_t now);
 /** A leg is not to be trusted (its link went down): what is outstanding on it goes to the others at once. */
 void session_suspect(struct session *session, const struct leg *leg, uint64_t now);
-/** Ask all legs whether their peer is still there: session_is_answered() tells from then on. */
+/** Ask all legs whether their peer is still there, unless an earlier question is open: session_is_silent() tells. */
 void session_ask_all(struct session *session, uint64_t now);
-/** Whether a leg was answered since session_ask_all(), or came since. */
-bool session_is_answered(const struct session *session);
+/** Whether all legs were asked, had time to answer, and none did, nor came since. */
+bool session_is_silent(const struct session *session, uint64_t now);
 /** Something came in on a leg: a suspect one that is heard again is trusted again. */
 void session_look(struct session *session, uint64_t now);
 /** Nearest deadline of order, repair and suspicion; TIME_NEVER for a plain session. */
@@ -233,7 +234,7 @@ int session_pick(struct session *session, const struct queue_item *item, uint16_
 /** Which leg a packet goes to again. @param avoid slots it was on already (bits) @return as session_pick() */
 int session_pick_resend(struct session *session, size_t length, uint16_t avoid, uint64_t now);
 /** A leg that is to get a copy cannot send now: it is to follow. */
-void session_owe(struct session *session, unsigned slot, uint32_t sequence, uint64_t now);
+void session_owe(struct session *session, unsigned slot, uint32_t sequence, size_t length, uint64_t now);
 /** A copy that is owed and can be sent now; session_copied() or another call shows the next. @param slot out: its leg
  * @return NULL: none can */
 const struct outstanding_resend *session_next_owed(struct session *session, unsigned *slot, uint64_t now);

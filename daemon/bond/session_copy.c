@@ -43,10 +43,13 @@ void session_pay_copy(struct session *session, size_t length) {
     session->copy_credit -= session->copy_credit < cost ? session->copy_credit : cost;
 }
 
-void session_owe(struct session *session, unsigned slot, uint32_t sequence, uint64_t now) {
-    if (session->owed_count < SESSION_OWED)
-        session->owed[session->owed_count++] =
-            (struct session_owed){.until = now + OWED_FOR, .sequence = sequence, .slot = slot};
+/* It is paid here already, or many were owed on one credit. */
+void session_owe(struct session *session, unsigned slot, uint32_t sequence, size_t length, uint64_t now) {
+    if (session->owed_count == SESSION_OWED)
+        return;
+    session->owed[session->owed_count++] =
+        (struct session_owed){.until = now + OWED_FOR, .sequence = sequence, .slot = slot};
+    session_pay_copy(session, length);
 }
 
 static void forget(struct session *session, unsigned i) {
@@ -86,5 +89,4 @@ void session_copied(struct session *session, unsigned slot, const struct outstan
         forget(session, i);
     outstanding_add(session->outstanding, slot, &packet, now);
     session_count_sent(session, slot, packet.length, now);
-    session_pay_copy(session, packet.length);
 }

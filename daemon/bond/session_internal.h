@@ -39,7 +39,7 @@ size_t session_view(const struct session *session, size_t length, struct sched_l
 void session_count_sent(struct session *session, unsigned slot, size_t length, uint64_t now);
 /** Whether a copy of a sparse packet is within what copies may cost. */
 bool session_may_copy(struct session *session, size_t length, uint64_t now);
-/** A copy was sent. */
+/** A copy was sent, or is owed. */
 void session_pay_copy(struct session *session, size_t length);
 
 /** Use a leg as a role says. */

@@ -22,6 +22,7 @@
 #define IDLE_PRIMARY (200 * NS_PER_MS) /* between PINGs on a leg that gets nothing while others do */
 #define IDLE_BACKUP NS_PER_SEC         /* likewise, of role backup */
 #define BUSY (NS_PER_SEC)              /* a session is sending until so long after a packet */
+#define ANSWER_LEAST (200 * NS_PER_MS) /* all legs that are asked have so long to answer, at least */
 #define UNANSWERED 2u                  /* PINGs without answer that make a leg suspect */
 
 /* Whether the session has sent anything lately. */
@@ -90,9 +91,34 @@ void session_ask(struct session *session, struct session_leg *leg, uint64_t now)
     session->told = true;
 }
 
+/* Whether a leg was answered since all were asked, or came since. */
+static bool is_answered(const struct session_leg *leg) {
+    struct conn_statistics s;
+    conn_statistics(leg_conn(leg->leg), &s);
+    return s.answers > leg->asked_answers;
+}
+
+/* When legs that were asked have had the time to answer, ns after; 0: one did. */
+static uint64_t time_to_answer(const struct session *session) {
+    uint64_t longest = ANSWER_LEAST;
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++) {
+        const struct session_leg *leg = &session->legs[i];
+        if (!leg->leg)
+            continue;
+        if (is_answered(leg))
+            return 0;
+        if (2 * session_patience(leg) > longest)
+            longest = 2 * session_patience(leg);
+    }
+    return longest;
+}
+
 void session_ask_all(struct session *session, uint64_t now) {
     struct conn_statistics s;
-    for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
+    if (session->asked_all && time_to_answer(session))
+        return; /* who asks again must not put the answer off */
+    session->asked_all = now;
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++) {
         struct session_leg *leg = &session->legs[i];
         if (!leg->leg)
             continue;
@@ -102,14 +128,7 @@ void session_ask_all(struct session *session, uint64_t now) {
     }
 }
 
-bool session_is_answered(const struct session *session) {
-    struct conn_statistics s;
-    for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
-        if (!session->legs[i].leg)
-            continue;
-        conn_statistics(leg_conn(session->legs[i].leg), &s);
-        if (s.answers > session->legs[i].asked_answers)
-            return true;
-    }
-    return false;
+bool session_is_silent(const struct session *session, uint64_t now) {
+    uint64_t wait = session->asked_all ? time_to_answer(session) : 0;
+    return wait && now - session->asked_all >= wait;
 }

@@ -254,6 +254,70 @@ START_TEST(a_path_to_another_server_does_not_end_the_session) {
 }
 END_TEST
 
+/* Legs that are asked have as long to answer as their round trips take, whoever asks again meanwhile. */
+START_TEST(paths_to_another_server_do_not_end_the_session_of_far_legs) {
+    static struct end other;
+    const struct link_quality far = {.delay = 300 * MS, .rate_bps = 20000000};
+    struct config_path stranger = {.server = (char *)"198.51.100.9:443", .weight = 1};
+    uint8_t id[JOIN_ID_BYTES];
+    char why[200];
+    begin(54, &far, &far, "");
+    start_server_at(&other, world_host("other", "198.51.100.9"), "198.51.100.9");
+    world_device(client_host, "simc", "192.0.2.2", &fast);
+    world_device(client_host, "simd", "192.0.2.3", &slow);
+    ck_assert(comes_up(2, 5 * NS_PER_SEC));
+    memcpy(id, client.client.session->bond_id, sizeof id);
+    strcpy(stranger.device, "simc");
+    ck_assert(!client_add_path(&client.client, &stranger, why, sizeof why));
+    strcpy(stranger.device, "simd");
+    ck_assert(!client_add_path(&client.client, &stranger, why, sizeof why));
+    turn_client();
+    world_run(world_now() + 60 * NS_PER_SEC, NULL, NULL);
+    ck_assert_mem_eq(client.client.session->bond_id, id, sizeof id);
+    ck_assert_uint_eq(client.client.connects, 1);
+    ck_assert_uint_eq(other.crew.shared.seat_count, 0);
+    end_kill(&other);
+    finish();
+}
+END_TEST
+
+static bool somebody_opens(void *context) {
+    (void)context;
+    return client.client.opener != NULL;
+}
+
+static bool another_is_up(void *context) {
+    const struct client_path *stalled = context, *path;
+    for (path = client.client.paths; path; path = path->next)
+        if (path != stalled && path->state == PATH_UP)
+            return true;
+    return false;
+}
+
+/* The path that asks for the new session dies while it is asked: the other one does not wait for long, and does not ask
+ * all the time. */
+START_TEST(a_path_takes_over_from_one_that_is_not_answered) {
+    struct client_path *opener;
+    uint64_t handshakes;
+    begin(55, &slow, &slow, "");
+    ck_assert(comes_up(2, NS_PER_SEC));
+    settle();
+    end_kill(&server);
+    start_server();
+    up(0, 20, MS);
+    ck_assert(world_run(world_now() + 5 * NS_PER_SEC, somebody_opens, NULL));
+    opener = client.client.opener;
+    world_device_quality(client_host, opener->device, &dead);
+    handshakes = client.client.handshakes;
+    ck_assert(world_run(world_now() + 3 * NS_PER_SEC, another_is_up, opener));
+    ck_assert_uint_le(client.client.handshakes, handshakes + 6);
+    up(100, 100, MS);
+    settle();
+    ck_assert_uint_ge(at_server.received, 100);
+    finish();
+}
+END_TEST
+
 /* The legs that seem to work are dead, the server has forgotten them, and a new path comes: nobody waits for their
  * idle timeout. */
 START_TEST(a_path_that_comes_when_all_legs_are_dead_gets_a_new_session) {
@@ -692,6 +756,8 @@ int main(void) {
     tcase_add_test(tcase, a_client_that_stops_ends_its_session_at_once);
     tcase_add_test(tcase, a_restarted_server_gets_one_new_session_with_both_legs);
     tcase_add_test(tcase, a_path_to_another_server_does_not_end_the_session);
+    tcase_add_test(tcase, paths_to_another_server_do_not_end_the_session_of_far_legs);
+    tcase_add_test(tcase, a_path_takes_over_from_one_that_is_not_answered);
     tcase_add_test(tcase, a_path_that_comes_when_all_legs_are_dead_gets_a_new_session);
     tcase_add_test(tcase, counters_go_on_when_the_session_is_a_new_one);
     tcase_add_test(tcase, a_path_may_come_and_go_more_often_than_there_are_numbers);
