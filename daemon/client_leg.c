@@ -241,16 +241,14 @@ static void on_refused(void *context, unsigned status, const char *reason, const
     struct carrier *carrier = context;
     struct client_path *path = path_of(carrier);
     static const uint8_t none[JOIN_ID_BYTES];
+    if (status)
+        snprintf(path->ending, sizeof path->ending, "the server refused: %u %s", status, reason);
+    else
+        snprintf(path->ending, sizeof path->ending, "the server cannot tunnel IP: %s", reason);
     if (status == 409 && memcmp(path->joining, none, JOIN_ID_BYTES))
         on_unknown_session(path);
     if (status == 421 && path->client->bonding == BONDING_YES)
         path->again = take_direction(path->client, response);
-    if (path->ending[0])
-        ;
-    else if (status)
-        snprintf(path->ending, sizeof path->ending, "the server refused: %u %s", status, reason);
-    else
-        snprintf(path->ending, sizeof path->ending, "the server cannot tunnel IP: %s", reason);
     carrier_close(carrier, H3_NO_ERROR, "refused");
 }
 

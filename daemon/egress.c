@@ -328,12 +328,14 @@ static int send_bonded(struct session *session, struct last_sent *last, const st
         return SCHED_SKIP; /* the leg is blocked now: another one may be free */
     session_sent(session, (unsigned)slot, &frame, item, true, now);
     for (unsigned i = 0; copies && i < SESSION_LEGS_MAX; i++) {
-        if (copies & 1u << i && !leg_can_send(session->legs[i].leg, item->length, now)) {
+        if (!(copies & 1u << i))
+            continue;
+        if (!leg_can_send(session->legs[i].leg, item->length, now)) {
             session_owe(session, i, frame.sequence, item->length, now);
             continue;
         }
-        if (!(copies & 1u << i) || !write_datagram(&session->legs[i], &frame, &segment,
-                                                   outstanding_next_id(session->outstanding), more_wait(session), now))
+        if (!write_datagram(&session->legs[i], &frame, &segment, outstanding_next_id(session->outstanding),
+                            more_wait(session), now))
             continue;
         session_sent(session, i, &frame, item, true, now);
     }

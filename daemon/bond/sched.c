@@ -9,8 +9,7 @@
  * It leaves out measuring legs, and sending.
  *
  * Invariants: the result and all copies are candidates that can send, but for the copy of a sparse packet, which may
- * have to wait; sched_pick() gives the same answer until
- * sched_on_sent() or another input. */
+ * have to wait; sched_pick() gives the same answer until sched_on_sent() or another input. */
 #include "bond/sched.h"
 
 #include <string.h>

@@ -18,11 +18,11 @@
 #include <string.h>
 
 #include "bond/session_internal.h"
+#include "bond/sparse.h"
 
 #define PART 50u                 /* copies have at most this part of what is sent, … */
 #define ALWAYS_SHIFT 16u         /* … and a byte in 2^this ns always, 122 kbit/s; … */
 #define CREDIT_MAX (16u << 10)   /* … so many bytes at once */
-#define OVERHEAD 80u             /* bytes that a packet costs on its way beyond its own, about */
 #define OWED_FOR (5 * NS_PER_MS) /* a leg that cannot send for so long has nothing to gain */
 
 static void reckon(struct session *session, uint64_t now) {
@@ -35,11 +35,11 @@ static void reckon(struct session *session, uint64_t now) {
 
 bool session_may_copy(struct session *session, size_t length, uint64_t now) {
     reckon(session, now);
-    return session->copy_credit >= length + OVERHEAD;
+    return session->copy_credit >= length + SPARSE_OVERHEAD;
 }
 
 void session_pay_copy(struct session *session, size_t length) {
-    uint64_t cost = length + OVERHEAD;
+    uint64_t cost = length + SPARSE_OVERHEAD;
     session->copy_credit -= session->copy_credit < cost ? session->copy_credit : cost;
 }
 

@@ -15,7 +15,6 @@
 #define SHIFT 15u            /**< a sparse flow sends a byte in 2^this ns on average, 244 kbit/s, … */
 #define AT_ONCE 4096u        /**< … and so many at once: a handshake and a request */
 #define CAP 32768u           /**< bytes: more are not remembered */
-#define OVERHEAD 80u         /**< bytes that a packet costs on its way beyond its own, about */
 #define TCP_BYTES 20u        /**< TCP header without options */
 #define TCP_OFFSET 12u       /**< in it: its length, in the upper half of the byte */
 #define TCP_FLAGS 13u        /**< in it: the flags, of which … */
@@ -25,7 +24,7 @@ void sparse_note(struct sparse *sparse, uint64_t packets, uint64_t bytes, uint64
     uint64_t drained = (now - sparse->drained) >> SHIFT, recent;
 
     sparse->drained += drained << SHIFT;
-    recent = (drained < sparse->recent ? sparse->recent - drained : 0) + bytes + packets * OVERHEAD;
+    recent = (drained < sparse->recent ? sparse->recent - drained : 0) + bytes + packets * SPARSE_OVERHEAD;
     sparse->recent = (uint32_t)(recent < CAP ? recent : CAP);
 }
 

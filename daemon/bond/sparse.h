@@ -9,6 +9,8 @@
 #include "packet/inner.h"
 #include "packet/split.h"
 
+#define SPARSE_OVERHEAD 80u /**< bytes that a packet costs on its way beyond its own, about */
+
 /** What a flow has sent lately; zeroed: nothing. */
 struct sparse {
     uint64_t drained; /**< ns up to which `recent` has drained */
