@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# How fast, at what cost: one unshaped path, directly and through mpvpn (by one path and by two, with one worker and two, and its
-# latency with busy polling), wireguard-go and OpenVPN, in one interleaved run. "make bench" calls this as root. Prints Markdown; also
-# written to bench.md in the build directory, and over the section "Unshaped" of doc/benchmarks.md with a plot beside it.
-# "bench.sh NAME..." measures only those tunnels and leaves the document.
+# How fast, at what cost: one unshaped path, directly, through the least relay that a tunnel can be (its latency), mpvpn (by one
+# path and by two, with one worker and two, and its latency with busy polling), wireguard-go and OpenVPN, in one interleaved
+# run. "make bench" calls this as root. Prints Markdown; also written to bench.md in the build directory, and over the section
+# "Unshaped" of doc/benchmarks.md with a plot beside it. "bench.sh NAME..." measures only those tunnels and leaves the document.
 #
 #      a                                         b
 #      tunnel 10.78.N.1                          tunnel 10.78.N.2
@@ -37,9 +37,10 @@ plot=$build/bench.svg
 document=$top/doc/benchmarks.md
 results=$dir/results.txt
 bench_udp=$build/tests/bench/bench_udp
+bench_relay=$build/tests/bench/bench_relay
 round=0
 
-for tool in iperf3 openvpn wireguard-go wg openssl python3 taskset "$bench_udp"; do
+for tool in iperf3 openvpn wireguard-go wg openssl python3 taskset "$bench_udp" "$bench_relay"; do
     command -v "$tool" >/dev/null || die "$tool is missing; contrib/setup.sh installs it, make bench builds it"
 done
 
@@ -148,6 +149,25 @@ measure() {
 direct() {
     local name=direct address=192.0.2.1 server_pid='' client_pid=''
     measure
+}
+
+# relay: two of bench_relay, the least that a tunnel can be: what its ping takes no tunnel on this machine can do without
+relay() {
+    local only=latency name=relay address=10.78.4.1 server_pid client_pid begun
+    relay_end "$a" rla$$ 192.0.2.1 192.0.2.2 10.78.4.1
+    server_pid=$last_pid
+    connect_begin
+    relay_end "$b" rlb$$ 192.0.2.2 192.0.2.1 10.78.4.2
+    client_pid=$last_pid
+    if connect_end; then measure; fi
+    stop "$client_pid"
+    stop "$server_pid"
+}
+
+# relay_end NAMESPACE DEVICE OWN PEER ADDRESS: one end
+relay_end() {
+    start "$1" "relay$2" "$bench_relay" "$2" "$3" "$4" 7100
+    until_true 5 ip -n "$1" address add "$5/24" dev "$2" && ip -n "$1" link set "$2" up || die 'bench_relay does not start'
 }
 
 # with_mpvpn NAME WORKERS BUSYPOLL PATH...: a server with so many workers and a client with those paths
@@ -289,7 +309,7 @@ user
 selected=("$@")
 bound_rows=()
 [ "$(nproc)" -lt 2 ] || bound_rows=(mpvpn_bound mpvpn2_bound wireguard_bound)
-[ ${#selected[@]} -gt 0 ] || selected=(direct mpvpn mpvpn_workers mpvpn2 mpvpn_poll wireguard openvpn_tunnel "${bound_rows[@]}")
+[ ${#selected[@]} -gt 0 ] || selected=(direct relay mpvpn mpvpn_workers mpvpn2 mpvpn_poll wireguard openvpn_tunnel "${bound_rows[@]}")
 for ((round = 1; round <= rounds; round++)); do
     for tunnel in "${selected[@]}"; do
         echo "# round $round of $rounds: $tunnel" >&2

@@ -23,6 +23,10 @@ CLEANFILES += tests/bench/bench_cost
 EXTRA_PROGRAMS += tests/bench/bench_udp
 tests_bench_bench_udp_SOURCES = tests/bench/bench_udp.c
 CLEANFILES += tests/bench/bench_udp
+# The least that a tunnel can be, for bench.sh.
+EXTRA_PROGRAMS += tests/bench/bench_relay
+tests_bench_bench_relay_SOURCES = tests/bench/bench_relay.c
+CLEANFILES += tests/bench/bench_relay
 # Many clients in one process, for tests/bench/clients.sh.
 EXTRA_PROGRAMS += tests/bench/bench_clients
 tests_bench_bench_clients_SOURCES = tests/bench/bench_clients.c

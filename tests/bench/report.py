@@ -12,6 +12,7 @@ import sys
 
 TITLES = {
     "direct": "direct",
+    "relay": "bare relay",
     "mpvpn": "mpvpn",
     "mpvpn_workers": "mpvpn, two workers",
     "mpvpn2": "mpvpn, two paths",
@@ -38,7 +39,7 @@ TABLES = [
 PANELS = [("up", "TCP, 1 stream up, Mbit/s"), ("down", "TCP, 1 stream down, Mbit/s"), ("up_cpu", "CPU seconds per GB, up"),
           ("udp1200", "UDP 1200 bytes, 1000 packets/s"), ("udp64", "UDP 64 bytes, 1000 packets/s"),
           ("ping_idle", "ping through the idle tunnel, ms")]
-COLORS = {"direct": "#999999", "mpvpn": "#1f6fb2", "mpvpn_workers": "#3d8ccb", "mpvpn2": "#5aa9e0", "mpvpn_poll": "#8cc4ee", "wireguard": "#b2501f", "openvpn": "#d0a020",
+COLORS = {"direct": "#999999", "relay": "#777777", "mpvpn": "#1f6fb2", "mpvpn_workers": "#3d8ccb", "mpvpn2": "#5aa9e0", "mpvpn_poll": "#8cc4ee", "wireguard": "#b2501f", "openvpn": "#d0a020",
           "mpvpn_bound": "#1f6fb2", "mpvpn2_bound": "#5aa9e0", "wireguard_bound": "#b2501f"}
 
 
