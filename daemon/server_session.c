@@ -5,13 +5,15 @@
  * bonded session: an ID, a secret that both ends take from the first leg's TLS exporter, and a linger time after its
  * last leg. A joining request proves that it knows the secret, bound to its own connection and stream. Every leg of a
  * session gets the same addresses and routes. Where a limit or a pool is full, the oldest lingering session goes first,
- * whichever worker it is of (shared.c).
+ * whichever worker it is of (shared.c). If none lingers, the user's sessions are asked whether their clients are still
+ * there: of those that were killed, whose connections have not timed out yet, the next attempt finds places free.
  * Left out: the field's syntax and the proof (bond/join), what HTTP statuses say (server.c).
  * Invariants: addresses are given back when the session goes; a session is on the server's list exactly from open to
  * end. Standards: mpvpn-protocol(7), RFC 9484. */
 #include "server_session.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -19,6 +21,7 @@
 #include "common/secret.h"
 
 #define LINGERING_PER_USER 2u /* sessions of one user that may wait for a leg */
+#define ASKED_WAIT NS_PER_SEC /* a client that is asked whether it is still there answers within that */
 
 /* making room */
 
@@ -52,6 +55,59 @@ static void carry_out(struct server *server, const struct evictions *evictions) 
                                   .about = *about};
         if (!mailbox_post(server->shared->station[about->worker].mailbox, &notice->mail))
             free(notice);
+    }
+}
+
+/* A session whose client should have answered by now. If it did not, its legs go, and it lingers for the client to come
+ * back or another one to take its place. */
+static void on_asked(struct session *session, uint64_t now) {
+    if (!session_is_silent(session, now))
+        return;
+    log_notice("session %llu of %s: its client does not answer, and another one asks for a place",
+               (unsigned long long)session->id, session->user);
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
+        if (session->legs[i].leg)
+            carrier_close(session->legs[i].owner, H3_NO_ERROR, "no answer, and another client asks for its place");
+}
+
+/* Ask the clients of one user's sessions, of this worker, whether they are still there. */
+static void ask(struct server *server, const char *user) {
+    const uint64_t now = loop_now(server->worker->loop);
+    struct session *session;
+    DL_FOREACH(server->sessions, session) {
+        struct tunnel *tunnel = tunnel_of(session);
+        if (strcmp(session->user, user) != 0 || !session->leg_count || tunnel->linger.place)
+            continue;
+        session_ask_all(session, now);
+        tunnel_mark(tunnel);
+        timer_set(&server->worker->timers, &tunnel->linger, now + ASKED_WAIT);
+    }
+}
+
+/** Another worker is to ask a user's clients. */
+struct question {
+    struct mail mail;         /**< in that worker's mailbox */
+    struct server *server;    /**< that worker's */
+    char user[AUTH_NAME_MAX]; /**< whose sessions */
+};
+
+static void on_question(void *context) {
+    struct question *question = context;
+    ask(question->server, question->user);
+    free(question);
+}
+
+static void ask_everywhere(struct server *server, const char *user) {
+    ask(server, user);
+    for (size_t i = 0; i < server->shared->worker_count; i++) {
+        struct question *question = i == server->worker->number ? NULL : malloc(sizeof *question);
+        if (!question)
+            continue; /* who asks for a place asks again */
+        *question = (struct question){.mail = {.run = on_question, .context = question},
+                                      .server = server->shared->station[i].server};
+        snprintf(question->user, sizeof question->user, "%s", user);
+        if (!mailbox_post(server->shared->station[i].mailbox, &question->mail))
+            free(question);
     }
 }
 
@@ -130,13 +186,14 @@ static int attach(struct tunnel *tunnel, struct carrier *carrier) {
 }
 
 static void on_lingered(struct tunnel *tunnel, uint64_t now) {
-    (void)now;
+    if (tunnel->session->leg_count)
+        return on_asked(tunnel->session, now);
     log_notice("session %llu of %s: ended, its client did not come back", (unsigned long long)tunnel->session->id,
                tunnel->session->user);
     server_session_end(tunnel->owner, tunnel->session);
 }
 
-int server_session_open(struct server *server, struct carrier *carrier, const struct auth_user *user,
+static int open_session(struct server *server, struct carrier *carrier, const struct auth_user *user,
                         const struct connect_ip_scope *scope, const struct join_field *join) {
     const struct shared_limits limits = {.sessions = server->policy.config->max_sessions,
                                          .per_user = server->policy.config->max_sessions_per_user};
@@ -171,6 +228,14 @@ int server_session_open(struct server *server, struct carrier *carrier, const st
         error = attach(tunnel, carrier);
     if (error)
         server_session_end(server, session);
+    return error;
+}
+
+int server_session_open(struct server *server, struct carrier *carrier, const struct auth_user *user,
+                        const struct connect_ip_scope *scope, const struct join_field *join) {
+    int error = open_session(server, carrier, user, scope, join);
+    if (user && (error == -EUSERS || error == -ENFILE || error == -ENOSPC))
+        ask_everywhere(server, user->name);
     return error;
 }
 

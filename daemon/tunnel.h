@@ -13,7 +13,7 @@ struct tunnel {
     struct worker *worker;                                    /**< whose */
     struct session *session;                                  /**< owned; session->owner is this */
     struct timer timer;                                       /**< the session's deadline */
-    struct timer linger;                                      /**< end of its life without legs */
+    struct timer linger;                                      /**< end of its life without legs, or of a wait with */
     void (*on_lingered)(struct tunnel *tunnel, uint64_t now); /**< the role's: linger is over; NULL: it never is */
     void *owner;                                              /**< the role's */
     struct seat *seat;          /**< the server's: its place among all workers' sessions */

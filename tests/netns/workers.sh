@@ -119,11 +119,16 @@ stop "$nat_pid"
 # limits and fixed addresses over both workers
 client_config more Server=203.0.113.1:443
 check 'a second session of a user' daemon "$bonded" bonded
+bonded_pid=$last_pid
 until_true 10 sessions_are 3
 start "$three" more "$mpvpnd" -v -c "$dir/$tag-more.conf"
 more_pid=$last_pid
 check 'a third one is refused, whatever worker it asks' soon more '429 too many sessions of this user'
+stop "$bonded_pid" KILL
+check 'and served when one of the two does not answer any more, whatever worker it had' pings "$three" 10.77.0.1
 stop "$more_pid"
+check 'the second one is back' daemon "$bonded" bonded
+until_true 10 sessions_are 3
 client_config carol Server=203.0.113.1:443 "Token=$carol"
 client_config carol2 Server=192.0.3.1:443 "Token=$carol"
 taken_over() {

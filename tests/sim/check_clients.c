@@ -173,6 +173,29 @@ START_TEST(when_buffers_run_low_of_which_nothing_is_held_no_gap_is_given_up) {
 }
 END_TEST
 
+static bool client_is_in(void *context) {
+    (void)context;
+    return client.client.session->address_count > 0;
+}
+
+START_TEST(a_client_that_is_killed_again_and_again_is_let_in_when_the_former_ones_do_not_answer) {
+    begin_clients(4, NULL);
+    start_client(&other, other_host, "");
+    ck_assert(world_run(world_now() + NS_PER_SEC, other_is_up, NULL));
+    start_client(&client, client_host, "");
+    for (unsigned i = 0; i < 30; i++) {
+        ck_assert_msg(world_run(world_now() + 4 * NS_PER_SEC, client_is_in, NULL),
+                      "the client does not come in, kill %u", i);
+        end_kill(&client);
+        start_client(&client, client_host, "");
+        ck_assert_uint_le(server.crew.shared.seat_count, 8);
+    }
+    ck_assert_uint_eq(legs_of(&other), 2); /* who answers stays */
+    ck_assert_uint_eq(other.client.connects, 1);
+    finish_clients();
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("sim_clients");
     TCase *tcase = tcase_create("clients");
@@ -181,6 +204,7 @@ int main(void) {
     tcase_add_test(tcase, two_clients_with_one_address_take_turns_ever_more_rarely);
     tcase_add_test(tcase, when_buffers_run_low_the_one_that_holds_most_gives_up_gaps_and_nobody_else);
     tcase_add_test(tcase, when_buffers_run_low_of_which_nothing_is_held_no_gap_is_given_up);
+    tcase_add_test(tcase, a_client_that_is_killed_again_and_again_is_let_in_when_the_former_ones_do_not_answer);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
