@@ -94,6 +94,7 @@ struct client {
     struct ip_prefix installed[SESSION_ADDRESSES_MAX]; /**< addresses on the device */
     size_t installed_count;                            /**< of them */
     struct log_limit unfit;                            /**< bounds the log line about addresses that are not used */
+    struct log_limit renumbered;                       /**< likewise, about those that are */
     struct ip_prefix *routed;                          /**< routes into the tunnel that are set; owned */
     size_t routed_count;                               /**< of them */
     bool assigned;                     /**< the server assigned addresses since the session was opened */

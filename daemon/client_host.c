@@ -8,6 +8,7 @@
  * settings. Invariants: client->installed and client->routed are exactly what this file has set and not removed. */
 #include "client_host.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -72,14 +73,15 @@ static size_t wanted_addresses(struct client *client, struct ip_prefix *list) {
     return count;
 }
 
-/* @return whether it is on the device now */
-static bool add_address(struct client *client, const struct ip_prefix *address) {
+/* @param news the log's: what is new is added @return whether it is on the device now */
+static bool add_address(struct client *client, const struct ip_prefix *address, char *news, size_t news_size) {
     char text[IP_PREFIX_TEXT_MAX];
+    size_t length = strlen(news);
     if (has_prefix(client->installed, client->installed_count, address))
         return true;
     if (netlink_address(client->netlink, tun_ifindex(client->worker->tun), address, true))
         return false;
-    log_notice("%s: address %s", tun_name(client->worker->tun), ip_prefix_print(address, text));
+    snprintf(news + length, news_size - length, " %s", ip_prefix_print(address, text));
     return true;
 }
 
@@ -90,10 +92,13 @@ static bool update_addresses(struct client *client) {
     unsigned ifindex = tun_ifindex(client->worker->tun);
     struct ip_prefix wanted[SESSION_ADDRESSES_MAX], added[SESSION_ADDRESSES_MAX];
     size_t wanted_count = wanted_addresses(client, wanted), count = 0;
+    char news[SESSION_ADDRESSES_MAX * IP_PREFIX_TEXT_MAX + 1] = "";
     bool removed = false;
     for (size_t i = 0; i < wanted_count; i++)
-        if (!has_prefix(added, count, &wanted[i]) && add_address(client, &wanted[i]))
+        if (!has_prefix(added, count, &wanted[i]) && add_address(client, &wanted[i], news, sizeof news))
             added[count++] = wanted[i];
+    if (news[0] && log_limit_allows(&client->renumbered, loop_now(client->worker->loop)))
+        log_notice("%s: address%s", tun_name(client->worker->tun), news);
     for (size_t i = 0; i < client->installed_count; i++) {
         if (has_prefix(wanted, wanted_count, &client->installed[i]))
             continue;

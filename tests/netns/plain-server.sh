@@ -72,6 +72,17 @@ check 'addresses of the paths and of no host: pings come back' pings "$client" 1
 tell plain assign 10.99.0.2/32 fd99::2/128
 check 'both addresses again: the device follows' until_true 5 has_addresses 10.99.0.2/32 fd99::2/128
 check 'both addresses again: pings come back' pings "$client" 10.99.0.1 fd99::1
+# A server that changes its mind all the time fills no log: a line a second at most.
+told() { grep -c 'mpvpn0: address' "$dir/client.log"; }
+sleep 1.1 # what was told last is a second ago
+before=$(told)
+begun=$SECONDS
+for i in $(seq 20); do tell plain assign 10.99.0.$((i + 20))/32; done
+tell plain assign 10.99.0.2/32 fd99::2/128
+check 'twenty changes at once: the device has the last' until_true 5 has_addresses 10.99.0.2/32 fd99::2/128
+count=$(($(told) - before))
+check "twenty changes at once: the log has $count of them" test $count -ge 1 -a $count -le $((SECONDS - begun + 1))
+check 'twenty changes at once: pings come back' pings "$client" 10.99.0.1 fd99::1
 
 # what else a server may send
 tell plain packets-by capsule
