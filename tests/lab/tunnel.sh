@@ -130,8 +130,12 @@ options_of() {
 # flow LOAD DIRECTION ADDRESS PORT [COMMAND...]: TCP for $skip + $seconds s to that iperf3; what it says is in $dir/load.txt
 flow() {
     options_of "$1" "$2"
-    in_ns "$client" "${@:5}" iperf3 -c "$3" -p "$4" -t "$seconds" -O "$skip" "${options[@]}" -J --connect-timeout 5000 >"$dir/load.txt" 2>&1
+    in_ns "$client" "${@:5}" iperf3 -c "$3" -p "$4" -t "$seconds" -O "$skip" "${options[@]}" -J --connect-timeout 5000 >"$dir/load.txt" 2>&1 ||
+        echo "# iperf3: $(sed -n 's/.*"error":[[:space:]]*//p' "$dir/load.txt")" >&2
 }
+
+# receives NAMESPACE: something listens there for what datagrams sends
+receives() { [ -n "$(in_ns "$1" ss -Hlun 'sport = :5400')" ]; }
 
 # datagrams MBIT DIRECTION ADDRESS: UDP for $skip + $seconds s to or from that address of the server, of $udp_bytes (1200), or full packets where there is no tunnel;
 # what came of it is in $dir/load.txt
@@ -144,7 +148,7 @@ datagrams() {
     fi
     in_ns "$to" "$build/tests/lab/datagrams" receive "$address" 5400 $((skip + seconds + 5)) >"$dir/load.txt" 2>&1 &
     receiver=$!
-    sleep 0.2
+    until_true 5 receives "$to" || die 'datagrams does not listen'
     in_ns "$from" "$build/tests/lab/datagrams" send "$address" 5400 "$1" "$bytes" "$skip" "$seconds"
     wait "$receiver"
 }
