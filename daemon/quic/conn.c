@@ -93,7 +93,7 @@ static int conn_new(const struct conn_settings *settings, struct tls_session_set
     conn->server = tls.server;
     conn->worker = settings->worker;
     conn->now = now;
-    conn->look_again = conn->ack_by = TIME_NEVER;
+    conn->look_again = conn->ack_by = conn->stall_at = TIME_NEVER;
     conn->keepalive = settings->keepalive;
     conn->key_packets_max = settings->key_update_packets != 0 ? settings->key_update_packets : CONN_KEY_PACKETS;
     conn_mtu_init(conn);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* conn_internal: what the files of conn share: conn.c (making, freeing, small calls), conn_io.c (packets and timers),
  * conn_callbacks.c (what ngtcp2 tells), conn_end.c (errors and closing), conn_mtu.c (the path's largest payload),
- * conn_first.c (packets without a connection). Internal to quic/. */
+ * conn_stall.c (peers that stood still), conn_first.c (packets without a connection). Internal to quic/. */
 #ifndef MPVPN_QUIC_CONN_INTERNAL_H
 #define MPVPN_QUIC_CONN_INTERNAL_H
 
@@ -109,6 +109,8 @@ struct conn {
     uint64_t look_again;        /**< ns: call ngtcp2's writer then, if no packet was written before */
     uint64_t ack_by;            /**< ns: so many packets are unacknowledged that this is not to be later */
     uint64_t keepalive;         /**< ns between PINGs; 0: none */
+    uint64_t stall_at;          /**< ns: see then whether the window is still full, and ask; TIME_NEVER: need not */
+    uint64_t stall_pause;       /**< ns, from then to the next time */
     unsigned datagrams_unacked; /**< DATAGRAM frames and stream frames received since the last packet was written */
     struct ccseam cc;           /**< our congestion controller, where it is in charge */
     struct pacer pacer;         /**< pacing */
@@ -182,6 +184,15 @@ void conn_path_to(ngtcp2_path *out, const struct conn_path *path);
 size_t conn_probe_overhead(const struct conn *conn);
 /** Largest UDP payload in an Ethernet frame, by the family of a path. */
 size_t conn_path_udp_max(const struct conn_path *path);
+
+/* conn_stall.c */
+/** Let one packet past a full window. @param was the window, to be restored @return where; NULL: it is open or unknown
+ */
+uint64_t *conn_open_window(struct conn *conn, uint64_t *was);
+/** A packet was read: see whether the peer stood still. */
+void conn_stall_on_read(struct conn *conn, const ngtcp2_conn_info *before, const ngtcp2_conn_info *after);
+/** Ask once more when it is time to. */
+void conn_stall_on_timer(struct conn *conn);
 
 /* conn_mtu.c */
 void conn_mtu_init(struct conn *conn);

@@ -148,6 +148,7 @@ int conn_read(struct conn *conn, const struct conn_path *path, uint8_t ecn, uint
     if (after.bytes_in_flight != before.bytes_in_flight || after.cwnd != before.cwnd ||
         after.smoothed_rtt != before.smoothed_rtt)
         set_pace(conn, &after);
+    conn_stall_on_read(conn, &before, &after);
     conn_mtu_watch(conn, after.smoothed_rtt != before.smoothed_rtt);
     return 0;
 }
@@ -172,6 +173,7 @@ int conn_on_timer(struct conn *conn, uint64_t now) {
         conn->write_wanted = true;
     }
     conn_mtu_on_timer(conn);
+    conn_stall_on_timer(conn);
     if (ngtcp2_conn_get_expiry(conn->ng) > conn->now)
         return 0;
     rv = ngtcp2_conn_handle_expiry(conn->ng, conn->now);
@@ -201,6 +203,8 @@ uint64_t conn_deadline(const struct conn *conn, bool datagrams_waiting) {
         deadline = conn->look_again;
     if (conn->ack_by < deadline)
         deadline = conn->ack_by;
+    if (conn->stall_at < deadline)
+        deadline = conn->stall_at;
     mtu = conn_mtu_deadline(conn);
     if (mtu < deadline)
         deadline = mtu;
@@ -293,23 +297,6 @@ static ngtcp2_ssize write_streams(struct conn *conn, bool streams, ngtcp2_path *
     }
 }
 
-/** Let one packet past a full window. @param was the window, to be restored @return where; NULL: it is open or unknown
- */
-static uint64_t *open_window(struct conn *conn, uint64_t *was) {
-    ngtcp2_conn_info info;
-    uint64_t *window;
-
-    ngtcp2_conn_get_conn_info(conn->ng, &info);
-    if (info.bytes_in_flight < info.cwnd)
-        return NULL;
-    window = ccseam_window(&conn->cc, info.cwnd, info.bytes_in_flight, info.smoothed_rtt);
-    if (window != NULL) {
-        *was = *window;
-        *window = info.bytes_in_flight + 1;
-    }
-    return window;
-}
-
 /** Write one packet without a datagram; 0 when there is nothing to say. */
 static ssize_t write_plain(struct conn *conn, uint8_t *out, size_t size, struct conn_packet *packet) {
     ngtcp2_path_storage path;
@@ -324,7 +311,7 @@ static ssize_t write_plain(struct conn *conn, uint8_t *out, size_t size, struct 
          * have been swallowed by the path that is asked whether it lives. */
         conn->now++;
         ngtcp2_conn_set_keep_alive_timeout(conn->ng, 1);
-        window = open_window(conn, &cwnd_bytes);
+        window = conn_open_window(conn, &cwnd_bytes);
     }
     if (size > conn->mtu)
         size = conn->mtu;

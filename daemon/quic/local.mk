@@ -11,6 +11,7 @@ libmpvpn_a_SOURCES += \
 	daemon/quic/conn_internal.h \
 	daemon/quic/conn_io.c \
 	daemon/quic/conn_mtu.c \
+	daemon/quic/conn_stall.c \
 	daemon/quic/crypt.c \
 	daemon/quic/crypt.h \
 	daemon/quic/gcm.h \
