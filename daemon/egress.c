@@ -111,6 +111,8 @@ static void take(struct worker *worker, struct superpacket *packet, struct hando
     session = route(worker, session, packet, &inner);
     if (!session)
         goto drop;
+    if (session->bonded)
+        thin_on_sent(session->thin, &inner, superpacket_data(packet), packet->length);
     if (queue_put(session->queue, packet, &inner, now)) {
         worker_drop(worker, DROP_MALFORMED_INNER);
         goto drop;

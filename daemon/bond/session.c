@@ -23,7 +23,10 @@
 #define GROWTH_SHARE 8u          /* by this part windows grow when the legs have not found their rates yet */
 #define SOURCE_BYTES (64u << 10) /* carried at least, to tell which leg they come on … */
 #define SOURCE_SHARE 8u          /* … nearly all: but for this part; and so little is sent meanwhile */
-#define LONG_QUEUE 2u            /* times CoDel's target that packets wait for; then all acknowledgements go on */
+#define LONG_QUEUE 2u            /* times CoDel's target that packets wait for; then all acknowledgements go on … */
+#define SOON_PART 2u             /* … where the senders' rounds are followed, for this part of it */
+#define JITTER (15 * NS_PER_MS)  /* a leg whose round trip varies by that much has flows wait for order … */
+#define JITTER_ON 3u             /* … and goes on to, until it varies by less than this part of it */
 #define MTU_PRIMARY 1280u        /* bytes: a leg that carries less does not shrink the tunnel: capsules serve it */
 
 struct session *session_new(const struct session_settings *settings, uint64_t now) {
@@ -102,14 +105,19 @@ static void on_released(void *context, const uint8_t *packet, size_t length) {
     session->deliver(session, packet, length);
 }
 
-/* Whether packets wait for so long that senders should see it: their windows are too large. */
-static bool has_long_queue(const struct queue *queue) {
-    return queue_bytes(queue) > 0 && queue_stats(queue)->sojourn_last > LONG_QUEUE * queue_target(queue);
+/* Whether packets wait for so long that senders should see it: their windows are too large. Where their rounds are
+ * followed slow start ends by nothing else, so it is sooner then; but while the legs have not found their rates, a
+ * queue may be theirs. */
+static bool has_long_queue(const struct session *session) {
+    const struct queue *queue = session->queue;
+    bool soon = session->uneven && session->now >= session->patient_until;
+    uint64_t limit = soon ? queue_target(queue) / SOON_PART : LONG_QUEUE * queue_target(queue);
+    return queue_bytes(queue) > 0 && queue_stats(queue)->sojourn_last > limit;
 }
 
 static void deliver(void *context, const uint8_t *packet, size_t length) {
     struct session *session = context;
-    thin_set_interval(session->thin, has_long_queue(session->queue) ? 0 : session->acks_apart);
+    thin_set_interval(session->thin, has_long_queue(session) ? 0 : session->acks_apart);
     if (!thin_take(session->thin, packet, length, session->now))
         session->deliver(session, packet, length);
 }
@@ -321,6 +329,7 @@ static void find_source(struct session *session) {
 
 void session_roll(struct session *session, uint64_t now) {
     uint64_t slowest = 0, slowest_of_all = 0, rate_bps = 0, windows = 0;
+    bool jittery = false, lossy = false;
     session->rolled = now;
     meter_roll(&session->sent, now);
     meter_roll(&session->received, now);
@@ -335,6 +344,8 @@ void session_roll(struct session *session, uint64_t now) {
         conn_statistics(leg_conn(leg->leg), &s);
         rate_bps += s.delivery_rate_bps;
         windows += s.cwnd_bytes;
+        jittery |= s.rtt_variation >= (session->uneven ? JITTER / JITTER_ON : JITTER) && session_in_use(leg, now);
+        lossy |= session_loses(&s) && session_in_use(leg, now);
         leg->srtt = s.rtt_smoothed;
         session_age_gusts(leg, now);
         if (s.rtt_smoothed > slowest && (!session->bonded || session_in_use(leg, now)))
@@ -362,7 +373,11 @@ void session_roll(struct session *session, uint64_t now) {
     /* Windows that become larger than they ever were are those of legs in their start-up. */
     if (windows > session->windows + session->windows / GROWTH_SHARE) {
         session->windows = windows;
-        queue_be_patient(session->queue, now + queue_interval(session->queue));
+        session->patient_until = now + queue_interval(session->queue);
+        queue_be_patient(session->queue, session->patient_until);
     }
     session->acks_apart = acks_apart(session, now);
+    session->uneven = jittery && lossy;
+    if (session->bonded)
+        thin_follow_rounds(session->thin, session->uneven);
 }

@@ -114,6 +114,7 @@ struct session {
     uint64_t reckoned;                        /**< … ns, when; and … */
     uint64_t reckoned_bytes;                  /**< … sent.bytes then */
     uint64_t acks_apart;                      /**< ns: how far apart it lets them go on */
+    bool uneven;                              /**< legs in use vary and lose: round trips of flows are far longer */
     uint64_t now;                             /**< ns, of the call that delivers packets */
     struct control_serials serials;           /**< of the peer's capsules */
     uint64_t asked_all;                       /**< ns, when all legs were asked whether they live; 0: never */
@@ -122,6 +123,7 @@ struct session {
     uint64_t slowest;                         /**< ns, largest smoothed RTT of its legs in the last second … */
     uint64_t slowest_at;                      /**< … ns, and when it was that last */
     uint64_t windows;                         /**< bytes, the largest that its legs' windows ever were together */
+    uint64_t patient_until;                   /**< ns: until then packets may wait because of that */
     uint64_t marked;                          /**< ns, when a mark was sent last */
     uint8_t parting[(FRAME_LEG_MAX + 8) / 8]; /**< bit: the leg of this number left, and a mark is to say so */
     struct reorder_statistics past_order;     /**< of the times that it was bonded before */

@@ -6,11 +6,17 @@
 #include "bond/session.h"
 
 #define MAX_ACK_DELAY (5 * NS_PER_MS) /**< ns: between our ends */
+#define LOSSY 1000u                   /**< a leg that loses more than one packet in so many is reckoned with repair */
 #define IDLE_AFTER (NS_PER_SEC / 5)   /**< ns: a leg without packets for this long is not in use, and leaves the set */
 
 /** Whether nothing new is to be sent on a leg, whatever it looks like. */
 static inline bool session_is_shut(const struct session_leg *leg) {
     return leg->gone || leg->state == CONTROL_DRAINING || leg->state == CONTROL_DOWN;
+}
+
+/** Whether a leg loses so many packets that what it carries has to be repaired now and then. */
+static inline bool session_loses(const struct conn_statistics *s) {
+    return s->packets_lost * LOSSY > s->packets_sent;
 }
 
 /** The open leg, fit for use, with the shortest round trip. @param except this slot is not it; -1: any @return its

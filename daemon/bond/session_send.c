@@ -16,7 +16,6 @@
 #include "bond/session_internal.h"
 
 #define STEADY NS_PER_MS              /* round trips that vary by less do not see jitter */
-#define LOSSY 1000u                   /* a leg that loses more than one packet in so many is reckoned with repair */
 #define SUSPECT_SLACK (5 * NS_PER_MS) /* for scheduling of the two hosts */
 #define PATIENCE 6u                   /* mean variations of the round trip by which silence may be longer than it */
 #define GUST_MAX (150 * NS_PER_MS)    /* a silence that much longer than the round trip is an outage, not jitter */
@@ -61,7 +60,7 @@ static void view(const struct session_leg *leg, size_t length, struct sched_leg 
         out->srtt = s.rtt_latest;
         out->rttvar = s.rtt_variation < s.rtt_latest / 4 ? s.rtt_variation : s.rtt_latest / 4;
     }
-    if (s.packets_lost * LOSSY > s.packets_sent)
+    if (session_loses(&s))
         out->repair = s.rtt_smoothed * 3 / 2;
     out->delay = s.rtt_min == TIME_NEVER ? 0 : s.rtt_min / 2;
     out->in_flight = s.in_flight_bytes;

@@ -9,16 +9,19 @@
  * 1 Gbit/s with 32 ms, and no more than 0.8 with 40.
  *
  * How it works: an acknowledgement goes on when an interval has gone by since the last one of its flow did; else it
- * waits until then, and one that comes meanwhile takes its place. Only plain ones wait: no data, no flag but ACK, no
- * option but timestamps, and more acknowledged than before. Whatever else comes of the flow goes on at once, behind
- * what waits. A flow has a place by its hash; another one that comes there takes it over. What is acknowledged in
- * spans of about a round trip tells whether a flow grows: as long as one of the last few had a quarter more than any
- * before. A flow that paused, or fell far back, begins anew.
+ * waits until then, and one that comes meanwhile takes its place. A flow's round trip may be longer than the legs', as
+ * it has queues and repair in it. So the sender's rounds are followed, too, by what it sends: one begins with an
+ * acknowledgement of more than had been sent when the last one began, and of its data each goes on for a part of its
+ * own only, or after some intervals. Only plain ones wait: no data, no flag but ACK, no option but timestamps, and more
+ * acknowledged than before. Whatever else comes of the flow goes on at once, behind what waits. A flow has a place by
+ * its hash; another one that comes there takes it over. What is acknowledged in spans of about a round trip tells
+ * whether a flow grows: as long as one of the last few had a quarter more than any before. A flow that paused, or fell
+ * far back, begins anew.
  *
  * It leaves out QUIC, whose acknowledgements nobody can read, and how long the interval is (session.c).
  *
- * Invariants: at most one acknowledgement of a flow waits, nothing of its flow overtakes it; `deadline` is a lower
- * bound.
+ * Invariants: the hash of a flow is that of its data; at most one acknowledgement of a flow waits, nothing of its flow
+ * overtakes it; `deadline` is a lower bound.
  *
  * Standards: RFC 9293; RFC 3449 section 5.3 (filters of acknowledgements). */
 #include "bond/thin.h"
@@ -30,13 +33,16 @@
 #include "common/clock.h"
 #include "packet/inner.h"
 
-#define TCP_BYTES 20u    /**< header without options */
-#define STAMPS_BYTES 32u /**< with timestamps and nothing else */
-#define FLAG_ACK 0x10u   /**< the one flag of a plain acknowledgement */
-#define SPAN 8u          /**< intervals that are counted together: one round trip and a bit */
-#define FLAT 4u          /**< spans without growth after which a flow grows no more */
-#define FALL 8u          /**< a flow that is slower by this factor begins anew */
-#define PAUSE NS_PER_SEC /**< ns: likewise one that was not acknowledged for so long */
+#define TCP_BYTES 20u                   /**< header without options */
+#define STAMPS_BYTES 32u                /**< with timestamps and nothing else */
+#define FLAG_ACK 0x10u                  /**< the one flag of a plain acknowledgement */
+#define PARTS 7u                        /**< of a round's data, for each of which an acknowledgement goes on */
+#define PART_WAIT 3u                    /**< intervals that one waits longer if it is for less, … */
+#define PART_WAIT_MAX (100 * NS_PER_MS) /**< … ns, but no longer than that */
+#define SPAN 8u                         /**< intervals that are counted together: one round trip and a bit */
+#define FLAT 4u                         /**< spans without growth after which a flow grows no more */
+#define FALL 8u                         /**< a flow that is slower by this factor begins anew */
+#define PAUSE NS_PER_SEC                /**< ns: likewise one that was not acknowledged for so long */
 
 /** A flow that is acknowledged. */
 struct thin_flow {
@@ -47,6 +53,12 @@ struct thin_flow {
     uint64_t since;                /**< ns, when that was */
     uint64_t most;                 /**< bytes a second, of the span that had most since the flow began */
     unsigned flat;                 /**< spans since then, FLAT at most */
+    uint32_t sent;                 /**< the number behind all that the flow sent */
+    uint32_t round_from;           /**< what was acknowledged when the sender's round began … */
+    uint32_t round_to;             /**< … and `sent` by then: it ends when more is acknowledged */
+    unsigned passes;               /**< acknowledgements that went on in the round */
+    bool sends;                    /**< `sent` is known */
+    uint32_t acked_waiting;        /**< what the one that waits acknowledges */
     uint16_t length;               /**< bytes of the one that waits; 0: none does */
     bool used;                     /**< the place is taken */
     uint8_t bytes[THIN_BYTES_MAX]; /**< the one that waits */
@@ -56,6 +68,7 @@ struct thin_flow {
 struct thin {
     struct thin_settings settings; /**< as given */
     uint64_t interval;             /**< ns */
+    bool rounds;                   /**< the senders' rounds are followed */
     uint64_t deadline;             /**< ns: nothing is due before; TIME_NEVER: nothing waits */
     struct thin_flow *flows;       /**< THIN_FLOWS, by hash; NULL: none came yet */
 };
@@ -78,6 +91,13 @@ void thin_free(struct thin *thin) {
 
 void thin_set_interval(struct thin *thin, uint64_t interval) {
     thin->interval = interval;
+}
+
+void thin_follow_rounds(struct thin *thin, bool follow) {
+    /* What is sent from now on is not seen. */
+    for (unsigned i = 0; !follow && thin->rounds && thin->flows && i < THIN_FLOWS; i++)
+        thin->flows[i].sends = false;
+    thin->rounds = follow;
 }
 
 static uint32_t number_at(const uint8_t *p) {
@@ -106,16 +126,32 @@ static bool is_plain(const uint8_t *packet, size_t length, uint32_t *acked) {
     return true;
 }
 
-/** The place of a packet's flow. @return NULL: it is no flow of ours, or no memory */
+/** The place of the flow that an acknowledgement answers. @return NULL: it is no flow of ours, or no memory */
 static struct thin_flow *find_place(struct thin *thin, const uint8_t *packet, size_t length, uint32_t *hash) {
-    struct inner inner;
+    struct inner inner, data;
 
     if (!thin->flows)
         thin->flows = calloc(THIN_FLOWS, sizeof *thin->flows);
     if (!thin->flows || inner_parse(packet, length, false, &inner) || inner.total_bytes != length || inner.fragment)
         return NULL;
-    *hash = inner_flow_hash(&inner, thin->settings.key);
+    data = inner;
+    data.source = inner.target;
+    data.target = inner.source;
+    data.source_port = inner.target_port;
+    data.target_port = inner.source_port;
+    *hash = inner_flow_hash(&data, thin->settings.key);
     return &thin->flows[*hash % THIN_FLOWS];
+}
+
+/** An acknowledgement goes on: in the sender's round, or it begins a new one. */
+static void count(struct thin_flow *flow, uint32_t acked, uint64_t now) {
+    flow->passed = now;
+    if (flow->sends && (int32_t)(acked - flow->round_to) > 0) {
+        flow->round_from = acked;
+        flow->round_to = flow->sent;
+        flow->passes = 0;
+    }
+    flow->passes++;
 }
 
 /** What waits goes on. */
@@ -125,16 +161,35 @@ static void release(struct thin *thin, struct thin_flow *flow, uint64_t now) {
     if (!length)
         return;
     flow->length = 0;
-    flow->passed = now;
+    count(flow, flow->acked_waiting, now);
     thin->settings.release(thin->settings.context, flow->bytes, length);
 }
 
+/** Whether an acknowledgement is for less of the sender's round than the next one is to be for. */
+static bool is_early(const struct thin_flow *flow, uint32_t acked) {
+    uint64_t whole = flow->round_to - flow->round_from, part = acked - flow->round_from;
+
+    return flow->sends && (int32_t)(acked - flow->round_to) <= 0 && part * PARTS < whole * flow->passes;
+}
+
+/** When an acknowledgement may go on. */
+static uint64_t due_at(const struct thin *thin, const struct thin_flow *flow, uint32_t acked) {
+    uint64_t longer = PART_WAIT * thin->interval;
+
+    if (!thin->rounds || !is_early(flow, acked))
+        longer = 0;
+    return flow->passed + thin->interval + (longer < PART_WAIT_MAX ? longer : PART_WAIT_MAX);
+}
+
 /** A plain acknowledgement waits, in the place of the one before it. */
-static void keep(struct thin *thin, struct thin_flow *flow, const uint8_t *packet, size_t length) {
+static void keep(struct thin *thin, struct thin_flow *flow, uint32_t acked, const uint8_t *packet, size_t length) {
+    uint64_t due = due_at(thin, flow, acked);
+
+    flow->acked_waiting = acked;
     flow->length = (uint16_t)length;
     memcpy(flow->bytes, packet, length);
-    if (flow->passed + thin->interval < thin->deadline)
-        thin->deadline = flow->passed + thin->interval;
+    if (due < thin->deadline)
+        thin->deadline = due;
 }
 
 /** What is acknowledged is counted. @return whether the flow grows */
@@ -165,12 +220,12 @@ static bool take_plain(struct thin *thin, struct thin_flow *flow, uint32_t acked
         return false;
     }
     flow->acked = acked;
-    if (is_growing(thin, flow, now) && now - flow->passed < thin->interval) {
-        keep(thin, flow, packet, length);
+    if (is_growing(thin, flow, now) && now < due_at(thin, flow, acked)) {
+        keep(thin, flow, acked, packet, length);
         return true;
     }
     flow->length = 0;
-    flow->passed = now;
+    count(flow, acked, now);
     return false;
 }
 
@@ -199,6 +254,28 @@ bool thin_take(struct thin *thin, const uint8_t *packet, size_t length, uint64_t
     return false;
 }
 
+void thin_on_sent(struct thin *thin, const struct inner *inner, const uint8_t *packet, size_t length) {
+    const uint8_t *l4 = packet + inner->header_bytes;
+    size_t header = inner->header_bytes + TCP_BYTES;
+    struct thin_flow *flow;
+    uint32_t hash, sent;
+
+    if (!thin->rounds || !thin->flows || inner->protocol != IPPROTO_TCP || inner->fragment || length <= header)
+        return;
+    hash = inner_flow_hash(inner, thin->settings.key);
+    flow = &thin->flows[hash % THIN_FLOWS];
+    header = inner->header_bytes + (size_t)(l4[12] >> 4) * 4;
+    if (!flow->used || flow->hash != hash || length <= header)
+        return;
+    sent = number_at(l4 + 4) + (uint32_t)(length - header);
+    if (flow->sends && (int32_t)(sent - flow->sent) <= 0)
+        return;
+    if (!flow->sends)
+        flow->round_from = flow->round_to = flow->acked;
+    flow->sent = sent;
+    flow->sends = true;
+}
+
 uint64_t thin_deadline(const struct thin *thin) {
     return thin->deadline;
 }
@@ -210,7 +287,7 @@ void thin_on_timer(struct thin *thin, uint64_t now) {
         return;
     for (unsigned i = 0; thin->flows && i < THIN_FLOWS; i++) {
         struct thin_flow *flow = &thin->flows[i];
-        uint64_t due = flow->passed + thin->interval;
+        uint64_t due = due_at(thin, flow, flow->acked_waiting);
 
         if (flow->length && due <= now)
             release(thin, flow, now);

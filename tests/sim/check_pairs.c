@@ -17,7 +17,7 @@ static const struct goals rows[] = {
     {"loss_2", GOAL, GOAL, GOAL, 70, 2},      {"bw_4to1", GOAL, GOAL, GOAL, 92, GOAL},
     {"bw_10to1", GOAL, GOAL, GOAL, 90, GOAL}, {"dual_lte", GOAL, GOAL, GOAL, 80, 1},
     {"fiber_lte", GOAL, NOT, GOAL, 80, GOAL}, {"lte_starlink", GOAL, 65, 150, 48, 1},
-    {"lte_geo", GOAL, NOT, GOAL, 55, GOAL},   {"congested", 80, 50, 250, 20, GOAL},
+    {"lte_geo", GOAL, NOT, GOAL, 55, GOAL},   {"congested", GOAL, GOAL, 250, 80, GOAL},
     {"loss_1_one", GOAL, GOAL, GOAL, 90, 1},  {"loss_1_alone", GOAL, GOAL, GOAL, 75, 1},
 };
 enum { ROWS = sizeof rows / sizeof *rows };

@@ -36,6 +36,7 @@ static void setup(void) {
     const struct thin_settings settings = {.release = release, .context = &thin};
     thin = thin_new(&settings);
     thin_set_interval(thin, APART);
+    thin_follow_rounds(thin, true);
     got[0] = '\0';
 }
 
@@ -88,6 +89,22 @@ static void come_with(uint8_t flow, uint16_t acked, const struct extra *extra, u
 static void come(uint8_t flow, uint16_t acked, uint64_t now) {
     const struct extra stamps = {.stamps = true};
     come_with(flow, acked, &stamps, now);
+}
+
+/** A flow sends what comes before a number. */
+static void send_before(uint8_t flow, uint16_t number, uint16_t bytes) {
+    uint8_t packet[20 + 20 + 12 + UINT16_MAX] = {0x45};
+    size_t length = 20 + 20 + 12 + (size_t)bytes;
+    struct inner inner;
+    packet[8] = 64;
+    packet[9] = IPPROTO_TCP;
+    packet[23] = flow;
+    packet[26] = (uint8_t)((number - bytes) >> 8);
+    packet[27] = (uint8_t)(number - bytes);
+    packet[32] = 8 << 4;
+    packet[33] = 0x10;
+    ck_assert_int_eq(inner_parse(packet, length, true, &inner), 0);
+    thin_on_sent(thin, &inner, packet, length);
 }
 
 /** What went on since the last call. */
@@ -232,6 +249,96 @@ START_TEST(a_flow_that_grows_no_more_waits_for_none_until_it_does) {
 }
 END_TEST
 
+/* A round trip with queues and repair in it is longer than the legs': of a round's data seven parts are told apart. */
+START_TEST(a_round_of_the_sender_has_few_however_long_it_is) {
+    uint64_t now = 50 * MS;
+    unsigned count;
+    come(1, 100, now);
+    send_before(1, 7100, 7000);
+    come(1, 101, now += APART);
+    ck_assert_str_eq(went(), "1:100 1:101");
+    send_before(1, 14100, 7000);
+    for (uint16_t acked = 601; acked <= 7000; acked = (uint16_t)(acked + 500))
+        come(1, acked, now += APART);
+    count = 0;
+    for (const char *at = went(); (at = strchr(at, ':')); at++)
+        count++;
+    ck_assert_uint_eq(count, 6);
+    /* With more than had been sent the next one begins, which is for twice as much. */
+    come(1, 7101, now += APART);
+    thin_on_timer(thin, now);
+    ck_assert_str_eq(went(), "1:7101");
+    come(1, 8000, now += APART);
+    ck_assert_str_eq(went(), "");
+    come(1, 8102, now += APART);
+    ck_assert_str_eq(went(), "1:8102");
+}
+END_TEST
+
+START_TEST(an_acknowledgement_for_little_waits_for_some_intervals_only) {
+    come(1, 100, 50 * MS);
+    send_before(1, 7100, 7000);
+    come(1, 101, 60 * MS);
+    come(1, 600, 70 * MS);
+    went();
+    ck_assert_uint_eq(thin_deadline(thin), 100 * MS);
+    thin_on_timer(thin, 99 * MS);
+    ck_assert_str_eq(went(), "");
+    thin_on_timer(thin, 100 * MS);
+    ck_assert_str_eq(went(), "1:600");
+    ck_assert_uint_eq(thin_deadline(thin), TIME_NEVER);
+}
+END_TEST
+
+START_TEST(rounds_that_are_not_followed_hold_nothing_up) {
+    thin_follow_rounds(thin, false);
+    come(1, 100, 50 * MS);
+    send_before(1, 7100, 7000);
+    come(1, 101, 60 * MS);
+    come(1, 102, 70 * MS);
+    come(1, 103, 80 * MS);
+    ck_assert_str_eq(went(), "1:100 1:101 1:102 1:103");
+    /* Nor do rounds from before what was not seen. */
+    thin_follow_rounds(thin, true);
+    send_before(1, 7100, 7000);
+    come(1, 104, 90 * MS);
+    come(1, 105, 100 * MS);
+    ck_assert_str_eq(went(), "1:104");
+    come(1, 7100, 101 * MS);
+    ck_assert_str_eq(went(), "1:7100");
+    send_before(1, 14100, 7000);
+    come(1, 7101, 111 * MS);
+    thin_follow_rounds(thin, false);
+    thin_follow_rounds(thin, true);
+    come(1, 7102, 121 * MS);
+    ck_assert_str_eq(went(), "1:7101 1:7102");
+}
+END_TEST
+
+START_TEST(what_others_send_or_is_sent_again_makes_no_round) {
+    come(1, 100, 50 * MS);
+    send_before(2, 7100, 7000);
+    come(1, 101, 60 * MS);
+    come(1, 102, 70 * MS);
+    ck_assert_str_eq(went(), "1:100 1:101 1:102");
+    send_before(1, 202, 100);
+    come(1, 103, 80 * MS); /* begins a round of 99 */
+    send_before(1, 202, 50);
+    come(1, 203, 90 * MS); /* the next, of nothing */
+    come(1, 204, 100 * MS);
+    ck_assert_str_eq(went(), "1:103 1:203 1:204");
+}
+END_TEST
+
+START_TEST(headers_alone_are_nothing_sent) {
+    come(1, 100, 50 * MS);
+    send_before(1, 7100, 0);
+    come(1, 101, 60 * MS);
+    come(1, 102, 70 * MS);
+    ck_assert_str_eq(went(), "1:100 1:101 1:102");
+}
+END_TEST
+
 /* More flows than places: none is lost, none is late for longer than the interval. */
 START_TEST(another_flow_takes_over_a_place_and_lets_go_what_waits_there) {
     unsigned count = 0;
@@ -268,6 +375,11 @@ int main(void) {
     tcase_add_test(tcase, ipv6_and_no_timestamps_are_understood);
     tcase_add_test(tcase, without_an_interval_nothing_waits);
     tcase_add_test(tcase, a_flow_that_grows_no_more_waits_for_none_until_it_does);
+    tcase_add_test(tcase, a_round_of_the_sender_has_few_however_long_it_is);
+    tcase_add_test(tcase, an_acknowledgement_for_little_waits_for_some_intervals_only);
+    tcase_add_test(tcase, rounds_that_are_not_followed_hold_nothing_up);
+    tcase_add_test(tcase, what_others_send_or_is_sent_again_makes_no_round);
+    tcase_add_test(tcase, headers_alone_are_nothing_sent);
     tcase_add_test(tcase, another_flow_takes_over_a_place_and_lets_go_what_waits_there);
     tcase_add_test(tcase, fragments_and_short_packets_pass);
     suite_add_tcase(suite, tcase);
