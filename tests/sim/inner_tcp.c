@@ -2,8 +2,9 @@
 /* inner_tcp: packets and timers of a modelled TCP flow, and its receiver.
  *
  * How it works: whatever happens only changes state and asks for a wake-up; in it, timers run, acknowledgements go and
- * data go. Data go as TSO superpackets, as from a kernel. Left out: opening and closing, data that are not full
- * segments, ECN. Standards: RFC 9293, 7323, 2018, 2883, 5681. */
+ * data go. Data go as TSO superpackets, as from a kernel. A flow of BBR's opens with SYN and its answer, whose round
+ * trip it begins with and remembers; left out are CUBIC's, which forgets it, closing, data that are not full segments,
+ * and ECN. Standards: RFC 9293, 7323, 2018, 2883, 5681. */
 #include "inner_tcp_internal.h"
 
 #include <netinet/in.h>
@@ -16,6 +17,8 @@
 #define DELAYED_ACK (40 * NS_PER_MS)
 #define QUICK_SEGMENTS 32u
 #define COMPRESSED_MAX 44u
+#define FLAG_SYN 0x02u
+#define FLAG_ACK 0x10u
 enum { IP_BYTES = 20, TCP_BYTES = 20, STAMP_BYTES = 12 };
 
 static void wake(void *context);
@@ -64,7 +67,7 @@ static size_t headers(struct inner_tcp *tcp, uint8_t *p, bool data, size_t optio
     put16(p + IP_BYTES, s->port);
     put16(p + IP_BYTES + 2, s->port);
     p[IP_BYTES + 12] = (uint8_t)((TCP_BYTES + options) / 4 << 4);
-    p[IP_BYTES + 13] = 0x10; /* ACK */
+    p[IP_BYTES + 13] = FLAG_ACK;
     p[IP_BYTES + 20] = p[IP_BYTES + 21] = 1;
     p[IP_BYTES + 22] = 8; /* timestamps */
     p[IP_BYTES + 23] = 10;
@@ -89,6 +92,40 @@ void inner_tcp_transmit(struct inner_tcp *tcp, uint64_t segment, unsigned count)
                                 checksum_pseudo(packet, IPPROTO_TCP, (uint32_t)(header - IP_BYTES + payload))));
     tcp->ip_id = (uint16_t)(tcp->ip_id + count);
     host_inject(tcp->settings.from, packet, header + payload, &offload);
+}
+
+/* opening */
+
+static void send_syn(struct inner_tcp *tcp, bool answer) {
+    struct offload offload = {.needs_checksum = true, .checksum_start = IP_BYTES, .checksum_offset = 16};
+    uint8_t packet[IP_BYTES + TCP_BYTES + STAMP_BYTES], *l4 = packet + IP_BYTES;
+    size_t header = headers(tcp, packet, !answer, STAMP_BYTES, 0);
+    l4[13] = (uint8_t)(FLAG_SYN | (answer ? FLAG_ACK : 0));
+    put32(l4 + 8, answer ? 1 : 0);
+    put16(l4 + 14, 0xffff);
+    checksum_store(l4 + 16,
+                   (uint16_t)~checksum_finish(checksum_pseudo(packet, IPPROTO_TCP, (uint32_t)(header - IP_BYTES))));
+    host_inject(answer ? tcp->settings.to : tcp->settings.from, packet, header, &offload);
+}
+
+static void open_flow(struct inner_tcp *tcp) {
+    tcp->opened_at = world_now();
+    tcp->open_again_at = world_now() + NS_PER_SEC;
+    tcp->opens++;
+    send_syn(tcp, false);
+}
+
+/* SYN's answer tells a round trip if it was sent once. */
+static void on_answer(struct inner_tcp *tcp) {
+    double rtt = (double)(world_now() - tcp->opened_at);
+    if (tcp->open_again_at == TIME_NEVER)
+        return;
+    tcp->open_again_at = TIME_NEVER;
+    if (tcp->opens == 1) {
+        inner_send_on_rtt(&tcp->s, rtt);
+        inner_cc_on_open(tcp, rtt);
+    }
+    inner_tcp_want_wake(tcp, world_now());
 }
 
 /* the receiver */
@@ -252,6 +289,15 @@ static void wake(void *context) {
     if (now < tcp->wake_at)
         return; /* another call comes */
     tcp->wake_at = TIME_NEVER;
+    if (tcp->answer_now)
+        send_syn(tcp, true);
+    tcp->answer_now = false;
+    if (tcp->open_again_at != TIME_NEVER) {
+        if (now >= tcp->open_again_at)
+            open_flow(tcp);
+        inner_tcp_want_wake(tcp, tcp->open_again_at);
+        return;
+    }
     if (tcp->quic) {
         inner_quic_turn(tcp);
     } else {
@@ -279,6 +325,7 @@ struct inner_tcp *inner_tcp_new(const struct inner_tcp_settings *settings) {
     inner_send_init(tcp);
     if (settings->quic)
         inner_quic_init(tcp);
+    tcp->open_again_at = settings->cc == INNER_BBR ? world_now() : TIME_NEVER;
     inner_tcp_want_wake(tcp, world_now());
     return tcp;
 }
@@ -298,6 +345,15 @@ bool inner_tcp_take(struct inner_tcp *tcp, const struct host *host, const uint8_
         (unsigned)(l4[0] << 8 | l4[1]) != tcp->settings.port)
         return false;
     header = (size_t)(l4[12] >> 4) * 4;
+    if (l4[13] & FLAG_SYN) {
+        if (host == tcp->settings.from) {
+            on_answer(tcp);
+        } else {
+            tcp->answer_now = true;
+            inner_tcp_want_wake(tcp, world_now());
+        }
+        return true;
+    }
     if (host == tcp->settings.to && length > IP_BYTES + header) {
         uint64_t from = segment_of(tcp, get32(l4 + 4), tcp->r.next);
         on_data(tcp, from, from + (length - IP_BYTES - header) / tcp->mss, get32(l4 + 24));

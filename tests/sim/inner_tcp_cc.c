@@ -291,6 +291,12 @@ static void bbr_on_ack(struct inner_sender *s, const struct inner_sample *sample
 
 /* either */
 
+void inner_cc_on_open(struct inner_tcp *tcp, double rtt) {
+    tcp->s.bbr.min_rtt = rtt;
+    tcp->s.bbr.min_rtt_at = world_now();
+    tcp->s.pace = 2.885 * tcp->s.cwnd / rtt;
+}
+
 void inner_cc_on_rtt(struct inner_tcp *tcp, double rtt) {
     if (tcp->settings.cc == INNER_CUBIC)
         cubic_on_rtt(&tcp->s, rtt, tcp->quic != NULL);

@@ -116,6 +116,9 @@ struct inner_tcp {
     struct inner_tcp_statistics count;
     uint64_t wake_at; /* the earliest call scheduled; TIME_NEVER */
     bool ack_now, send_now;
+    uint64_t opened_at, open_again_at; /* ns: SYN was sent; TIME_NEVER: nothing is to be opened */
+    unsigned opens;                    /* times that SYN was sent */
+    bool answer_now;                   /* SYN came */
 };
 
 /* An acknowledgement as it came. */
@@ -153,6 +156,8 @@ void inner_send_stamp(struct inner_sender *s, uint64_t n);
 void inner_send_deliver(struct inner_sender *s, uint64_t n, struct inner_sample *sample);
 /* inner_tcp_cc.c */
 void inner_cc_init(struct inner_tcp *tcp);
+/* SYN was answered after so long. */
+void inner_cc_on_open(struct inner_tcp *tcp, double rtt);
 /* A round trip was measured, in whatever state; the retransmission timer ran out. */
 void inner_cc_on_rtt(struct inner_tcp *tcp, double rtt);
 void inner_cc_on_timeout(struct inner_tcp *tcp);
