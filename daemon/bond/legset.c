@@ -219,11 +219,13 @@ int legset_on_mark(struct legset *set, uint8_t on, const struct frame_mark *mark
     return 0;
 }
 
-void legset_set_srtt(struct legset *set, uint8_t number, uint64_t srtt) {
+void legset_set_rtt(struct legset *set, uint8_t number, uint64_t srtt, uint64_t variation) {
     struct legset_leg *leg = find_or_add(set, number);
 
-    if (leg)
-        leg->srtt = srtt;
+    if (!leg)
+        return;
+    leg->srtt = srtt;
+    leg->variation = variation;
 }
 
 uint32_t legset_passed(const struct legset *set) {
@@ -258,6 +260,16 @@ uint64_t legset_rtt(const struct legset *set) {
         if (set->legs[i].member)
             largest = later(largest, set->legs[i].srtt ? set->legs[i].srtt : LEGSET_SRTT_INITIAL);
     return largest ? largest : LEGSET_SRTT_INITIAL;
+}
+
+uint64_t legset_repair(const struct legset *set) {
+    uint64_t longest = 0;
+
+    for (unsigned i = 0; i < set->count; i++)
+        if (set->legs[i].member)
+            longest = later(longest, legset_repair_time(set->legs[i].srtt ? set->legs[i].srtt : LEGSET_SRTT_INITIAL,
+                                                        set->legs[i].variation));
+    return longest ? longest : legset_repair_time(LEGSET_SRTT_INITIAL, 0);
 }
 
 uint64_t legset_wait(const struct legset *set) {

@@ -16,6 +16,13 @@
 #define LEGSET_WAIT_MIN 5000000ull       /**< ns: no leg counts as silent sooner */
 #define LEGSET_WAIT_MAX 500000000ull     /**< ns: every silent leg counts as silent by then */
 #define LEGSET_SRTT_INITIAL 100000000ull /**< ns: assumed while nobody has told a leg's RTT */
+#define LEGSET_REPAIR_MARGIN 10000000ull /**< ns: repair may take so much longer than the round trips in it */
+
+/** How long repair takes on a leg at most: two resends, each after the round trip in which a loss is seen, and any of
+ * them late by what round trips vary; and a little. Both ends reckon with it. @return ns */
+static inline uint64_t legset_repair_time(uint64_t srtt, uint64_t variation) {
+    return srtt / 2 * 5 + 4 * variation + LEGSET_REPAIR_MARGIN;
+}
 
 /** What is known of a leg. */
 struct legset_leg {
@@ -24,6 +31,7 @@ struct legset_leg {
     uint64_t spread;       /**< ns, smoothed lateness of its packets behind the leg that is first */
     uint64_t deviation;    /**< ns, smoothed deviation of that */
     uint64_t srtt;         /**< ns, as told; 0: not known */
+    uint64_t variation;    /**< ns, of that */
     uint64_t announced_at; /**< ns, when a mark on another leg spoke of it last */
     uint32_t announced;    /**< next of that mark */
     uint32_t next;         /**< it can bring nothing before this for the first time */
@@ -59,8 +67,8 @@ void legset_on_packet(struct legset *set, uint8_t leg, uint32_t sequence, uint64
 void legset_on_jump(struct legset *set, uint32_t sequence);
 /** A mark, whose sequences are believed, came on leg `on`. @return 0; -ENOSPC: one leg too many, ignored */
 int legset_on_mark(struct legset *set, uint8_t on, const struct frame_mark *mark, uint64_t now);
-/** Tell a leg's smoothed RTT. */
-void legset_set_srtt(struct legset *set, uint8_t leg, uint64_t srtt);
+/** Tell a leg's smoothed RTT and its mean variation. */
+void legset_set_rtt(struct legset *set, uint8_t leg, uint64_t srtt, uint64_t variation);
 /** A leg of this number comes; another one had it long ago, if any. */
 void legset_add(struct legset *set, uint8_t leg);
 /** The leg is gone; its number does not enter again before legset_add(). */
@@ -79,6 +87,8 @@ uint32_t legset_passed(const struct legset *set);
 uint64_t legset_silent_at(const struct legset *set, uint32_t sequence, uint64_t since);
 /** Largest smoothed RTT of the set, ns. */
 uint64_t legset_rtt(const struct legset *set);
+/** The longest that repair takes on a leg of the set, ns. */
+uint64_t legset_repair(const struct legset *set);
 /** How many legs are in the set. */
 unsigned legset_members(const struct legset *set);
 /** Longest time that is waited for a leg of the set which is silent, ns. */

@@ -6,8 +6,8 @@
  * pairing heap, ordered by bucket sequence (joining costs one comparison, whatever the order of arrival), and the list
  * of all that is held, ordered by arrival. The gap before the first packet of a heap
  *   - is *lost once* when every leg of the set has passed that packet (legset.c), or is silent;
- *   - is then held open for a copy, until the floor passes that packet or the repair limit is over: 2.5 times the
- *     largest smoothed RTT and 10 ms, which is time for two resends;
+ *   - is then held open for a copy, until the floor passes that packet or the repair limit is over: time for two
+ *     resends, 2.5 smoothed RTTs and four variations of the leg on which that is most, and 10 ms;
  *   - is given up at the latest when any packet of the bucket has been held for the longest wait for a leg and the
  *     repair limit together, or REORDER_HOLD_MAX.
  * What follows a gap that was given up or filled is delivered up to the next gap. A packet that comes after all that is
@@ -32,10 +32,9 @@
 
 #include "bond/legset.h"
 
-#define REPAIR_MARGIN 10000000ull /**< ns that the repair limit has beyond 2.5 RTT */
-#define POOL_SHARE 4u             /**< at most one buffer in so many of each class is held */
-#define WORD 64u                  /**< bits of a word of gaps */
-#define PART 16u                  /**< buckets that are made together */
+#define POOL_SHARE 4u /**< at most one buffer in so many of each class is held */
+#define WORD 64u      /**< bits of a word of gaps */
+#define PART 16u      /**< buckets that are made together */
 
 /** A packet that is held, at the beginning of its buffer; the IP packet follows. */
 struct held {
@@ -271,8 +270,7 @@ static void give_up_before(struct reorder *reorder, struct bucket *bucket, uint3
 
 /** How long a gap that is lost once stays open for a copy. @return ns */
 static uint64_t repair_limit(const struct reorder *reorder) {
-    uint64_t rtt = legset_rtt(&reorder->legs);
-    uint64_t limit = rtt < REORDER_HOLD_MAX ? rtt / 2 * 5 + REPAIR_MARGIN : REORDER_HOLD_MAX;
+    uint64_t limit = legset_repair(&reorder->legs);
 
     return limit < REORDER_HOLD_MAX ? limit : REORDER_HOLD_MAX;
 }
@@ -489,8 +487,8 @@ void reorder_mark(struct reorder *reorder, uint8_t leg, const struct frame_mark 
     on_legs(reorder, now);
 }
 
-void reorder_set_leg(struct reorder *reorder, uint8_t leg, uint64_t srtt) {
-    legset_set_srtt(&reorder->legs, leg, srtt);
+void reorder_set_leg(struct reorder *reorder, uint8_t leg, uint64_t srtt, uint64_t variation) {
+    legset_set_rtt(&reorder->legs, leg, srtt, variation);
 }
 
 void reorder_add_leg(struct reorder *reorder, uint8_t leg) {

@@ -66,8 +66,8 @@ enum duplicate_result reorder_push(struct reorder *reorder, uint8_t leg, const s
 /** A mark came. @param leg number of the leg that it came on, which need not be the one it speaks of */
 void reorder_mark(struct reorder *reorder, uint8_t leg, const struct frame_mark *mark, uint64_t now);
 
-/** Tell a leg's smoothed RTT, whenever it changed noticeably. @param srtt ns; 0: not known */
-void reorder_set_leg(struct reorder *reorder, uint8_t leg, uint64_t srtt);
+/** Tell a leg's smoothed RTT and its mean variation, whenever they changed noticeably. @param srtt ns; 0: not known */
+void reorder_set_leg(struct reorder *reorder, uint8_t leg, uint64_t srtt, uint64_t variation);
 /** A leg came into the session. */
 void reorder_add_leg(struct reorder *reorder, uint8_t leg);
 /** The leg's connection is over: nothing more is waited for on it, whatever still speaks of it. */

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bond/legset.h"
 #include "bond/session_internal.h"
 
 /* A leg's number is given again so long after it left: what spoke of the old leg has come, or the peer has missed it,
@@ -328,7 +329,7 @@ static void find_source(struct session *session) {
 }
 
 void session_roll(struct session *session, uint64_t now) {
-    uint64_t slowest = 0, slowest_of_all = 0, rate_bps = 0, windows = 0;
+    uint64_t slowest = 0, slowest_of_all = 0, repair = 0, repair_of_all = 0, time, rate_bps = 0, windows = 0;
     bool jittery = false, lossy = false;
     session->rolled = now;
     meter_roll(&session->sent, now);
@@ -352,20 +353,27 @@ void session_roll(struct session *session, uint64_t now) {
             slowest = s.rtt_smoothed;
         if (s.rtt_smoothed > slowest_of_all)
             slowest_of_all = s.rtt_smoothed;
+        time = legset_repair_time(s.rtt_smoothed, s.rtt_variation);
+        if (time > repair && session_in_use(leg, now))
+            repair = time;
+        if (time > repair_of_all)
+            repair_of_all = time;
         if (!session->bonded)
             continue;
         outstanding_set_leg_pto(session->outstanding, i, s.rtt_smoothed + 4 * s.rtt_variation + MAX_ACK_DELAY);
-        reorder_set_leg(session->reorder, leg->number, s.rtt_smoothed);
+        reorder_set_leg(session->reorder, leg->number, s.rtt_smoothed, s.rtt_variation);
     }
     if (!slowest)
         slowest = slowest_of_all;
-    /* What a leg that just left carried is to be sent again, so its RTT counts for a while. */
-    if (slowest >= session->slowest || now - session->slowest_at > NS_PER_SEC) {
-        session->slowest = slowest;
-        session->slowest_at = now;
+    if (!repair)
+        repair = repair_of_all;
+    /* What a leg that just left carried is to be sent again, so its time for repair counts for a while. */
+    if (repair >= session->repair || now - session->repair_at > NS_PER_SEC) {
+        session->repair = repair;
+        session->repair_at = now;
     }
     if (session->bonded)
-        outstanding_set_repair_limit(session->outstanding, session->slowest * 5 / 2 + 10 * NS_PER_MS);
+        outstanding_set_repair_limit(session->outstanding, session->repair);
     /* Flows that keep order see a round trip with losses and their repair in it. */
     if (session->bonded && outstanding_wait(session->outstanding) > slowest)
         slowest = outstanding_wait(session->outstanding);

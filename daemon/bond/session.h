@@ -120,8 +120,8 @@ struct session {
     uint64_t asked_all;                       /**< ns, when all legs were asked whether they live; 0: never */
     char closed[CONTROL_WORD_MAX + 1];        /**< reason of the peer's CLOSE; "": none came */
     uint32_t control_serial;                  /**< of our next capsule */
-    uint64_t slowest;                         /**< ns, largest smoothed RTT of its legs in the last second … */
-    uint64_t slowest_at;                      /**< … ns, and when it was that last */
+    uint64_t repair;                          /**< ns, the longest that repair took in the last second … */
+    uint64_t repair_at;                       /**< … ns, and when it was that last */
     uint64_t windows;                         /**< bytes, the largest that its legs' windows ever were together */
     uint64_t patient_until;                   /**< ns: until then packets may wait because of that */
     uint64_t marked;                          /**< ns, when a mark was sent last */

@@ -113,7 +113,7 @@ static void event(struct run *run, struct input *input) {
         if (op & 0x80)
             wait(run, (uint64_t)take(input, 2) * 20000);
         else if (op & 0x40)
-            reorder_set_leg(run->reorder, op >> 2 & 0x0f, (uint64_t)take(input, 2) * 10000);
+            reorder_set_leg(run->reorder, op >> 2 & 0x0f, (uint64_t)take(input, 2) * 10000, 0);
         else if (op & 0x20)
             reorder_remove_leg(run->reorder, op >> 2 & 7, run->now);
         else if (op & 0x10)

@@ -255,7 +255,7 @@ static void trace(void *context) {
 
 /* Counters of both ends since the flows began. */
 struct tally {
-    uint64_t added, resent, copies, held, given_up, pressed, dropped, lost, sent_a, sent_b, codel;
+    uint64_t added, resent, copies, held, given_up, late, pressed, dropped, lost, sent_a, sent_b, codel;
 };
 
 static struct tally tally(bool down) {
@@ -270,6 +270,7 @@ static struct tally tally(bool down) {
                           .copies = o->copies,
                           .held = r->held,
                           .given_up = r->given_up,
+                          .late = r->late,
                           .pressed = r->pressed,
                           .dropped = a.dropped + b.dropped,
                           .lost = a.lost + b.lost + a.dropped + b.dropped,
@@ -291,6 +292,7 @@ static void judge(const struct pair_run *run, const struct tally *before, struct
     result->vain_percent = result->resent_percent - result->lost_percent;
     result->dropped_percent = (double)(after.dropped - before->dropped) / added;
     result->given_up_percent = (double)(after.given_up - before->given_up) / added;
+    result->late = after.late - before->late;
     result->pressed_percent = (double)(after.pressed - before->pressed) / added;
     result->queue_drops = (double)(after.codel - before->codel) / added;
     result->share_b = b / (a + b);

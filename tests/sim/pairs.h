@@ -63,6 +63,7 @@ struct pair_result {
     double dropped_percent;          /**< of these, dropped by a full queue */
     double given_up_percent;         /**< packets the receiver gave up waiting for … */
     double pressed_percent;          /**< … of these, for want of room */
+    uint64_t late;                   /**< packets that came after they were given up */
     double share_b;                  /**< part of the transmissions that went over path B */
     double queue_drops;              /**< percent of the packets that CoDel dropped */
     double sojourn;                  /**< ms in the session's queue, average at the end */

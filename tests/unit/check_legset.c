@@ -31,8 +31,8 @@ static int mark(uint8_t on, uint8_t about, uint8_t flags, uint32_t next, uint64_
 static uint64_t run_two(uint64_t late) {
     uint32_t ms = (uint32_t)(late / NS_PER_MS);
 
-    legset_set_srtt(&set, 0, 0);
-    legset_set_srtt(&set, 1, 0);
+    legset_set_rtt(&set, 0, 0, 0);
+    legset_set_rtt(&set, 1, 0, 0);
     for (uint32_t i = 0; i < 500; i++) {
         legset_on_packet(&set, 0, FIRST + 10 * i, START + i * NS_PER_MS);
         if (i >= ms)
@@ -150,12 +150,25 @@ START_TEST(a_leg_that_is_silent_for_the_whole_number_space_does_no_harm) {
 END_TEST
 
 START_TEST(waits_are_bounded) {
-    legset_set_srtt(&set, 3, 3600 * NS_PER_SEC);
+    legset_set_rtt(&set, 3, 3600 * NS_PER_SEC, 0);
     mark(3, 3, 0, FIRST, START);
     ck_assert_uint_eq(legset_wait(&set), LEGSET_WAIT_MAX);
     legset_remove(&set, 3);
     ck_assert_uint_eq(legset_wait(&set), LEGSET_WAIT_MIN);
     ck_assert_uint_eq(legset_rtt(&set), LEGSET_SRTT_INITIAL);
+    ck_assert_uint_eq(legset_repair(&set), legset_repair_time(LEGSET_SRTT_INITIAL, 0));
+}
+END_TEST
+
+/* Not the longest leg tells for how long repair is waited for, but the one on which it takes longest. */
+START_TEST(repair_takes_longer_on_a_leg_that_varies) {
+    legset_set_rtt(&set, 0, 50 * NS_PER_MS, 0);
+    legset_set_rtt(&set, 1, 40 * NS_PER_MS, 20 * NS_PER_MS);
+    legset_set_rtt(&set, 2, 300 * NS_PER_MS, 0);
+    mark(0, 0, 0, FIRST, START);
+    ck_assert_uint_eq(legset_repair(&set), 135 * NS_PER_MS);
+    mark(1, 1, 0, FIRST, START);
+    ck_assert_uint_eq(legset_repair(&set), 190 * NS_PER_MS);
 }
 END_TEST
 
@@ -173,6 +186,7 @@ int main(void) {
     tcase_add_test(tc, what_was_sent_before_a_leg_was_idle_does_not_call_it_back);
     tcase_add_test(tc, a_leg_that_is_silent_for_the_whole_number_space_does_no_harm);
     tcase_add_test(tc, waits_are_bounded);
+    tcase_add_test(tc, repair_takes_longer_on_a_leg_that_varies);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }

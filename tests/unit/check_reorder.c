@@ -45,7 +45,7 @@ static void start(uint32_t sequence, uint32_t bucket_sequence, size_t buffers) {
     reorder = reorder_new(&settings);
     ck_assert_ptr_nonnull(reorder);
     for (uint8_t leg = 0; leg < 3; leg++)
-        reorder_set_leg(reorder, leg, RTT);
+        reorder_set_leg(reorder, leg, RTT, 0);
     now = START;
     got[0] = '\0';
     got_count = 0;
@@ -217,8 +217,21 @@ START_TEST(the_repair_limit_releases_in_time) {
 }
 END_TEST
 
+/* A second copy may be late by as much, and is not to come just after it was given up. */
+START_TEST(the_repair_limit_is_longer_where_round_trips_vary) {
+    reorder_set_leg(reorder, 0, RTT, 20 * NS_PER_MS);
+    push(0, 0, 1, 0);
+    push(0, 2, 1, 2);
+    wait(LIMIT + 80 * NS_PER_MS - 1);
+    expect("1:0");
+    wait(NS_PER_MS);
+    expect("1:2");
+    ck_assert_uint_eq(count()->given_up, 1);
+}
+END_TEST
+
 START_TEST(no_packet_is_held_for_more_than_a_second) {
-    reorder_set_leg(reorder, 0, 30 * NS_PER_SEC);
+    reorder_set_leg(reorder, 0, 30 * NS_PER_SEC, 0);
     push(0, 0, 1, 0);
     for (uint32_t i = 0; i < 300; i++) {
         push(0, 2 * i + 2, 1, 2 * i + 2);
@@ -323,7 +336,7 @@ START_TEST(a_gone_mark_takes_a_leg_out_for_good) {
 END_TEST
 
 START_TEST(what_waited_for_a_leg_that_left_waits_for_copies) {
-    reorder_set_leg(reorder, 1, 300 * NS_PER_MS);
+    reorder_set_leg(reorder, 1, 300 * NS_PER_MS, 0);
     push(0, 0, 1, 0);
     mark(0, 1, 0, 1, 1);
     push(0, 2, 1, 2);
@@ -505,6 +518,7 @@ int main(void) {
     tcase_add_test(tc, the_floor_releases_what_is_lost_once);
     tcase_add_test(tc, the_floor_does_not_release_what_may_be_under_way);
     tcase_add_test(tc, the_repair_limit_releases_in_time);
+    tcase_add_test(tc, the_repair_limit_is_longer_where_round_trips_vary);
     tcase_add_test(tc, no_packet_is_held_for_more_than_a_second);
     tcase_add_test(tc, legs_of_different_delay_keep_order);
     tcase_add_test(tc, a_silent_leg_is_left_out);

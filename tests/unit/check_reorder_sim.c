@@ -195,7 +195,7 @@ static void start(void) {
     now = NS_PER_SEC;
     for (unsigned i = 0; i < leg_count; i++) {
         links[i].last = links[i].first = links[i].next = 0;
-        reorder_set_leg(reorder, (uint8_t)i, rtt_of(i));
+        reorder_set_leg(reorder, (uint8_t)i, rtt_of(i), 0);
         reorder_mark(reorder, 0, &(struct frame_mark){.leg = (uint8_t)i, .next = FIRST, .floor = FIRST}, now);
     }
 }
