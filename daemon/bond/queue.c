@@ -17,8 +17,8 @@
  * flow's: of several flows that are cut at once none may be left to keep the legs at work. The sender learns of one
  * loss or of many at the same time, and slows down as much; but what it sends again waits behind what waits then, and
  * nothing that arrives before is of use to whoever reads. A long queue, which a slow start or the death of a path
- * leaves, would hold the bytes up for as long as it is. Little must stay, so that the legs have work until the sender
- * goes on.
+ * leaves, would hold the bytes up for as long as it is. What the legs carry in half the target stays in any case, so
+ * that they have work until the sender goes on: it may have sent all of it in bursts, and nothing lately.
  *
  * Looking and taking are apart: queue_peek() chooses a flow and lets CoDel judge its head; that segment stays shown
  * until it is committed, so that a leg that is not ready costs nothing. Statistics take the time of the last look.
@@ -109,6 +109,7 @@ struct queue {
     struct queue_settings settings;                       /**< as given, zeros replaced */
     uint64_t interval;                                    /**< CoDel's, ns */
     uint64_t target;                                      /**< CoDel's, ns */
+    uint64_t cut_bytes;                                   /**< what a drop leaves of TCP: legs carry it meanwhile */
     uint64_t patient_until;                               /**< ns: CoDel drops nothing before */
     struct flow_fifo fresh, stale;                        /**< active flows */
     struct flow_fifo aside[2];                            /**< fresh and stale ones that were set aside */
@@ -189,6 +190,7 @@ void queue_set_timing(struct queue *queue, uint64_t largest_srtt, uint64_t rate_
     /* A target above the interval would switch CoDel off on very slow links. */
     queue->interval = interval > target ? interval : target;
     queue->target = target;
+    queue->cut_bytes = rate_bps / 8 / 1000 * (target / CUT_PART / NS_PER_MS);
 }
 
 void queue_be_patient(struct queue *queue, uint64_t until) {
@@ -410,8 +412,7 @@ static bool is_alone(const struct queue *queue, const struct flow *flow) {
     return *backlog_of(queue, flow) >= queue->bytes / 4 * 3;
 }
 
-/** Mark the flow's head, or drop it when its sender does not know ECN, and of TCP all that has waited for long with it.
- * @return true: marked, the head stays */
+/** Mark the flow's head, or drop it, and what TCP sent long ago with it. @return true: marked, the head stays */
 static bool mark_or_drop(struct queue *queue, struct flow *flow, uint64_t now) {
     if (knows_ecn(flow)) {
         queue->stats.ce_marks++;
@@ -419,7 +420,7 @@ static bool mark_or_drop(struct queue *queue, struct flow *flow, uint64_t now) {
     }
     drop(queue, flow);
     while (flow->head && flow->head->inner.protocol == IPPROTO_TCP && !knows_ecn(flow) && is_alone(queue, flow) &&
-           waited(flow, now) > queue->target / CUT_PART)
+           waited(flow, now) > queue->target / CUT_PART && *backlog_of(queue, flow) > queue->cut_bytes)
         drop(queue, flow);
     return false;
 }
@@ -457,8 +458,7 @@ static bool begin_dropping(struct queue *queue, struct flow *flow, uint64_t now)
     return marked;
 }
 
-/** Let CoDel judge the flow's head until one may leave; the flow may be empty after it. @return whether the head is to
- * be marked */
+/** Let CoDel judge the flow's head until one may leave; the flow may be empty then. @return whether to mark the head */
 static bool judge(struct queue *queue, struct flow *flow, uint64_t now) {
     bool over = over_target(queue, flow, now);
 

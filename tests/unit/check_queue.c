@@ -415,6 +415,25 @@ START_TEST(a_drop_takes_all_of_tcp_that_has_waited_long) {
 }
 END_TEST
 
+/* Nothing came lately, as its sender sends in bursts: it is not all gone, or the legs would stand idle. */
+START_TEST(a_drop_leaves_what_the_legs_carry_until_more_comes) {
+    uint64_t now = 0;
+
+    queue_set_timing(queue, 40 * NS_PER_MS, 10000000);
+    for (unsigned i = 0; i < 200; i++)
+        ck_assert_int_eq(put_packet(make(1, 2000, 1000, 0), now), 0);
+    for (; !queue_stats(queue)->codel_drops; now += NS_PER_MS) {
+        ck_assert_uint_lt(now, NS_PER_SEC);
+        queue_peek(queue, now);
+        if (!queue_stats(queue)->codel_drops)
+            queue_commit(queue);
+    }
+    ck_assert_uint_gt(queue_stats(queue)->codel_drops, 50);
+    ck_assert_uint_le(queue_bytes(queue), 10000000 / 8 * (queue_target(queue) / 2) / NS_PER_SEC);
+    ck_assert_uint_gt(queue_bytes(queue), 10000000 / 8 * (queue_target(queue) / 2) / NS_PER_SEC - 2000);
+}
+END_TEST
+
 /* Cut at once they would all slow down, with nothing left to send meanwhile. */
 START_TEST(a_drop_takes_one_packet_where_several_flows_wait) {
     overload(true, 2);
@@ -729,6 +748,7 @@ int main(void) {
     tcase_add_test(tc, burst_that_drains_within_the_interval_is_left_alone);
     tcase_add_test(tc, drops_come_closer_as_the_queue_persists);
     tcase_add_test(tc, a_drop_takes_all_of_tcp_that_has_waited_long);
+    tcase_add_test(tc, a_drop_leaves_what_the_legs_carry_until_more_comes);
     tcase_add_test(tc, a_drop_takes_one_packet_where_several_flows_wait);
     tcase_add_test(tc, a_drop_takes_one_packet_of_what_is_not_sent_again);
     tcase_add_test(tc, ecn_capable_packets_are_marked_not_dropped);
