@@ -137,8 +137,7 @@ static void take_blocks(struct inner_sender *s, const struct inner_ack *ack, str
     }
 }
 
-/* What blocks tell of the round trip comes first; if some of what is acknowledged in order was sent again, the echoed
- * timestamp does. */
+/* What is acknowledged in order tells no round trip if some of it was sent again; what blocks tell comes first. */
 static void take_cumulative(struct inner_sender *s, const struct inner_ack *ack, struct inner_sample *sample) {
     double by_blocks = sample->rtt;
     bool again = false;
@@ -154,10 +153,8 @@ static void take_cumulative(struct inner_sender *s, const struct inner_ack *ack,
         s->una++;
         sample->una_advanced = true;
     }
-    if (by_blocks > 0)
+    if (by_blocks > 0 || again)
         sample->rtt = by_blocks;
-    else if (again)
-        sample->rtt = (double)(world_now() - (ack->echo_ns < world_now() ? ack->echo_ns : world_now()));
     if (s->again_hint < s->una)
         s->again_hint = s->una;
 }
