@@ -272,6 +272,7 @@ static const struct counter reorder_counters[] = {
 static const struct counter repair_counters[] = {
     {"sent_packets", offsetof(struct outstanding_stats, added)},
     {"acknowledged_packets", offsetof(struct outstanding_stats, acknowledged)},
+    {"told_packets", offsetof(struct outstanding_stats, arrived)},
     {"redundant_copies", offsetof(struct outstanding_stats, copies)},
     {"lost_copies", offsetof(struct outstanding_stats, lost)},
     {"timed_out_copies", offsetof(struct outstanding_stats, timed_out)},

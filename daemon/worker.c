@@ -62,7 +62,8 @@ static void on_lost(void *context, uint64_t id) {
 }
 static void on_capsule(void *context, uint64_t type, const uint8_t *value, size_t length) {
     struct carrier *carrier = context;
-    if (carrier->session && carrier->session->bonded && !session_on_capsule(carrier->session, type, value, length))
+    if (carrier->session && carrier->session->bonded &&
+        !session_on_capsule(carrier->session, type, value, length, loop_now(carrier->worker->loop)))
         carrier->hooks->on_session_closed(carrier);
 }
 static void on_request(void *context, const struct connect_ip_request *request, struct connect_ip_answer *answer) {

@@ -18,15 +18,15 @@
 
 #include "masque/capsule.h"
 
-#define KINDS 4u          /**< kinds of capsules */
 #define ROLE_WHEN_FULL 1u /**< flag of a role */
-#define VALUE_MAX 64u     /**< bytes: longest value that is written */
+#define VALUE_MAX 72u     /**< bytes: longest value that is written */
 
 /* Types 0x29 * N + 0x17 are reserved for greasing (RFC 9297 section 5.4). */
 _Static_assert((CONTROL_LEG_ROLE - 0x17) % 0x29 != 0, "capsule type is reserved");
 _Static_assert((CONTROL_SCHEDULER - 0x17) % 0x29 != 0, "capsule type is reserved");
 _Static_assert((CONTROL_LEG_REPORT - 0x17) % 0x29 != 0, "capsule type is reserved");
 _Static_assert((CONTROL_CLOSE - 0x17) % 0x29 != 0, "capsule type is reserved");
+_Static_assert((CONTROL_ARRIVED - 0x17) % 0x29 != 0, "capsule type is reserved");
 
 /** Bytes not yet read; once too few, it stays empty and `short_read` set. */
 struct reader {
@@ -114,9 +114,32 @@ static bool read_word(struct reader *reader, char out[CONTROL_WORD_MAX + 1]) {
     return true;
 }
 
+static bool is_run(uint64_t length, size_t at) {
+    return length <= CONTROL_RUN_MAX && (length > 0 || at == 0);
+}
+
+static bool read_arrived(struct reader *reader, struct control_arrived *out) {
+    out->first = read_number(reader, 4);
+    out->count = (uint8_t)read_number(reader, 1);
+    if (out->count > CONTROL_RUNS_MAX)
+        return false;
+    for (size_t i = 0; i < out->count; i++) {
+        uint64_t run = read_varint(reader);
+
+        if (!is_run(run, i))
+            return false;
+        out->runs[i] = (uint32_t)run;
+    }
+    return true;
+}
+
 /** Whether a capsule type is about the session and not about one leg. */
 static bool is_about_session(uint64_t type) {
-    return type == CONTROL_SCHEDULER || type == CONTROL_CLOSE;
+    return type == CONTROL_SCHEDULER || type == CONTROL_CLOSE || type == CONTROL_ARRIVED;
+}
+
+static bool is_of_ours(uint64_t type) {
+    return type >= CONTROL_LEG_ROLE && type < CONTROL_LEG_ROLE + CONTROL_KINDS;
 }
 
 int control_decode(uint64_t type, const uint8_t *value, size_t length, struct control_capsule *out) {
@@ -124,7 +147,7 @@ int control_decode(uint64_t type, const uint8_t *value, size_t length, struct co
     struct control_capsule capsule = {.type = type};
     bool right = true;
 
-    if (type < CONTROL_LEG_ROLE || type > CONTROL_CLOSE)
+    if (!is_of_ours(type))
         return -ENOENT;
     capsule.leg = (uint8_t)read_number(&reader, 1);
     capsule.serial = read_number(&reader, 4);
@@ -132,6 +155,8 @@ int control_decode(uint64_t type, const uint8_t *value, size_t length, struct co
         right = read_role(&reader, &capsule.role);
     else if (type == CONTROL_LEG_REPORT)
         read_report(&reader, &capsule.report);
+    else if (type == CONTROL_ARRIVED)
+        right = read_arrived(&reader, &capsule.arrived);
     else
         right = read_word(&reader, capsule.word);
     if (!right || reader.short_read || is_about_session(type) != (capsule.leg == CONTROL_LEG_NONE))
@@ -158,11 +183,10 @@ static size_t write_role(const struct control_leg_role *role, uint8_t *out) {
     return at + write_number(out + at, role->rate_kbps, 4);
 }
 
-static size_t write_report(const struct control_leg_report *report, uint8_t *out, size_t size) {
-    const uint64_t values[] = {report->packets, report->bytes, report->duplicates, report->repaired, report->late};
+static size_t write_varints(const uint64_t *values, size_t count, uint8_t *out, size_t size) {
     size_t at = 0;
 
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+    for (size_t i = 0; i < count; i++) {
         size_t used = varint_write(values[i], out + at, size - at);
 
         if (used == 0)
@@ -170,6 +194,27 @@ static size_t write_report(const struct control_leg_report *report, uint8_t *out
         at += used;
     }
     return at;
+}
+
+static size_t write_report(const struct control_leg_report *report, uint8_t *out, size_t size) {
+    const uint64_t values[] = {report->packets, report->bytes, report->duplicates, report->repaired, report->late};
+
+    return write_varints(values, sizeof values / sizeof *values, out, size);
+}
+
+static size_t write_arrived(const struct control_arrived *arrived, uint8_t *out, size_t size) {
+    uint64_t runs[CONTROL_RUNS_MAX];
+    size_t at = write_number(out, arrived->first, 4);
+
+    if (arrived->count > CONTROL_RUNS_MAX)
+        return 0;
+    at += write_number(out + at, arrived->count, 1);
+    for (size_t i = 0; i < arrived->count; i++) {
+        if (!is_run(arrived->runs[i], i))
+            return 0;
+        runs[i] = arrived->runs[i];
+    }
+    return at + write_varints(runs, arrived->count, out + at, size - at);
 }
 
 static size_t write_word(const char word[CONTROL_WORD_MAX + 1], uint8_t *out) {
@@ -186,8 +231,7 @@ size_t control_encode(const struct control_capsule *capsule, uint8_t *out, size_
     uint8_t value[VALUE_MAX];
     size_t contents, header, at = 0;
 
-    if (capsule->type < CONTROL_LEG_ROLE || capsule->type > CONTROL_CLOSE ||
-        is_about_session(capsule->type) != (capsule->leg == CONTROL_LEG_NONE))
+    if (!is_of_ours(capsule->type) || is_about_session(capsule->type) != (capsule->leg == CONTROL_LEG_NONE))
         return 0;
     at += write_number(value, capsule->leg, 1);
     at += write_number(value + at, capsule->serial, 4);
@@ -195,6 +239,8 @@ size_t control_encode(const struct control_capsule *capsule, uint8_t *out, size_
         contents = write_role(&capsule->role, value + at);
     else if (capsule->type == CONTROL_LEG_REPORT)
         contents = write_report(&capsule->report, value + at, sizeof value - at);
+    else if (capsule->type == CONTROL_ARRIVED)
+        contents = write_arrived(&capsule->arrived, value + at, sizeof value - at);
     else
         contents = write_word(capsule->word, value + at);
     if (contents == 0)
@@ -213,7 +259,7 @@ bool control_is_news(struct control_serials *serials, const struct control_capsu
     struct control_serials_part **part = &serials->parts[capsule->leg / CONTROL_SERIALS_LEGS];
     uint16_t bit = (uint16_t)(1u << leg);
 
-    if (kind >= KINDS)
+    if (kind >= CONTROL_KINDS)
         return false;
     if (!*part)
         *part = calloc(1, sizeof **part);

@@ -4,6 +4,7 @@
 #ifndef MPVPN_BOND_DUPLICATE_H
 #define MPVPN_BOND_DUPLICATE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define DUPLICATE_WINDOW_MIN (1u << 14) /**< sequences a window spans at first */
@@ -30,6 +31,11 @@ int duplicate_init(struct duplicate *window, uint32_t first);
 void duplicate_fini(struct duplicate *window);
 /** Look a sequence up and note it. @param rtt ns: a jump is believed once in this time @param now ns */
 enum duplicate_result duplicate_check(struct duplicate *window, uint32_t sequence, uint64_t rtt, uint64_t now);
+/**
+ * How many sequences from one on are alike: seen, or not seen.
+ * @param most sequences to look at @return 0 when the first is not so, or is ahead of all seen so far
+ */
+uint32_t duplicate_run(const struct duplicate *window, uint32_t first, bool seen, uint32_t most);
 /**
  * So many sequences are under way at once: grow until the window is at least twice that, or as large as it may be.
  * Without memory it stays as it is. What had left the window before counts as seen.

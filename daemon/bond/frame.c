@@ -52,7 +52,7 @@ int frame_read_mark(const uint8_t *data, size_t length, struct frame_mark *out) 
     if (length != FRAME_MARK_BYTES || data[0] > FRAME_LEG_MAX)
         return -EINVAL;
     out->leg = data[0];
-    out->flags = data[1] & (FRAME_MARK_IDLE | FRAME_MARK_GONE);
+    out->flags = data[1] & (FRAME_MARK_IDLE | FRAME_MARK_GONE | FRAME_MARK_ASK);
     out->next = read32(data + 2);
     out->floor = read32(data + 6);
     return 0;

@@ -46,6 +46,7 @@
 #define FRAME_LEG_MAX 254u    /**< the largest number of a leg */
 #define FRAME_MARK_IDLE 0x01u /**< the leg is not in use: wait for nothing on it until a mark or packet */
 #define FRAME_MARK_GONE 0x02u /**< the leg is not coming back */
+#define FRAME_MARK_ASK 0x04u  /**< the leg is silent: which packets from the floor on have come? */
 
 /** The numbers of a bonded packet. A copy (redundant or resent) bears the same three as the original. */
 struct frame_packet {

@@ -171,12 +171,16 @@ static bool is_flying(const struct outstanding *o, const struct packet *packet, 
     return false;
 }
 
+uint64_t outstanding_expires_at(const struct outstanding *o, const struct packet *packet) {
+    return packet->first_sent + (packet->reprieved ? OUTSTANDING_REPAIR_LIMIT : o->repair_limit);
+}
+
 uint64_t *outstanding_why_not_again(struct outstanding *o, const struct packet *packet, uint64_t now) {
     if (!kept_get(o->kept, packet->kept))
         return &o->stats.no_data;
     if (packet->tries >= OUTSTANDING_RESENDS)
         return &o->stats.too_often;
-    return now - packet->first_sent >= o->repair_limit ? &o->stats.too_old : NULL;
+    return now >= outstanding_expires_at(o, packet) ? &o->stats.too_old : NULL;
 }
 
 void outstanding_settle(struct outstanding *o, uint32_t sequence, uint64_t now) {
@@ -370,6 +374,24 @@ void outstanding_on_acked(struct outstanding *o, uint64_t id, uint64_t now) {
     if (!spurious && outstanding_packet_of(o, t->sequence)->tries > 0)
         o->stats.repaired++;
     finish(o, t->sequence, PACKET_ACKNOWLEDGED);
+}
+
+void outstanding_on_arrived(struct outstanding *o, uint32_t first, uint32_t count) {
+    uint32_t passed = o->floor - first;
+
+    if ((int32_t)passed > 0) {
+        if (count <= passed)
+            return;
+        first += passed;
+        count -= passed;
+    }
+    for (; count > 0 && (int32_t)(o->next - first) > 0; first++, count--) {
+        if (!find_packet(o, first))
+            continue;
+        o->stats.acknowledged++;
+        o->stats.arrived++;
+        finish(o, first, PACKET_ACKNOWLEDGED);
+    }
 }
 
 void outstanding_on_lost(struct outstanding *o, uint64_t id, uint64_t now) {

@@ -67,7 +67,8 @@ struct outstanding_leg {
 struct outstanding_stats {
     uint64_t added;        /**< packets */
     uint64_t copies;       /**< further transmissions of a packet whose first was not lost (redundant) */
-    uint64_t acknowledged; /**< packets of which a transmission was acknowledged */
+    uint64_t acknowledged; /**< packets of which a transmission was acknowledged, the following among them */
+    uint64_t arrived;      /**< packets that the peer told had come */
     uint64_t lost;         /**< transmissions declared lost by their connection */
     uint64_t timed_out;    /**< transmissions taken for lost because nothing was heard in 2 PTO */
     uint64_t stranded;     /**< transmissions on legs that died */
@@ -111,6 +112,9 @@ uint64_t outstanding_add(struct outstanding *outstanding, unsigned leg, const st
                          uint64_t now);
 /** A transmission was acknowledged; its packet is done with. It may have been declared lost before. */
 void outstanding_on_acked(struct outstanding *outstanding, uint64_t id, uint64_t now);
+/** The peer told on another leg that packets have come, from a sequence on so many: they are done with. What is not
+ * outstanding any more, or was not sent yet, is passed over. */
+void outstanding_on_arrived(struct outstanding *outstanding, uint32_t first, uint32_t count);
 /** A transmission was declared lost: its packet is due again unless another copy is on its way. */
 void outstanding_on_lost(struct outstanding *outstanding, uint64_t id, uint64_t now);
 /** Take for lost what is without answer for too long, give up what is too old at the floor. */

@@ -24,6 +24,7 @@ struct packet {
     uint8_t tries;            /**< resends */
     uint8_t state;            /**< enum packet_state */
     bool mark_ce;             /**< header is to be marked */
+    bool reprieved;           /**< a leg fell silent or died with it: that is why it is late */
 };
 
 /** What has become of a transmission. */
@@ -88,6 +89,8 @@ static inline struct packet *outstanding_packet_of(const struct outstanding *o, 
 
 /** Take a packet out of the queue for resending: it is flying again. */
 void outstanding_due_remove(struct outstanding *o, uint32_t sequence);
+/** When a packet is too old to be sent again, ns. */
+uint64_t outstanding_expires_at(const struct outstanding *o, const struct packet *packet);
 /** Why a packet may not be sent again, as the counter of it. @return NULL: it may */
 uint64_t *outstanding_why_not_again(struct outstanding *o, const struct packet *packet, uint64_t now);
 /** A flying packet lost a transmission or the hope in it: see whether it is due or to be given up. */

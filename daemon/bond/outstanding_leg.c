@@ -44,12 +44,19 @@ uint64_t outstanding_deadline(const struct outstanding *o) {
             deadline = lost_at;
     }
     if (o->floor != o->next && outstanding_packet_of(o, o->floor)->state == PACKET_DUE) {
-        uint64_t expires_at = outstanding_packet_of(o, o->floor)->first_sent + o->repair_limit;
+        uint64_t expires_at = outstanding_expires_at(o, outstanding_packet_of(o, o->floor));
 
         if (expires_at < deadline)
             deadline = expires_at;
     }
     return deadline;
+}
+
+/** A leg falls silent or dies with a transmission: its packet waits for the legs that take over, whose start-up may be
+ * before them, and no repair limit, which reckons with legs that lose a packet now and then, has that in it. */
+static void reprieve(struct outstanding *o, uint32_t slot) {
+    if (!o->transmissions[slot].orphan)
+        outstanding_packet_of(o, o->transmissions[slot].sequence)->reprieved = true;
 }
 
 void outstanding_leg_died(struct outstanding *o, unsigned leg, uint64_t now) {
@@ -58,6 +65,7 @@ void outstanding_leg_died(struct outstanding *o, unsigned leg, uint64_t now) {
     record->suspect = true;
     while (record->oldest) {
         o->stats.stranded++;
+        reprieve(o, record->oldest);
         outstanding_lose(o, record->oldest, now);
     }
     for (uint32_t s = o->floor; s != o->next; s++)
@@ -70,9 +78,11 @@ void outstanding_leg_suspect(struct outstanding *o, unsigned leg, uint64_t now) 
 
     o->legs[leg].suspect = true;
     /* Nothing is given up here, since all of these are on their way: the list stays as it is. */
-    for (uint32_t slot = o->legs[leg].oldest; slot; slot = o->transmissions[slot].next)
+    for (uint32_t slot = o->legs[leg].oldest; slot; slot = o->transmissions[slot].next) {
+        reprieve(o, slot);
         if (!o->transmissions[slot].orphan)
             outstanding_settle(o, o->transmissions[slot].sequence, now);
+    }
     o->stats.suspected += o->due_count - due;
 }
 

@@ -487,6 +487,25 @@ void reorder_mark(struct reorder *reorder, uint8_t leg, const struct frame_mark 
     on_legs(reorder, now);
 }
 
+size_t reorder_arrived(const struct reorder *reorder, uint32_t first, uint32_t *runs, size_t most) {
+    uint32_t left = REORDER_TOLD_MAX, at = first;
+    size_t count = 0;
+
+    while (count < most) {
+        uint32_t run = duplicate_run(&reorder->window, at, count % 2 == 0, left);
+
+        if (run == 0 && count > 0)
+            break;
+        runs[count++] = run;
+        at += run;
+        left -= run;
+    }
+    /* Of what is missing at the end nothing needs to be said. */
+    if (count > 0 && count % 2 == 0)
+        count--;
+    return count == 1 && runs[0] == 0 ? 0 : count;
+}
+
 void reorder_set_leg(struct reorder *reorder, uint8_t leg, uint64_t srtt, uint64_t variation) {
     legset_set_rtt(&reorder->legs, leg, srtt, variation);
 }

@@ -16,6 +16,7 @@
 
 #define REORDER_HELD_MAX (16u << 20)   /**< bytes of buffers one session may hold */
 #define REORDER_HOLD_MAX 1000000000ull /**< ns: no packet is held longer */
+#define REORDER_TOLD_MAX (1u << 14)    /**< sequences of which reorder_arrived() tells at most: looking costs time */
 
 struct reorder;
 
@@ -65,6 +66,13 @@ enum duplicate_result reorder_push(struct reorder *reorder, uint8_t leg, const s
                                    const uint8_t *packet, size_t length, uint64_t now);
 /** A mark came. @param leg number of the leg that it came on, which need not be the one it speaks of */
 void reorder_mark(struct reorder *reorder, uint8_t leg, const struct frame_mark *mark, uint64_t now);
+
+/**
+ * Which packets of the peer have come: runs by turns of some that came and some that are missing, as ARRIVED has them.
+ * @param first sequence to begin with @param runs out: their lengths; the first may be 0 @param most runs at most
+ * @return runs; 0: nothing from that sequence on has come
+ */
+size_t reorder_arrived(const struct reorder *reorder, uint32_t first, uint32_t *runs, size_t most);
 
 /** Tell a leg's smoothed RTT and its mean variation, whenever they changed noticeably. @param srtt ns; 0: not known */
 void reorder_set_leg(struct reorder *reorder, uint8_t leg, uint64_t srtt, uint64_t variation);

@@ -60,6 +60,9 @@ struct session_leg {
     uint64_t asked_answers;    /**< likewise when all legs were asked last */
     uint64_t suspect_answers;  /**< packets received on it that acknowledged something, when it became suspect */
     uint64_t suspect_received; /**< QUIC packets received on it then, or when it was asked because of one */
+    bool asks;                 /**< a mark is to ask which packets have come, as it is silent */
+    uint64_t asked;            /**< ns, when one did last; 0: never */
+    uint64_t told_on_another;  /**< ns, when that was answered, on another leg, last; 0: never */
     uint64_t resent;           /**< packets sent again on it */
     struct control_leg_report received; /**< bonded packets that came on it */
     struct control_leg_report told;     /**< what the peer received on it, by its last report */
@@ -212,7 +215,7 @@ void session_on_packet(struct session *session, const struct leg *leg, const str
 /** A mark came on a leg. */
 void session_on_mark(struct session *session, const struct leg *leg, const struct frame_mark *mark, uint64_t now);
 /** A capsule came. @return false: CLOSE: the session is over */
-bool session_on_capsule(struct session *session, uint64_t type, const uint8_t *value, size_t length);
+bool session_on_capsule(struct session *session, uint64_t type, const uint8_t *value, size_t length, uint64_t now);
 /** Fate of a transmission. */
 void session_on_acked(struct session *session, const struct leg *leg, uint64_t id, uint64_t now);
 void session_on_lost(struct session *session, uint64_t id, uint64_t now);

@@ -48,6 +48,8 @@ bool session_may_copy(struct session *session, size_t length, uint64_t now);
 /** A copy was sent, or is owed. */
 void session_pay_copy(struct session *session, size_t length);
 
+/** Tell the peer, which asked on a leg, which of its packets have come from a sequence on. */
+void session_tell_arrived(struct session *session, struct session_leg *asked_on, uint32_t first);
 /** Use a leg as a role says. */
 void session_apply_role(struct session_leg *leg, const struct control_leg_role *role);
 

@@ -28,10 +28,13 @@ void session_on_packet(struct session *session, const struct leg *leg, const str
 }
 
 void session_on_mark(struct session *session, const struct leg *leg, const struct frame_mark *mark, uint64_t now) {
-    const struct session_leg *from = session_find(session, leg);
+    struct session_leg *from = session_find(session, leg);
     session->now = now;
-    if (from)
-        reorder_mark(session->reorder, from->number, mark, now);
+    if (!from)
+        return;
+    reorder_mark(session->reorder, from->number, mark, now);
+    if (mark->flags & FRAME_MARK_ASK)
+        session_tell_arrived(session, from, mark->floor);
 }
 
 static struct session_leg *by_number(struct session *session, uint8_t number) {
@@ -41,7 +44,18 @@ static struct session_leg *by_number(struct session *session, uint8_t number) {
     return NULL;
 }
 
-bool session_on_capsule(struct session *session, uint64_t type, const uint8_t *value, size_t length) {
+/* What has come needs no repair. And as it was told on another leg than the silent one, that other works. */
+static void on_arrived(struct session *session, const struct control_arrived *arrived, uint64_t now) {
+    uint32_t first = arrived->first;
+    for (size_t i = 0; i < arrived->count; first += arrived->runs[i++])
+        if (i % 2 == 0)
+            outstanding_on_arrived(session->outstanding, first, arrived->runs[i]);
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
+        if (session->legs[i].asked > session->legs[i].told_on_another)
+            session->legs[i].told_on_another = now;
+}
+
+bool session_on_capsule(struct session *session, uint64_t type, const uint8_t *value, size_t length, uint64_t now) {
     struct control_capsule capsule;
     struct session_leg *leg;
     enum sched_id id;
@@ -65,6 +79,9 @@ bool session_on_capsule(struct session *session, uint64_t type, const uint8_t *v
         id = sched_find(capsule.word, strlen(capsule.word));
         if (id != SCHED_COUNT && id != session->sched.id)
             sched_init(&session->sched, id);
+        return true;
+    case CONTROL_ARRIVED:
+        on_arrived(session, &capsule.arrived, now);
         return true;
     case CONTROL_CLOSE:
         memcpy(session->closed, capsule.word, sizeof session->closed);

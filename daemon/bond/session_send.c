@@ -5,9 +5,11 @@
  * How it works: the hall asks session_pick() for a leg, writes the packet there, and tells session_sent(). Every
  * transmission is recorded by outstanding, which turns losses into resends and knows the floor. A leg is *suspect* when
  * its oldest transmission without answer is older than its RTT allows and another leg was heard since: what it carried
- * is then copied to the others, it is pinged, and an answer brings it back. Left out: I/O (the hall), the
- * choice itself (sched_*.c). Invariants: sequences leave in order and without holes; a leg that is suspect, draining or
- * down gets nothing new. Standards: mpvpn-protocol(7). */
+ * is then copied to the others, it is pinged, and an answer brings it back. Before that, or when its link is down, the
+ * peer is asked on another leg which packets have come: the answer shows that the other works, and what it says to have
+ * come, of which a dead leg took the acknowledgements along, does not go again before what is missing. Left out: I/O
+ * (the hall), the choice itself (sched_*.c). Invariants: sequences leave in order and without holes; a leg that is
+ * suspect, draining or down gets nothing new. Standards: mpvpn-protocol(7). */
 #include "bond/session.h"
 
 #include <netinet/in.h>
@@ -20,7 +22,6 @@
 #define PATIENCE 6u                   /* mean variations of the round trip by which silence may be longer than it */
 #define GUST_MAX (150 * NS_PER_MS)    /* a silence that much longer than the round trip is an outage, not jitter */
 #define GUST_WINDOW (5 * NS_PER_SEC)  /* a gust is remembered for one to two of these */
-#define CHECK_EVERY (5 * NS_PER_MS)   /* suspicion is looked at this often while something is outstanding */
 
 /* choosing */
 
@@ -215,6 +216,7 @@ static void trust(struct session *session, struct session_leg *leg, uint64_t now
     leg->suspect_since = now;
     leg->unanswered = 0;
     leg->unheard_since = 0;
+    leg->asks = false;
     outstanding_leg_recovered(session->outstanding, (unsigned)(leg - session->legs));
 }
 
@@ -229,6 +231,7 @@ void session_on_acked(struct session *session, const struct leg *leg, uint64_t i
     note_gust(of, now);
     outstanding_leg_get(session->outstanding, (unsigned)(of - session->legs), &record);
     of->unheard_since = record.oldest_sent == TIME_NEVER ? 0 : record.oldest_sent;
+    of->asks = false;
 }
 
 /* A path may die in one direction only: that the peer is heard says nothing of what we send, so a suspect leg is back
@@ -263,14 +266,17 @@ uint64_t session_patience(const struct session_leg *leg) {
 }
 
 /* When a leg's silence becomes suspicious: after its RTT with six deviations, the peer's acknowledgement delay, and a
- * little for the hosts; if it is the only one, twice that. */
-static uint64_t suspicious_at(const struct session *session, unsigned slot) {
+ * little for the hosts; if no other one was heard meanwhile, then another is asked which packets have come, and without
+ * an answer it is twice that. @param asks out: when to ask; TIME_NEVER: not */
+static uint64_t suspicious_at(const struct session *session, unsigned slot, uint64_t *asks) {
     const struct session_leg *leg = &session->legs[slot];
     struct outstanding_leg other;
-    bool another_heard = false;
+    bool another_heard;
     uint64_t patience;
+    *asks = TIME_NEVER;
     if (!leg->leg || leg->suspect || !leg->unheard_since)
         return TIME_NEVER;
+    another_heard = leg->told_on_another > leg->unheard_since;
     for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
         if (i == slot || !session->legs[i].leg)
             continue;
@@ -279,12 +285,38 @@ static uint64_t suspicious_at(const struct session *session, unsigned slot) {
             another_heard = true;
     }
     patience = session_patience(leg);
+    if (!another_heard && !leg->asks && leg->asked <= leg->unheard_since)
+        *asks = leg->unheard_since + (leg->srtt + patience) / 2;
     return leg->unheard_since + (another_heard ? patience : 2 * patience);
+}
+
+/* A leg falls out. Where it has more on its way than the others take in two round trips, these have their start-up
+ * before them: first the peer is asked what has come of all that, and what waits meanwhile stands in no queue of its
+ * own making. */
+static void relieve(struct session *session, unsigned slot, uint64_t now) {
+    struct session_leg *leg = &session->legs[slot];
+    struct outstanding_leg record;
+    struct conn_statistics s;
+    uint64_t windows = 0;
+    for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
+        const struct session_leg *other = &session->legs[i];
+        if (i == slot || !other->leg || other->suspect || session_is_shut(other))
+            continue;
+        conn_statistics(leg_conn(other->leg), &s);
+        windows += s.cwnd_bytes;
+    }
+    outstanding_leg_get(session->outstanding, slot, &record);
+    if (record.bytes <= 2 * windows)
+        return;
+    leg->asks = leg->unheard_since && leg->asked <= leg->unheard_since;
+    session->windows = windows;
+    queue_be_patient(session->queue, now + queue_interval(session->queue));
 }
 
 void session_distrust(struct session *session, unsigned slot, uint64_t now) {
     struct session_leg *leg = &session->legs[slot];
     struct conn_statistics s;
+    relieve(session, slot, now);
     conn_statistics(leg_conn(leg->leg), &s);
     leg->suspect = true;
     leg->suspect_since = now;
@@ -301,7 +333,7 @@ void session_suspect(struct session *session, const struct leg *leg, uint64_t no
 }
 
 uint64_t session_deadline(const struct session *session, uint64_t now) {
-    uint64_t nearest, deadline;
+    uint64_t nearest, deadline, asks;
     if (!session->bonded)
         return TIME_NEVER;
     nearest = reorder_deadline(session->reorder);
@@ -317,12 +349,11 @@ uint64_t session_deadline(const struct session *session, uint64_t now) {
     deadline = session_report_at(session);
     if (deadline < nearest)
         nearest = deadline;
-    for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
-        deadline = session->leg_count > 1 ? suspicious_at(session, i) : TIME_NEVER;
-        if (deadline < now + CHECK_EVERY && deadline != TIME_NEVER)
-            deadline = deadline < now ? now : deadline;
+    for (unsigned i = 0; session->leg_count > 1 && i < SESSION_LEGS_MAX; i++) {
+        deadline = suspicious_at(session, i, &asks);
+        deadline = asks < deadline ? asks : deadline;
         if (deadline < nearest)
-            nearest = deadline;
+            nearest = deadline < now ? now : deadline;
     }
     return nearest;
 }
@@ -335,9 +366,13 @@ void session_on_timer(struct session *session, uint64_t now) {
     if (session->thin)
         thin_on_timer(session->thin, now);
     outstanding_on_timer(session->outstanding, now);
-    for (unsigned i = 0; session->leg_count > 1 && i < SESSION_LEGS_MAX; i++)
-        if (suspicious_at(session, i) <= now)
+    for (unsigned i = 0; session->leg_count > 1 && i < SESSION_LEGS_MAX; i++) {
+        uint64_t asks;
+        if (suspicious_at(session, i, &asks) <= now)
             session_distrust(session, i, now);
+        else if (asks <= now)
+            session->legs[i].asks = true;
+    }
     session_probe(session, now);
     session_report(session, now);
 }
@@ -381,7 +416,8 @@ static bool has_news(const struct session_leg *leg, uint8_t *flags, uint64_t now
     if (!leg->leg || !leg_is_open(leg->leg) || leg->gone)
         return false;
     *flags = (uint8_t)(leg->state == CONTROL_DRAINING ? FRAME_MARK_GONE : busy ? 0u : FRAME_MARK_IDLE);
-    return leg->state == CONTROL_DRAINING || busy != leg->entered;
+    *flags |= leg->asks ? FRAME_MARK_ASK : 0u;
+    return leg->state == CONTROL_DRAINING || busy != leg->entered || leg->asks;
 }
 
 bool session_next_mark(struct session *session, struct frame_mark *mark, unsigned *slot, uint64_t now) {
@@ -420,8 +456,10 @@ void session_mark_sent(struct session *session, const struct frame_mark *mark, u
         struct session_leg *leg = &session->legs[i];
         if (!leg->leg || leg->number != mark->leg)
             continue;
-        leg->entered = !mark->flags;
+        leg->entered = !(mark->flags & (FRAME_MARK_IDLE | FRAME_MARK_GONE));
         leg->gone = mark->flags & FRAME_MARK_GONE;
+        leg->asked = mark->flags & FRAME_MARK_ASK ? now : leg->asked;
+        leg->asks = false;
     }
     session->parting[mark->leg / 8] &= (uint8_t) ~(1u << mark->leg % 8);
     outstanding_floor_announced(session->outstanding, now);

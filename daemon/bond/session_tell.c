@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* session_tell: what the ends of a bonded session tell each other in capsules, on its way out: roles of legs, the
- * scheduler, and what came on each leg.
+ * scheduler, what came on each leg, and which packets have come, when asked.
  *
  * How it works: what steers goes on every live leg, so that the leg it is about may be dead. A report of a leg goes on
  * the fastest one, at most once in REPORT_EVERY and only while something came since the last, so an idle session is
@@ -59,6 +59,18 @@ void session_report(struct session *session, uint64_t now) {
         session->told = true;
         leg->reported_packets = leg->received.packets;
     }
+}
+
+void session_tell_arrived(struct session *session, struct session_leg *asked_on, uint32_t first) {
+    struct control_capsule capsule = {.type = CONTROL_ARRIVED,
+                                      .leg = CONTROL_LEG_NONE,
+                                      .serial = session->control_serial,
+                                      .arrived = {.first = first}};
+    capsule.arrived.count = (uint8_t)reorder_arrived(session->reorder, first, capsule.arrived.runs, CONTROL_RUNS_MAX);
+    if (!tell_leg(asked_on, &capsule))
+        return; /* the stream is full: who asks does without */
+    session->control_serial++;
+    session->told = true;
 }
 
 void session_apply_role(struct session_leg *leg, const struct control_leg_role *role) {

@@ -38,7 +38,7 @@ static uint64_t on_unknown(void *context, uint64_t type, const uint8_t *value, s
     size_t total, header;
     int error = control_decode(type, value, length, &capsule);
 
-    check((error == -ENOENT) == (type < CONTROL_LEG_ROLE || type > CONTROL_CLOSE));
+    check((error == -ENOENT) == (type < CONTROL_LEG_ROLE || type >= CONTROL_LEG_ROLE + CONTROL_KINDS));
     if (error)
         return 0;
     total = control_encode(&capsule, bytes, sizeof bytes);
@@ -51,6 +51,10 @@ static uint64_t on_unknown(void *context, uint64_t type, const uint8_t *value, s
     check(again.leg == capsule.leg && again.serial == capsule.serial);
     if (type == CONTROL_LEG_REPORT)
         check(memcmp(&again.report, &capsule.report, sizeof again.report) == 0);
+    else if (type == CONTROL_ARRIVED) /* whose runs may have been written longer than need be */
+        check(again.arrived.first == capsule.arrived.first && again.arrived.count == capsule.arrived.count &&
+              memcmp(again.arrived.runs, capsule.arrived.runs, capsule.arrived.count * sizeof *again.arrived.runs) ==
+                  0);
     else if (type == CONTROL_LEG_ROLE) /* which may have come without its last fields */
         check(again.role.state == capsule.role.state && again.role.priority == capsule.role.priority &&
               again.role.weight == capsule.role.weight && again.role.when_full == capsule.role.when_full &&

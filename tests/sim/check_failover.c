@@ -130,6 +130,29 @@ START_TEST(no_gap_is_longer_than_silence_takes_to_notice) {
 }
 END_TEST
 
+/* A leg that dies takes the acknowledgements of a round trip along. One that is idle is asked whether it works, and
+ * what came, so that the silence lasts for a round trip beyond its variations, not for twice as long. */
+START_TEST(an_idle_leg_tells_what_had_come_on_the_only_one_that_is_used) {
+    const bool upwards = _i;
+    const struct session_leg *leg;
+    const struct session *from;
+    uint64_t died, suspected;
+    begin_with(1500 + (uint64_t)_i, SCHED_BACKUP);
+    from = upwards ? client.client.session : server.crew.server->sessions;
+    traffic(2 * NS_PER_SEC, MS);
+    leg = &from->legs[from->legs[0].last_sent > from->legs[1].last_sent ? 0 : 1];
+    blackhole(leg->number == client_path_leg(client_find_path(&client.client, "sima"))->number ? "sima" : "simb", true);
+    for (died = world_now(); !leg->suspect && world_now() < died + NS_PER_SEC; next_number++)
+        (upwards ? up : down)(next_number % FLOW_PACKETS_MAX, 1, MS);
+    suspected = world_now();
+    for (uint64_t end = world_now() + 60 * MS; world_now() < end; next_number++)
+        (upwards ? up : down)(next_number % FLOW_PACKETS_MAX, 1, MS);
+    ck_assert_msg(suspected - died <= 65 * MS, "suspect %.1f ms after its death", (double)(suspected - died) / 1e6);
+    ck_assert_uint_ge(outstanding_stats(from->outstanding)->arrived, 3);
+    finish();
+}
+END_TEST
+
 START_TEST(redundant_loses_nothing_at_all) {
     for (unsigned event = 0; event < EVENTS; event++) {
         begin_with(2000 + event, SCHED_REDUNDANT);
@@ -355,6 +378,7 @@ int main(void) {
     TCase *tcase = tcase_create("failover");
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, no_gap_is_longer_than_silence_takes_to_notice, 0, SCHED_COUNT * EVENTS);
+    tcase_add_loop_test(tcase, an_idle_leg_tells_what_had_come_on_the_only_one_that_is_used, 0, 2);
     tcase_add_test(tcase, redundant_loses_nothing_at_all);
     tcase_add_loop_test(tcase, a_path_is_in_use_again_a_second_after_its_return, 0, 5);
     tcase_add_loop_test(tcase, a_path_that_was_rebound_and_back_is_in_use_again_a_second_later, 0, 2);

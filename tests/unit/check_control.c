@@ -69,6 +69,10 @@ static void check_same(struct control_capsule capsule) {
         ck_assert_uint_eq(out.role.rate_kbps, capsule.role.rate_kbps);
     } else if (type == CONTROL_LEG_REPORT) {
         ck_assert_mem_eq(&out.report, &capsule.report, sizeof out.report);
+    } else if (type == CONTROL_ARRIVED) {
+        ck_assert_uint_eq(out.arrived.first, capsule.arrived.first);
+        ck_assert_uint_eq(out.arrived.count, capsule.arrived.count);
+        ck_assert_mem_eq(out.arrived.runs, capsule.arrived.runs, out.arrived.count * sizeof *out.arrived.runs);
     } else {
         ck_assert_str_eq(out.word, capsule.word);
     }
@@ -82,6 +86,18 @@ static void check_same(struct control_capsule capsule) {
     ck_assert_int_eq(control_decode(type, bytes + at, length + 1, &out), 0);
 }
 
+/** Which packets have come, in so many runs of a length; the first is of none if that is 0. */
+static struct control_capsule arrived(uint8_t count, uint32_t first_run, uint32_t run) {
+    struct control_capsule capsule = {.type = CONTROL_ARRIVED,
+                                      .leg = CONTROL_LEG_NONE,
+                                      .serial = 5,
+                                      .arrived = {.first = 0xfffffff0u, .count = count}};
+
+    for (unsigned i = 0; i < count; i++)
+        capsule.arrived.runs[i] = i ? run : first_run;
+    return capsule;
+}
+
 START_TEST(capsules_come_back_as_they_were) {
     check_same(role(0, 0));
     check_same(role(254, UINT32_MAX));
@@ -90,6 +106,10 @@ START_TEST(capsules_come_back_as_they_were) {
     check_same(word(CONTROL_CLOSE, "a-reason_of_exactly_thirty-two-b"));
     check_same(report(0));
     check_same(report((1ull << 62) - 1));
+    check_same(arrived(0, 0, 0));
+    check_same(arrived(1, 77, 0));
+    check_same(arrived(3, 0, 1));
+    check_same(arrived(CONTROL_RUNS_MAX, CONTROL_RUN_MAX, CONTROL_RUN_MAX));
 }
 END_TEST
 
@@ -100,6 +120,8 @@ START_TEST(longest_capsule_fits_its_bound) {
     uint8_t bytes[CONTROL_MAX];
 
     ck_assert_uint_eq(control_encode(&longest, bytes, sizeof bytes), 4 + 1 + 5 + 40);
+    longest = arrived(CONTROL_RUNS_MAX, CONTROL_RUN_MAX, CONTROL_RUN_MAX);
+    ck_assert_uint_eq(control_encode(&longest, bytes, sizeof bytes), 4 + 2 + 5 + 5 + 4 * CONTROL_RUNS_MAX);
 }
 END_TEST
 
@@ -125,15 +147,20 @@ START_TEST(faulty_contents_are_refused_both_ways) {
     } values[] = {
         {0x1234, -ENOENT, "\0\0\0\0\0\0\0\0\0", 9},
         {CONTROL_LEG_ROLE - 1, -ENOENT, "\0\0\0\0\0\0\0\0\0", 9},
-        {CONTROL_CLOSE + 1, -ENOENT, "\xff\0\0\0\0\1a", 7},
-        {CONTROL_LEG_ROLE, -EBADMSG, "\xff\0\0\0\0\0\0\0\0", 9},                           /* no leg */
-        {CONTROL_LEG_ROLE, -EBADMSG, "\0\0\0\0\0\4\0\0\0", 9},                             /* no such state */
-        {CONTROL_CLOSE, -EBADMSG, "\0\0\0\0\0\1a", 7},                                     /* of one leg */
-        {CONTROL_CLOSE, -EBADMSG, "\xff\0\0\0\0\0", 6},                                    /* empty */
-        {CONTROL_CLOSE, -EBADMSG, "\xff\0\0\0\0\1A", 7},                                   /* not a word */
-        {CONTROL_CLOSE, -EBADMSG, "\xff\0\0\0\0\2a\n", 8},                                 /* likewise */
-        {CONTROL_SCHEDULER, -EBADMSG, "\xff\0\0\0\0\2a\0", 8},                             /* likewise */
-        {CONTROL_CLOSE, -EBADMSG, "\xff\0\0\0\0\41aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 39}, /* too long */
+        {CONTROL_ARRIVED + 1, -ENOENT, "\xff\0\0\0\0\1a", 7},
+        {CONTROL_LEG_ROLE, -EBADMSG, "\xff\0\0\0\0\0\0\0\0", 9},                                    /* no leg */
+        {CONTROL_LEG_ROLE, -EBADMSG, "\0\0\0\0\0\4\0\0\0", 9},                                      /* no such state */
+        {CONTROL_CLOSE, -EBADMSG, "\0\0\0\0\0\1a", 7},                                              /* of one leg */
+        {CONTROL_CLOSE, -EBADMSG, "\xff\0\0\0\0\0", 6},                                             /* empty */
+        {CONTROL_CLOSE, -EBADMSG, "\xff\0\0\0\0\1A", 7},                                            /* not a word */
+        {CONTROL_CLOSE, -EBADMSG, "\xff\0\0\0\0\2a\n", 8},                                          /* likewise */
+        {CONTROL_SCHEDULER, -EBADMSG, "\xff\0\0\0\0\2a\0", 8},                                      /* likewise */
+        {CONTROL_CLOSE, -EBADMSG, "\xff\0\0\0\0\41aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 39},          /* too long */
+        {CONTROL_ARRIVED, -EBADMSG, "\0\0\0\0\0\0\0\0\0\0", 10},                                    /* of one leg */
+        {CONTROL_ARRIVED, -EBADMSG, "\xff\0\0\0\0\0\0\0\0\2\1\0", 12},                              /* a run of none */
+        {CONTROL_ARRIVED, -EBADMSG, "\xff\0\0\0\0\0\0\0\0\20\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1", 26}, /* too many */
+        {CONTROL_ARRIVED, -EBADMSG, "\xff\0\0\0\0\0\0\0\0\1\xc0\0\0\0\x40\0\0\0", 18},              /* too long a run */
+        {CONTROL_ARRIVED, 0, "\xff\0\0\0\0\0\0\0\0\2\0\1", 12},
         {CONTROL_CLOSE, 0, "\xff\0\0\0\0\1a", 7},
     };
 
@@ -148,6 +175,13 @@ START_TEST(faulty_contents_are_refused_both_ways) {
     capsule.type = CAPSULE_ADDRESS_ASSIGN;
     ck_assert_uint_eq(control_encode(&capsule, bytes, sizeof bytes), 0);
     capsule = word(CONTROL_CLOSE, "");
+    ck_assert_uint_eq(control_encode(&capsule, bytes, sizeof bytes), 0);
+    capsule = arrived(2, 1, 0);
+    ck_assert_uint_eq(control_encode(&capsule, bytes, sizeof bytes), 0);
+    capsule = arrived(2, 1, CONTROL_RUN_MAX + 1);
+    ck_assert_uint_eq(control_encode(&capsule, bytes, sizeof bytes), 0);
+    capsule = arrived(0, 0, 0);
+    capsule.arrived.count = CONTROL_RUNS_MAX + 1;
     ck_assert_uint_eq(control_encode(&capsule, bytes, sizeof bytes), 0);
     capsule = word(CONTROL_CLOSE, "two words");
     ck_assert_uint_eq(control_encode(&capsule, bytes, sizeof bytes), 0);

@@ -171,6 +171,29 @@ START_TEST(it_agrees_with_a_model) {
 }
 END_TEST
 
+START_TEST(runs_are_told) {
+    uint32_t first = (uint32_t)-100; /* they wrap, too */
+
+    start(first);
+    ck_assert_uint_eq(duplicate_run(&window, first, true, W), 0);
+    ck_assert_uint_eq(duplicate_run(&window, first, false, W), 0); /* nobody knows that it was sent */
+    for (uint32_t i = 0; i < 300; i++)
+        if (i < 70 || i >= 200)
+            see(first + i);
+    ck_assert_uint_eq(duplicate_run(&window, first, true, W), 70);
+    ck_assert_uint_eq(duplicate_run(&window, first, true, 9), 9);
+    ck_assert_uint_eq(duplicate_run(&window, first, false, W), 0);
+    ck_assert_uint_eq(duplicate_run(&window, first + 70, false, W), 130);
+    ck_assert_uint_eq(duplicate_run(&window, first + 70, true, W), 0);
+    ck_assert_uint_eq(duplicate_run(&window, first + 200, true, W), 100);
+    ck_assert_uint_eq(duplicate_run(&window, first + 300, true, W), 0);
+    /* What is before the first, or has left the window, will not be waited for. */
+    ck_assert_uint_eq(duplicate_run(&window, first - W, true, 2 * W), W + 70);
+    ck_assert_uint_eq(duplicate_run(&window, first - 2 * W, true, 1), 1);
+    ck_assert_uint_eq(duplicate_run(&window, first - 1, true, W), 71);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("duplicate");
     TCase *tc = tcase_create("duplicate");
@@ -187,6 +210,7 @@ int main(void) {
     tcase_add_test(tc, growing_forgets_nothing);
     tcase_add_test(tc, the_window_does_not_grow_beyond_its_limit);
     tcase_add_test(tc, it_agrees_with_a_model);
+    tcase_add_test(tc, runs_are_told);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }

@@ -68,11 +68,14 @@ START_TEST(a_mark_about_leg_255_is_refused) {
 END_TEST
 
 START_TEST(unknown_flags_are_ignored) {
-    uint8_t wire[FRAME_MARK_BYTES] = {3, 0xfd};
+    uint8_t wire[FRAME_MARK_BYTES] = {3, 0xf9};
     struct frame_mark mark;
 
     ck_assert_int_eq(frame_read_mark(wire, sizeof wire, &mark), 0);
     ck_assert_uint_eq(mark.flags, FRAME_MARK_IDLE);
+    wire[1] = 0xfe;
+    ck_assert_int_eq(frame_read_mark(wire, sizeof wire, &mark), 0);
+    ck_assert_uint_eq(mark.flags, FRAME_MARK_GONE | FRAME_MARK_ASK);
 }
 END_TEST
 

@@ -328,24 +328,89 @@ START_TEST(suspect_legs_packets_are_due_at_once_and_not_when_it_returns) {
 }
 END_TEST
 
+START_TEST(packets_that_the_peer_told_had_come_are_not_sent_again) {
+    uint64_t ids[40], later;
+
+    for (int i = 0; i < 40; i++)
+        ids[i] = send_packet(0);
+    outstanding_on_acked(o, ids[3], now);
+    outstanding_leg_suspect(o, 0, now);
+    ck_assert_uint_eq(outstanding_next_resend(o, now)->packet.sequence, WRAP);
+    /* What comes before the floor, is done with, or was not sent is passed over. */
+    outstanding_on_arrived(o, WRAP - 20, 20);
+    ck_assert_uint_eq(outstanding_packets(o), 39);
+    outstanding_on_arrived(o, WRAP - 20, 30);
+    ck_assert_uint_eq(outstanding_floor(o), WRAP + 10);
+    ck_assert_uint_eq(outstanding_packets(o), 30);
+    ck_assert_uint_eq(outstanding_next_resend(o, now)->packet.sequence, WRAP + 10);
+    outstanding_on_arrived(o, WRAP + 20, 100);
+    ck_assert_uint_eq(outstanding_packets(o), 10);
+    outstanding_on_arrived(o, WRAP + 40, UINT32_MAX);
+    outstanding_on_arrived(o, WRAP + 1000, 1000);
+    ck_assert_uint_eq(outstanding_stats(o)->arrived, 29);
+    ck_assert_uint_eq(outstanding_stats(o)->acknowledged, 30);
+    for (uint32_t i = 10; i < 20; i++) {
+        ck_assert_uint_eq(outstanding_next_resend(o, now)->packet.sequence, WRAP + i);
+        later = resend(1);
+    }
+    ck_assert_ptr_null(outstanding_next_resend(o, now));
+    /* Their transmissions tell of the leg still, and of nothing else. */
+    outstanding_on_lost(o, ids[0], now);
+    outstanding_on_acked(o, ids[25], now);
+    ck_assert_uint_eq(outstanding_packets(o), 10);
+    outstanding_on_arrived(o, WRAP + 10, 9);
+    outstanding_on_acked(o, later, now);
+    ck_assert_uint_eq(outstanding_floor(o), WRAP + 40);
+    ck_assert_uint_eq(outstanding_stats(o)->given_up, 0);
+    ck_assert_uint_eq(outstanding_memory(o), 0);
+}
+END_TEST
+
 START_TEST(packet_on_its_way_on_a_suspect_leg_is_not_given_up) {
     uint64_t id = send_packet(1);
 
+    outstanding_set_leg_pto(o, 1, OUTSTANDING_REPAIR_LIMIT);
     outstanding_leg_suspect(o, 1, now);
-    ck_assert_ptr_null(outstanding_next_resend(o, now + 3 * RTT));
+    ck_assert_ptr_null(outstanding_next_resend(o, now + OUTSTANDING_REPAIR_LIMIT));
     ck_assert_uint_eq(outstanding_floor(o), WRAP);
-    outstanding_on_acked(o, id, now + 3 * RTT);
+    outstanding_on_acked(o, id, now + OUTSTANDING_REPAIR_LIMIT);
     ck_assert_uint_eq(outstanding_floor(o), WRAP + 1);
     ck_assert_uint_eq(outstanding_stats(o)->given_up, 0);
     /* Nor when the timer looks, but when it is lost there too. */
     id = send_packet(1);
     outstanding_leg_suspect(o, 1, now);
-    outstanding_on_timer(o, now + 3 * RTT);
+    outstanding_on_timer(o, now + OUTSTANDING_REPAIR_LIMIT);
     ck_assert_uint_eq(outstanding_stats(o)->given_up, 0);
-    ck_assert_ptr_null(outstanding_next_resend(o, now + 3 * RTT));
-    outstanding_on_timer(o, now + 4 * RTT);
+    ck_assert_ptr_null(outstanding_next_resend(o, now + OUTSTANDING_REPAIR_LIMIT));
+    outstanding_on_timer(o, now + 2 * OUTSTANDING_REPAIR_LIMIT);
     ck_assert_uint_eq(outstanding_stats(o)->too_old, 1);
     ck_assert_uint_eq(outstanding_floor(o), WRAP + 2);
+}
+END_TEST
+
+/* That they are late is the leg's fault: those who take over have their start-up before them. */
+START_TEST(what_a_leg_took_along_may_be_sent_again_beyond_the_repair_limit) {
+    const bool dies = _i;
+    uint64_t id;
+
+    send_packet(0);
+    id = send_packet(1);
+    send_packet(0);
+    outstanding_on_lost(o, id, now);
+    if (dies)
+        outstanding_leg_died(o, 0, now);
+    else
+        outstanding_leg_suspect(o, 0, now);
+    now += 3 * RTT;
+    outstanding_on_timer(o, now);
+    ck_assert_uint_eq(outstanding_floor(o), WRAP);
+    ck_assert_uint_eq(outstanding_next_resend(o, now)->packet.sequence, WRAP);
+    resend(1);
+    ck_assert_uint_eq(outstanding_next_resend(o, now)->packet.sequence, WRAP + 2);
+    ck_assert_uint_eq(outstanding_stats(o)->too_old, 1);
+    now += OUTSTANDING_REPAIR_LIMIT - 3 * RTT;
+    ck_assert_ptr_null(outstanding_next_resend(o, now));
+    ck_assert_uint_eq(outstanding_stats(o)->too_old, dies ? 2 : 1);
 }
 END_TEST
 
@@ -369,7 +434,7 @@ START_TEST(dead_legs_packets_are_due_and_its_slot_starts_afresh) {
         resend(0);
     }
     ck_assert_ptr_null(outstanding_next_resend(o, now));
-    outstanding_leg_died(o, 0, now + 3 * RTT);
+    outstanding_leg_died(o, 0, now + OUTSTANDING_REPAIR_LIMIT);
     ck_assert_uint_eq(outstanding_floor(o), WRAP + 1000);
     ck_assert_uint_eq(outstanding_stats(o)->given_up, 999);
 }
@@ -538,6 +603,15 @@ struct model {
 
 enum { MODEL_PACKETS = 60000, MODEL_TRANSMISSIONS = 4 * MODEL_PACKETS };
 
+/** Whose leg fell silent or died, perhaps: by sequence. */
+static uint8_t reprieved[MODEL_PACKETS];
+
+static void reprieve(const struct model *sent, uint32_t first, uint32_t count, unsigned leg) {
+    for (uint32_t i = first; i < count; i++)
+        if (sent[i].leg == leg && !sent[i].answered)
+            reprieved[sent[i].sequence - WRAP] = 1;
+}
+
 START_TEST(random_traffic_agrees_with_a_model) {
     static struct model sent[MODEL_TRANSMISSIONS];
     static uint8_t acked[MODEL_PACKETS], tries[MODEL_PACKETS];
@@ -546,6 +620,7 @@ START_TEST(random_traffic_agrees_with_a_model) {
 
     memset(acked, 0, sizeof acked);
     memset(tries, 0, sizeof tries);
+    memset(reprieved, 0, sizeof reprieved);
     remake(8192, 1 << 20);
     while (next < MODEL_PACKETS) {
         uint32_t choice = draw() % 1000, pick;
@@ -572,20 +647,33 @@ START_TEST(random_traffic_agrees_with_a_model) {
             if (due && count < MODEL_TRANSMISSIONS) {
                 uint32_t sequence = due->packet.sequence;
                 unsigned leg = draw() % 4;
+                uint64_t limit = reprieved[sequence - WRAP] ? OUTSTANDING_REPAIR_LIMIT : 3 * RTT;
 
-                wrong += acked[sequence - WRAP] || now - due->first_sent >= 3 * RTT || !due->packet.split;
+                wrong += acked[sequence - WRAP] || now - due->first_sent >= limit || !due->packet.split;
                 wrong += ++tries[sequence - WRAP] > OUTSTANDING_RESENDS;
                 sent[count++] = (struct model){outstanding_resent(o, sequence, leg, now), sequence, leg, false};
             }
-        } else if (choice < 997) {
+        } else if (choice < 996) {
             outstanding_on_timer(o, now);
+        } else if (choice == 996) {
+            /* Some from before the floor may be told as well, and some that were not sent. */
+            uint32_t run = outstanding_floor(o) - WRAP + draw() % 20, length = draw() % 30;
+
+            run -= run < 5 ? run : 5;
+            outstanding_on_arrived(o, WRAP + run, length);
+            for (; length > 0 && run < next; run++, length--)
+                acked[run] = 1;
         } else if (choice == 997) {
-            outstanding_leg_suspect(o, draw() % 4, now);
+            unsigned leg = draw() % 4;
+
+            outstanding_leg_suspect(o, leg, now);
+            reprieve(sent, first, count, leg);
         } else if (choice == 998) {
             outstanding_leg_recovered(o, draw() % 4);
         } else if (draw() % 10 == 0) {
             unsigned leg = draw() % 4;
 
+            reprieve(sent, first, count, leg);
             outstanding_leg_died(o, leg, now);
             outstanding_set_leg_pto(o, leg, 2 * RTT);
             for (uint32_t i = first; i < count; i++)
@@ -603,6 +691,7 @@ START_TEST(random_traffic_agrees_with_a_model) {
     ck_assert_uint_eq(outstanding_floor(o), WRAP + MODEL_PACKETS);
     ck_assert_uint_eq(outstanding_stats(o)->acknowledged + outstanding_stats(o)->given_up, MODEL_PACKETS);
     ck_assert_uint_eq(outstanding_memory(o), 0);
+    ck_assert_uint_gt(outstanding_stats(o)->arrived, 100);
     ck_assert_uint_gt(outstanding_stats(o)->repaired, 100);
     ck_assert_uint_gt(outstanding_stats(o)->spurious, 100);
     ck_assert_uint_gt(outstanding_stats(o)->timed_out, 0);
@@ -679,7 +768,9 @@ int main(void) {
     tcase_add_test(tests, first_acknowledged_copy_is_enough);
     tcase_add_test(tests, packet_on_its_way_can_be_copied_until_its_fate_is_known);
     tcase_add_test(tests, suspect_legs_packets_are_due_at_once_and_not_when_it_returns);
+    tcase_add_test(tests, packets_that_the_peer_told_had_come_are_not_sent_again);
     tcase_add_test(tests, packet_on_its_way_on_a_suspect_leg_is_not_given_up);
+    tcase_add_loop_test(tests, what_a_leg_took_along_may_be_sent_again_beyond_the_repair_limit, 0, 2);
     tcase_add_test(tests, dead_legs_packets_are_due_and_its_slot_starts_afresh);
     tcase_add_test(tests, packet_twice_on_a_dying_leg_is_due_once);
     tcase_add_test(tests, floor_that_released_is_announced_once_a_millisecond);

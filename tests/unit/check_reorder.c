@@ -504,6 +504,43 @@ START_TEST(any_order_of_arrival_comes_out_sorted) {
 }
 END_TEST
 
+START_TEST(what_has_come_can_be_told) {
+    uint32_t runs[5];
+
+    ck_assert_uint_eq(reorder_arrived(reorder, 0, runs, 5), 0);
+    for (uint32_t i = 0; i < 10; i++)
+        push(0, i, 1, i);
+    ck_assert_uint_eq(reorder_arrived(reorder, 10, runs, 5), 0);
+    ck_assert_uint_eq(reorder_arrived(reorder, 4, runs, 5), 1);
+    ck_assert_uint_eq(runs[0], 6);
+    for (uint32_t i = 12; i < 40; i++)
+        if (i != 15 && i % 10 < 7)
+            push(1, i, 1, i);
+    ck_assert_uint_eq(reorder_arrived(reorder, 0, runs, 5), 5);
+    ck_assert_uint_eq(runs[0], 10);
+    ck_assert_uint_eq(runs[1], 2);
+    ck_assert_uint_eq(runs[2], 3);
+    ck_assert_uint_eq(runs[3], 1);
+    ck_assert_uint_eq(runs[4], 1);
+    /* The first of them may be missing, and none ends with what is missing. */
+    ck_assert_uint_eq(reorder_arrived(reorder, 17, runs, 5), 5);
+    ck_assert_uint_eq(runs[0], 0);
+    ck_assert_uint_eq(runs[1], 3);
+    ck_assert_uint_eq(runs[2], 7);
+    ck_assert_uint_eq(reorder_arrived(reorder, 0, runs, 4), 3);
+    ck_assert_uint_eq(reorder_arrived(reorder, 37, runs, 5), 0);
+    /* Who asks from long ago is told no more than so much. */
+    push(1, 15040, 1, 15040);
+    mark(1, 1, 0, 15041, 0);
+    push(1, 30000, 1, 30000);
+    ck_assert_uint_eq(reorder_arrived(reorder, 15041, runs, 5), 3);
+    ck_assert_uint_eq(runs[1], 30000 - 15041);
+    ck_assert_uint_eq(reorder_arrived(reorder, 37, runs, 5), 3);
+    ck_assert_uint_eq(runs[1], 15040 - 37);
+    ck_assert_uint_eq(runs[2], 1);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("reorder");
     TCase *tc = tcase_create("reorder");
@@ -538,6 +575,7 @@ int main(void) {
     tcase_add_test(tc, the_oldest_gap_goes_first_under_pressure);
     tcase_add_test(tc, what_is_held_goes_with_the_receiver);
     tcase_add_test(tc, any_order_of_arrival_comes_out_sorted);
+    tcase_add_test(tc, what_has_come_can_be_told);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }
