@@ -44,6 +44,18 @@ static struct session_leg *by_number(struct session *session, uint8_t number) {
     return NULL;
 }
 
+/* The peer knows of its links what this end would learn from silence only: what is on its way on one that went down
+ * goes to the others at once, and one that came up again is used when it has answered. */
+static void on_role(struct session *session, struct session_leg *leg, const struct control_leg_role *role,
+                    uint64_t now) {
+    const bool was_down = leg->state == CONTROL_DOWN, is_down = role->state == CONTROL_DOWN;
+    session_apply_role(leg, role);
+    if (is_down && !was_down)
+        session_suspect(session, leg->leg, now);
+    else if (was_down && !is_down && leg->suspect)
+        session_ask(session, leg, now);
+}
+
 /* What has come needs no repair. And as it was told on another leg than the silent one, that other works. */
 static void on_arrived(struct session *session, const struct control_arrived *arrived, uint64_t now) {
     uint32_t first = arrived->first;
@@ -66,7 +78,7 @@ bool session_on_capsule(struct session *session, uint64_t type, const uint8_t *v
         leg = by_number(session, capsule.leg);
         if (!leg || leg->ours || leg->gone)
             return true;
-        session_apply_role(leg, &capsule.role);
+        on_role(session, leg, &capsule.role, now);
         return true;
     case CONTROL_LEG_REPORT:
         leg = by_number(session, capsule.leg);
