@@ -189,6 +189,15 @@ static uint64_t rtt_or_longest(const struct sched_leg *leg) {
     return leg->srtt ? leg->srtt : UINT64_MAX;
 }
 
+uint16_t sched_steady(const struct sched_leg *legs, uint16_t set) {
+    uint16_t steady = set;
+
+    for (uint16_t left = set; left; left &= (uint16_t)(left - 1))
+        if (legs[__builtin_ctz(left)].shaky)
+            steady &= (uint16_t) ~(left & -left);
+    return steady ? steady : set;
+}
+
 int sched_fastest(const struct sched_leg *legs, uint16_t set) {
     int best = SCHED_WAIT;
 

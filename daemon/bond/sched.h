@@ -37,6 +37,7 @@ enum sched_role { SCHED_ROLE_PRIMARY, SCHED_ROLE_BACKUP };
 /** A leg as schedulers see it; filled by the session. The slot is the index in the array. */
 struct sched_leg {
     bool usable;          /**< in the set, open, not suspect; false also for an empty slot */
+    bool shaky;           /**< it fell out twice in short order, and has been back for a short time only */
     bool full;            /**< a queue stands on it */
     bool source;          /**< the peer sends nearly all on it; what goes there are answers */
     bool can_send;        /**< window and pacer allow a packet of this length now */
@@ -135,6 +136,8 @@ void sched_on_sent(struct sched *sched, const struct sched_leg *legs, unsigned l
  * @return ns from now; SCHED_NEVER: nothing is known of the leg */
 uint64_t sched_arrival(const struct sched_leg *leg, size_t length);
 
+/** For schedulers that keep to a leg: those of a set that are not shaky; all, if all are. */
+uint16_t sched_steady(const struct sched_leg *legs, uint16_t set);
 /** For schedulers: among the legs of a set that can send, the one with the shortest round-trip time. @return its slot;
  * SCHED_WAIT: none can */
 int sched_fastest(const struct sched_leg *legs, uint16_t set);

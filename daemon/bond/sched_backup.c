@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* sched_backup: one leg at a time: of the usable ones that with the smallest priority number, of equal ones the one
  * that joined first. When it cannot send at this moment, packets wait for it; the next one takes over when it is usable
- * no more. A leg that comes back later has a larger number, so it does not take the traffic back from an equal one.
+ * no more. A leg that comes back later has a larger number, so it does not take the traffic back from an equal one; one
+ * that flaps does not take it back while another is usable.
  * Only legs of role backup that are to help under overload share its load, whether other primary ones idle or not. */
 #include "bond/sched.h"
 
@@ -13,8 +14,10 @@ static bool precedes(const struct sched_leg *a, const struct sched_leg *b) {
 }
 
 static unsigned first_of(const struct sched_leg *legs, uint16_t candidates) {
-    unsigned best = (unsigned)__builtin_ctz(candidates);
+    unsigned best;
 
+    candidates = sched_steady(legs, candidates);
+    best = (unsigned)__builtin_ctz(candidates);
     for (; candidates; candidates &= (uint16_t)(candidates - 1)) {
         unsigned leg = (unsigned)__builtin_ctz(candidates);
 

@@ -6,7 +6,9 @@
  * had, one that comes takes only those that it is to have, each time in proportion to the weights. Logarithms are in
  * fixed point.
  *
- * A flow whose leg cannot send waits, but others need not (SCHED_SKIP). It leaves out moving flows off a busy leg. */
+ * A flow whose leg cannot send waits, but others need not (SCHED_SKIP). Flows do not come back to a leg that flaps:
+ * each time they would wait for its start-up, and lose what is on its way when it falls out again. It leaves out moving
+ * flows off a busy leg. */
 #include "bond/sched.h"
 
 #define FRACTION_BITS 16u /**< of the logarithms */
@@ -48,6 +50,7 @@ static int pick(struct sched *sched, const struct sched_leg *legs, uint16_t cand
     bool any = false;
 
     (void)sched, (void)now, (void)copies;
+    candidates = sched_steady(legs, candidates);
     for (; candidates; candidates &= (uint16_t)(candidates - 1)) {
         int leg = __builtin_ctz(candidates);
         uint64_t log = minus_log2(draw(packet->flow_hash, legs[leg].number) | 1);

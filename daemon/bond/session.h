@@ -53,6 +53,8 @@ struct session_leg {
     uint64_t gust;             /**< ns, longest that it was silent beyond srtt and then heard again, since gust_since */
     uint64_t gust_before;      /**< ns, likewise in the time before */
     uint64_t gust_since;       /**< ns */
+    bool shaky;                /**< it became suspect twice in short order */
+    uint64_t fell;             /**< ns, when it became suspect last; 0: never */
     uint64_t suspect_since;    /**< ns, when it became suspect, or was trusted again */
     uint64_t probed;           /**< ns, when a PING was sent on it to see whether it lives or to measure it */
     uint64_t probed_answers;   /**< packets received on it by then that acknowledged something */

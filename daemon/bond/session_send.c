@@ -20,6 +20,8 @@
 #define STEADY NS_PER_MS              /* round trips that vary by less do not see jitter */
 #define SUSPECT_SLACK (5 * NS_PER_MS) /* for scheduling of the two hosts */
 #define PATIENCE 6u                   /* mean variations of the round trip by which silence may be longer than it */
+#define SHAKY_WITHIN NS_PER_SEC       /* a leg that becomes suspect again so soon flaps, … */
+#define SHAKY_REST (300 * NS_PER_MS)  /* … and is shaky until it has been trusted for so long */
 #define GUST_MAX (150 * NS_PER_MS)    /* a silence that much longer than the round trip is an outage, not jitter */
 #define GUST_WINDOW (5 * NS_PER_SEC)  /* a gust is remembered for one to two of these */
 
@@ -48,6 +50,7 @@ static void view(const struct session_leg *leg, size_t length, struct sched_leg 
     conn_statistics(leg_conn(leg->leg), &s);
     out->usable = !leg->suspect && !session_is_shut(leg);
     out->can_send = out->usable && !leg->blocked && leg_can_send(leg->leg, length, now);
+    out->shaky = leg->shaky && now - leg->suspect_since < SHAKY_REST;
     out->role = leg->state == CONTROL_STANDBY ? SCHED_ROLE_BACKUP : SCHED_ROLE_PRIMARY;
     out->when_full = leg->when_full;
     out->priority = leg->priority;
@@ -330,6 +333,8 @@ void session_distrust(struct session *session, unsigned slot, uint64_t now) {
     relieve(session, slot, now);
     conn_statistics(leg_conn(leg->leg), &s);
     leg->suspect = true;
+    leg->shaky = leg->fell && now - leg->fell < SHAKY_WITHIN;
+    leg->fell = now;
     leg->suspect_since = now;
     leg->suspect_answers = s.answers;
     leg->suspect_received = s.packets_received;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* bench_pairs: the table of all pairs: each path alone, then the bond, with a ping beside the flows.
  * bench_pairs [-f flows] [-c cubic|bbr] [-q] [-d] [-t seconds] [-k skip] [-s seed] [-o "Path = lines"] [-g "global
- * lines"] [-b] [-v seconds] [-p paths] [-n seeds] [-x seconds] [pair …]; -q: the flows are QUIC's; -d: down; -b: the
- * bond only; -v seconds: a line so often; -p 1 or 2: path A or B in the place of the bond; -n: so many seeds from -s
- * on, shown as median and worst beside what is to be reached; -x: path A dies then, for two seconds. The column vain%:
- * sent again beyond what was lost. */
+ * lines"] [-b] [-v seconds] [-p paths] [-n seeds] [-x seconds] [-w how] [-j ms] [pair …]; -q: the flows are QUIC's; -d:
+ * down; -b: the bond only; -v seconds: a line so often; -p 1 or 2: path A or B in the place of the bond; -n: so many
+ * seeds from -s on, shown as median and worst beside what is to be reached; -x: the path that carries more dies then,
+ * for two seconds; -w: it is a hole (0), one to the server (1) or to the client (2), or its device flaps (3). -j:
+ * jitter of both paths instead of the pair's. The column vain%: sent again beyond what was lost. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@ static struct pair_run settings = {.flows = 1, .path_config = "", .config = "", 
 static char path_config[256], config[256];
 static bool bond_only;
 static unsigned only, seeds;
+static double jitter = -1;
 static int first_name;
 static char **arguments;
 static int argument_count;
@@ -32,8 +34,16 @@ static bool is_wanted(const struct pair *pair) {
     return !any;
 }
 
-static void show(const struct pair *pair) {
+static struct pair with_jitter(const struct pair *pair) {
+    struct pair changed = *pair;
+    for (unsigned i = 0; jitter >= 0 && i < 2; i++)
+        changed.path[i].jitter = jitter;
+    return changed;
+}
+
+static void show(const struct pair *given) {
     struct pair_run run = settings;
+    const struct pair changed = with_jitter(given), *pair = &changed;
     struct pair_result one[2] = {{.goodput = NAN}, {.goodput = NAN}}, both;
     double median[2], p95[2], best;
     run.pair = pair;
@@ -80,10 +90,11 @@ static void show_figures(struct figures *figures, bool most, const char *after) 
     printf(" %5.1f %5.1f%s", figures->of[figures->count / 2], figures->of[most ? figures->count - 1 : 0], after);
 }
 
-static void show_seeds(const struct pair *pair) {
+static void show_seeds(const struct pair *given) {
     struct figures goodput = {0}, alone[2] = {{{0}, 0}}, best = {0}, sum = {0}, ping = {0}, vain = {0}, gap = {0};
     struct pair_run run = settings;
     double goal = 0, bound = 0;
+    const struct pair changed = with_jitter(given), *pair = &changed;
     run.pair = pair;
     for (unsigned i = 0; i < seeds; i++) {
         struct pair_result both;
@@ -143,7 +154,7 @@ int main(int argc, char **argv) {
     TCase *tcase = tcase_create("table");
     SRunner *runner;
     int option, failed;
-    while ((option = getopt(argc, argv, "f:c:qdt:k:s:o:g:bv:p:n:x:")) != -1) {
+    while ((option = getopt(argc, argv, "f:c:qdt:k:s:o:g:bv:p:n:x:w:j:")) != -1) {
         switch (option) {
         case 'f':
             settings.flows = (unsigned)atoi(optarg);
@@ -186,6 +197,13 @@ int main(int argc, char **argv) {
         case 'x':
             settings.dies = atof(optarg);
             settings.returns = settings.dies + 2;
+            settings.busier = true;
+            break;
+        case 'w':
+            settings.death = (enum pair_death)atoi(optarg);
+            break;
+        case 'j':
+            jitter = atof(optarg);
             break;
         case 'v':
             settings.trace = atof(optarg);

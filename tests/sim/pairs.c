@@ -57,7 +57,9 @@ static struct {
     unsigned flows, pings, legs;
     uint64_t ping_sent[PINGS_MAX], ping_came[PINGS_MAX];
     uint8_t echo[PING_BYTES];
-    uint64_t until;
+    uint64_t until, returns;
+    unsigned dying;
+    bool device_up;
 } lab;
 
 /* pings */
@@ -131,19 +133,51 @@ static struct link_quality quality(const struct pair_path *path) {
                                  .queue_packets = path->queue ? path->queue : QUEUE_PACKETS};
 }
 
+static const char *const devices[2] = {"sima", "simb"};
+
+/* Whether a path carries more than the other one. */
+static bool is_busier(const struct pair_run *run, unsigned path) {
+    return world_device_count(lab.client_host, devices[path], !run->down).bytes >
+           world_device_count(lab.client_host, devices[!path], !run->down).bytes;
+}
+
+/* The device goes down, or up, as the kernel tells. */
+static void set_device(bool up) {
+    client_on_link(&lab.client.client, world_device_link(lab.client_host, devices[lab.dying], up), true, up);
+    loop_set_deadline(lab.client.worker.loop, world_now());
+}
+
+static void flap(void *context) {
+    const struct pair_run *run = context;
+    if (world_now() >= lab.returns)
+        return;
+    lab.device_up = !lab.device_up;
+    set_device(lab.device_up);
+    world_at(world_now() + (80 + world_random() % 31) * NS_PER_MS, flap, (void *)(uintptr_t)run);
+}
+
 static void kill_path(void *context) {
     const struct pair_run *run = context;
-    struct link_quality dead = quality(&run->pair->path[0]);
-    dead.dead = true;
-    world_device_quality(lab.client_host, "sima", &dead);
+    struct link_quality dead;
+    lab.dying = run->busier && is_busier(run, 1);
+    dead = quality(&run->pair->path[lab.dying]);
+    dead.dead = run->death == PAIR_HOLE;
+    dead.mute = run->death == PAIR_HOLE_UP;
+    dead.deaf = run->death == PAIR_HOLE_DOWN;
+    world_device_quality(lab.client_host, devices[lab.dying], &dead);
+    lab.device_up = true;
+    if (run->death == PAIR_FLAP)
+        flap(context);
     for (unsigned i = 0; i < lab.flows; i++)
         inner_tcp_forget_gaps(lab.tcp[i]);
 }
 
 static void revive_path(void *context) {
     const struct pair_run *run = context;
-    const struct link_quality alive = quality(&run->pair->path[0]);
-    world_device_quality(lab.client_host, "sima", &alive);
+    const struct link_quality alive = quality(&run->pair->path[lab.dying]);
+    world_device_quality(lab.client_host, devices[lab.dying], &alive);
+    if (!lab.device_up)
+        set_device(true);
 }
 
 static void start(const struct pair_run *run) {
@@ -319,8 +353,9 @@ struct pair_result pair_run(const struct pair_run *run) {
     lab.until = since + (uint64_t)(run->seconds * 1e9);
     world_at(world_now(), send_ping, NULL);
     if (run->dies > 0) {
+        lab.returns = world_now() + (uint64_t)(run->returns * 1e9);
         world_at(world_now() + (uint64_t)(run->dies * 1e9), kill_path, (void *)(uintptr_t)run);
-        world_at(world_now() + (uint64_t)(run->returns * 1e9), revive_path, (void *)(uintptr_t)run);
+        world_at(lab.returns, revive_path, (void *)(uintptr_t)run);
     }
     if (run->trace > 0)
         world_at(world_now(), trace, (void *)(uintptr_t)run);

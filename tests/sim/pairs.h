@@ -29,6 +29,14 @@ extern const size_t pair_count;
 /** Find a pair by name; NULL: there is none. */
 const struct pair *pair_find(const char *name);
 
+/** How a path dies. */
+enum pair_death {
+    PAIR_HOLE,      /**< nothing passes, and nobody says so */
+    PAIR_HOLE_UP,   /**< likewise, to the server only */
+    PAIR_HOLE_DOWN, /**< likewise, to the client only */
+    PAIR_FLAP,      /**< the client's device goes down and up, 80 to 110 ms each */
+};
+
 /** A run. */
 struct pair_run {
     const struct pair *pair; /**< where */
@@ -40,8 +48,10 @@ struct pair_run {
     const char *path_config; /**< more lines for each [Path] */
     const char *config;      /**< more lines before them */
     double skip, seconds;    /**< s: start-up that is left out; measured after it */
-    double dies, returns;    /**< s after the flows began: path A carries nothing between, and the longest gaps are
-                                those since then; 0: it lives */
+    double dies, returns;    /**< s after the flows began: a path is dead between, and the longest gaps are those since
+                                then; 0: it lives */
+    enum pair_death death;   /**< how */
+    bool busier;             /**< it is the path that carries more, not A */
     uint64_t seed;           /**< of everything */
     double trace;            /**< s: a line on stdout so often; 0: none */
 };

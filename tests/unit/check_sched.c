@@ -312,6 +312,34 @@ START_TEST(flow_stays_on_its_leg) {
 }
 END_TEST
 
+/* Those that had another leg meanwhile stay there until the leg that flapped is steady; where all flap none is
+ * left out. */
+START_TEST(flows_do_not_come_back_to_a_leg_that_flaps) {
+    unsigned wrong = 0, there = 0;
+    uint16_t copies;
+
+    sched_init(&sched, SCHED_FLOW);
+    for (uint32_t flow = 0; flow < 5000; flow++) {
+        int before = pick_copies(1000, flow, &copies), away, shaky;
+
+        legs[1].usable = false;
+        away = pick_copies(1000, flow, &copies);
+        legs[1].usable = legs[1].shaky = true;
+        shaky = pick_copies(1000, flow, &copies);
+        legs[1].shaky = false;
+        there += before == 1;
+        wrong += shaky != away || pick_copies(1000, flow, &copies) != before;
+        for (unsigned i = 0; i < SCHED_LEGS; i++)
+            legs[i].shaky = true;
+        wrong += pick_copies(1000, flow, &copies) != before;
+        for (unsigned i = 0; i < SCHED_LEGS; i++)
+            legs[i].shaky = false;
+    }
+    ck_assert_uint_eq(wrong, 0);
+    ck_assert_uint_gt(there, 1000);
+}
+END_TEST
+
 START_TEST(flows_are_shared_by_weight_within_one_percent) {
     uint64_t flows[SCHED_LEGS] = {0};
     uint16_t copies;
@@ -588,6 +616,20 @@ START_TEST(backup_uses_one_leg_by_priority_then_age) {
 }
 END_TEST
 
+START_TEST(backup_leaves_a_leg_that_flaps_until_it_is_steady) {
+    sched_init(&sched, SCHED_BACKUP);
+    legs[0].shaky = true;
+    ck_assert_int_eq(pick(), 1);
+    legs[1].can_send = false;
+    ck_assert_int_eq(pick(), SCHED_WAIT);
+    legs[1].usable = legs[2].usable = legs[3].usable = false;
+    ck_assert_int_eq(pick(), 0);
+    legs[0].shaky = false;
+    legs[1].usable = true;
+    ck_assert_int_eq(pick(), 0);
+}
+END_TEST
+
 START_TEST(resend_goes_where_it_arrives_first) {
     ck_assert_int_eq(sched_pick_resend(legs, SCHED_LEGS, 1000, 0), 3);
     legs[3].srtt = 38 * NS_PER_MS;
@@ -615,6 +657,8 @@ int main(void) {
     tcase_add_test(tests, wrr_shares_bytes_by_weight_within_one_percent);
     tcase_add_test(tests, wrr_spreads_the_turns_and_lets_no_leg_catch_up_much);
     tcase_add_test(tests, flow_stays_on_its_leg);
+    tcase_add_test(tests, flows_do_not_come_back_to_a_leg_that_flaps);
+    tcase_add_test(tests, backup_leaves_a_leg_that_flaps_until_it_is_steady);
     tcase_add_test(tests, flows_are_shared_by_weight_within_one_percent);
     tcase_add_loop_test(tests, backup_legs_help_full_primaries_when_they_are_told_to, 0, SCHED_COUNT);
     tcase_add_test(tests, the_one_leg_of_backup_is_helped_while_other_primaries_idle);
