@@ -44,8 +44,24 @@ static double alone(const struct pair_run *run, unsigned path) {
     return pair_run(&one).goodput;
 }
 
+/* By jitter a single run is chance: of such pairs the one with the median of three seeds' goodput. */
+static struct pair_result typical(const struct pair_run *run) {
+    struct pair_run again = *run;
+    struct pair_result results[3], swap;
+    results[0] = pair_run(run);
+    if (run->pair->path[0].jitter == 0 && run->pair->path[1].jitter == 0)
+        return results[0];
+    for (unsigned i = 1; i < 3; i++) {
+        again.seed = run->seed + i;
+        results[i] = pair_run(&again);
+        for (unsigned k = i; k > 0 && results[k].goodput < results[k - 1].goodput; k--)
+            swap = results[k], results[k] = results[k - 1], results[k - 1] = swap;
+    }
+    return results[1];
+}
+
 void goals_check(const struct pair_run *run, const struct goals *goals) {
-    const struct pair_result both = pair_run(run);
+    const struct pair_result both = typical(run);
     const struct pair_path *a = &run->pair->path[0], *b = &run->pair->path[1];
     bool identical = !memcmp(a, b, sizeof *a), all = goals->sum >= 0, slow = b->rate <= a->rate && b->delay >= a->delay;
     double one = goals->best >= 0 || all ? alone(run, 0) : 0;
