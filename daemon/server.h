@@ -38,6 +38,7 @@ struct server {
     bool stopping;                  /**< server_close() was called: nobody new comes in */
     struct timer sweeper;           /**< closes connections that never ask for a tunnel */
     struct log_limit refusals;      /**< bounds the log lines about refused clients */
+    uint64_t asked;                 /**< ns, when a user's clients were asked last whether they are still there */
     struct meter ended_sent;        /**< IP packets to clients whose sessions are over */
     struct meter ended_received;    /**< IP packets from them */
     char bond_text[JOIN_FIELD_MAX]; /**< value of the mpvpn-bond field of the answer under way */

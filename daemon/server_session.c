@@ -20,8 +20,9 @@
 
 #include "common/secret.h"
 
-#define LINGERING_PER_USER 2u /* sessions of one user that may wait for a leg */
-#define ASKED_WAIT NS_PER_SEC /* a client that is asked whether it is still there answers within that */
+#define LINGERING_PER_USER 2u        /* sessions of one user that may wait for a leg */
+#define ASKED_WAIT NS_PER_SEC        /* a client that is asked whether it is still there answers within that */
+#define ASKED_APART (10 * NS_PER_MS) /* all sessions are looked through no more often; who is refused asks again */
 
 /* making room */
 
@@ -60,9 +61,10 @@ static void carry_out(struct server *server, const struct evictions *evictions) 
 
 /* A session whose client should have answered by now. If it did not, its legs go, and it lingers for the client to come
  * back or another one to take its place. */
-static void on_asked(struct session *session, uint64_t now) {
-    if (!session_is_silent(session, now))
-        return;
+static void on_asked(struct server *server, struct session *session, uint64_t now) {
+    const uint64_t due = session_silent_at(session);
+    if (now < due)
+        return timer_set(&server->worker->timers, &tunnel_of(session)->linger, due);
     log_notice("session %llu of %s: its client does not answer, and another one asks for a place",
                (unsigned long long)session->id, session->user);
     for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
@@ -72,15 +74,15 @@ static void on_asked(struct session *session, uint64_t now) {
 
 /* Ask the clients of one user's sessions, of this worker, whether they are still there. */
 static void ask(struct server *server, const char *user) {
-    const uint64_t now = loop_now(server->worker->loop);
     struct session *session;
     DL_FOREACH(server->sessions, session) {
         struct tunnel *tunnel = tunnel_of(session);
+        uint64_t now = loop_now(tunnel->worker->loop);
         if (strcmp(session->user, user) != 0 || !session->leg_count || tunnel->linger.place)
             continue;
         session_ask_all(session, now);
         tunnel_mark(tunnel);
-        timer_set(&server->worker->timers, &tunnel->linger, now + ASKED_WAIT);
+        timer_set(&tunnel->worker->timers, &tunnel->linger, now + ASKED_WAIT);
     }
 }
 
@@ -98,6 +100,10 @@ static void on_question(void *context) {
 }
 
 static void ask_everywhere(struct server *server, const char *user) {
+    const uint64_t now = loop_now(server->worker->loop);
+    if (now - server->asked < ASKED_APART)
+        return;
+    server->asked = now;
     ask(server, user);
     for (size_t i = 0; i < server->shared->worker_count; i++) {
         struct question *question = i == server->worker->number ? NULL : malloc(sizeof *question);
@@ -187,7 +193,7 @@ static int attach(struct tunnel *tunnel, struct carrier *carrier) {
 
 static void on_lingered(struct tunnel *tunnel, uint64_t now) {
     if (tunnel->session->leg_count)
-        return on_asked(tunnel->session, now);
+        return on_asked(tunnel->owner, tunnel->session, now);
     log_notice("session %llu of %s: ended, its client did not come back", (unsigned long long)tunnel->session->id,
                tunnel->session->user);
     server_session_end(tunnel->owner, tunnel->session);

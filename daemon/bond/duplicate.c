@@ -122,11 +122,11 @@ enum duplicate_result duplicate_check(struct duplicate *window, uint32_t sequenc
 }
 
 uint32_t duplicate_run(const struct duplicate *window, uint32_t first, bool seen, uint32_t most) {
-    int32_t left = frame_distance32(first, window->highest) + 1;
+    int64_t left = (int64_t)frame_distance32(first, window->highest) + 1;
     uint32_t length = 0;
 
     while (length < most && left > 0) {
-        bool is_seen = (uint32_t)left > window->span || (*word_of(window, first) & bit_of(first));
+        bool is_seen = left > window->span || (*word_of(window, first) & bit_of(first));
 
         if (is_seen != seen)
             break;

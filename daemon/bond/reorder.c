@@ -467,14 +467,14 @@ static void part(struct reorder *reorder, uint64_t now) {
     reorder->kept_until = now + reorder->kept_limit;
 }
 
-void reorder_mark(struct reorder *reorder, uint8_t leg, const struct frame_mark *mark, uint64_t now) {
+bool reorder_mark(struct reorder *reorder, uint8_t leg, const struct frame_mark *mark, uint64_t now) {
     int32_t next = frame_distance32(reorder->window.highest, mark->next);
     int32_t floor = frame_distance32(reorder->window.highest, mark->floor);
     int32_t ahead = (int32_t)reorder->window.span, behind = -(int32_t)DUPLICATE_WINDOW_MAX;
 
     if (next > ahead || next < behind || floor > ahead || floor < behind) {
         reorder->statistics.marks_refused++;
-        return;
+        return false;
     }
     if (floor < 0)
         duplicate_reserve(&reorder->window, (uint32_t)-floor);
@@ -485,6 +485,7 @@ void reorder_mark(struct reorder *reorder, uint8_t leg, const struct frame_mark 
     if (legset_on_mark(&reorder->legs, leg, mark, now) < 0)
         reorder->statistics.marks_refused++;
     on_legs(reorder, now);
+    return true;
 }
 
 size_t reorder_arrived(const struct reorder *reorder, uint32_t first, uint32_t *runs, size_t most) {

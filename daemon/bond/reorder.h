@@ -64,8 +64,9 @@ void reorder_free(struct reorder *reorder);
  */
 enum duplicate_result reorder_push(struct reorder *reorder, uint8_t leg, const struct frame_packet *frame,
                                    const uint8_t *packet, size_t length, uint64_t now);
-/** A mark came. @param leg number of the leg that it came on, which need not be the one it speaks of */
-void reorder_mark(struct reorder *reorder, uint8_t leg, const struct frame_mark *mark, uint64_t now);
+/** A mark came. @param leg number of the leg that it came on, which need not be the one it speaks of @return whether
+ * its sequences are believed */
+bool reorder_mark(struct reorder *reorder, uint8_t leg, const struct frame_mark *mark, uint64_t now);
 
 /**
  * Which packets of the peer have come: runs by turns of some that came and some that are missing, as ARRIVED has them.

@@ -328,6 +328,11 @@ static void find_source(struct session *session) {
     }
 }
 
+void session_be_patient(struct session *session, uint64_t now) {
+    session->patient_until = now + queue_interval(session->queue);
+    queue_be_patient(session->queue, session->patient_until);
+}
+
 void session_roll(struct session *session, uint64_t now) {
     uint64_t slowest = 0, slowest_of_all = 0, repair = 0, repair_of_all = 0, time, rate_bps = 0, windows = 0;
     bool jittery = false, lossy = false;
@@ -344,7 +349,8 @@ void session_roll(struct session *session, uint64_t now) {
         leg_roll(leg->leg, now);
         conn_statistics(leg_conn(leg->leg), &s);
         rate_bps += s.delivery_rate_bps;
-        windows += s.cwnd_bytes;
+        if (!leg->suspect && !session_is_shut(leg))
+            windows += s.cwnd_bytes;
         jittery |= s.rtt_variation >= (session->uneven ? JITTER / JITTER_ON : JITTER) && session_in_use(leg, now);
         lossy |= session_loses(&s) && session_in_use(leg, now);
         leg->srtt = s.rtt_smoothed;
@@ -381,8 +387,7 @@ void session_roll(struct session *session, uint64_t now) {
     /* Windows that become larger than they ever were are those of legs in their start-up. */
     if (windows > session->windows + session->windows / GROWTH_SHARE) {
         session->windows = windows;
-        session->patient_until = now + queue_interval(session->queue);
-        queue_be_patient(session->queue, session->patient_until);
+        session_be_patient(session, now);
     }
     session->acks_apart = acks_apart(session, now);
     session->uneven = jittery && lossy;

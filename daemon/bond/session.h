@@ -65,6 +65,7 @@ struct session_leg {
     bool asks;                 /**< a mark is to ask which packets have come, as it is silent */
     uint64_t asked;            /**< ns, when one did last; 0: never */
     uint64_t told_on_another;  /**< ns, when that was answered, on another leg, last; 0: never */
+    uint64_t answered;         /**< ns, when the peer that asked so on this leg was answered last; 0: never */
     uint64_t resent;           /**< packets sent again on it */
     struct control_leg_report received; /**< bonded packets that came on it */
     struct control_leg_report told;     /**< what the peer received on it, by its last report */
@@ -225,6 +226,9 @@ void session_on_lost(struct session *session, uint64_t id, uint64_t now);
 void session_suspect(struct session *session, const struct leg *leg, uint64_t now);
 /** Ask all legs whether their peer is still there, unless an earlier question is open: session_is_silent() tells. */
 void session_ask_all(struct session *session, uint64_t now);
+/** When all legs that were asked have had time to answer, ns; TIME_NEVER: they were not asked, or one answered, or came
+ * since. */
+uint64_t session_silent_at(const struct session *session);
 /** Whether all legs were asked, had time to answer, and none did, nor came since. */
 bool session_is_silent(const struct session *session, uint64_t now);
 /** Something came in on a leg: a suspect one that is heard again is trusted again. */

@@ -50,6 +50,8 @@ void session_pay_copy(struct session *session, size_t length);
 
 /** Tell the peer, which asked on a leg, which of its packets have come from a sequence on. */
 void session_tell_arrived(struct session *session, struct session_leg *asked_on, uint32_t first);
+/** What waits is no standing queue for an interval: legs have their start-up before them, or were away. */
+void session_be_patient(struct session *session, uint64_t now);
 /** Use a leg as a role says. */
 void session_apply_role(struct session_leg *leg, const struct control_leg_role *role);
 

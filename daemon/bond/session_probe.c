@@ -128,7 +128,11 @@ void session_ask_all(struct session *session, uint64_t now) {
     }
 }
 
-bool session_is_silent(const struct session *session, uint64_t now) {
+uint64_t session_silent_at(const struct session *session) {
     uint64_t wait = session->asked_all ? time_to_answer(session) : 0;
-    return wait && now - session->asked_all >= wait;
+    return wait ? session->asked_all + wait : TIME_NEVER;
+}
+
+bool session_is_silent(const struct session *session, uint64_t now) {
+    return now >= session_silent_at(session);
 }

@@ -11,6 +11,8 @@
 
 #include "bond/session_internal.h"
 
+#define ANSWERS_APART (5 * NS_PER_MS) /* who asks on a leg which packets have come is answered no more often */
+
 void session_on_packet(struct session *session, const struct leg *leg, const struct frame_packet *frame,
                        const uint8_t *packet, size_t length, uint64_t now) {
     const struct reorder_statistics *order = reorder_statistics(session->reorder);
@@ -32,9 +34,11 @@ void session_on_mark(struct session *session, const struct leg *leg, const struc
     session->now = now;
     if (!from)
         return;
-    reorder_mark(session->reorder, from->number, mark, now);
-    if (mark->flags & FRAME_MARK_ASK)
-        session_tell_arrived(session, from, mark->floor);
+    if (!reorder_mark(session->reorder, from->number, mark, now) || !(mark->flags & FRAME_MARK_ASK) ||
+        now - from->answered < ANSWERS_APART)
+        return;
+    from->answered = now;
+    session_tell_arrived(session, from, mark->floor);
 }
 
 static struct session_leg *by_number(struct session *session, uint8_t number) {
@@ -56,15 +60,23 @@ static void on_role(struct session *session, struct session_leg *leg, const stru
         session_ask(session, leg, now);
 }
 
-/* What has come needs no repair. And as it was told on another leg than the silent one, that other works. */
+/* What has come needs no repair. And as it was told on another leg than the silent one, that other works. An answer
+ * that nobody asked for, or to more than one tells of, is not looked at: it would only cost time. */
 static void on_arrived(struct session *session, const struct control_arrived *arrived, uint64_t now) {
-    uint32_t first = arrived->first;
-    for (size_t i = 0; i < arrived->count; first += arrived->runs[i++])
+    uint32_t told = 0, run;
+    bool asked = false;
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++) {
+        struct session_leg *leg = &session->legs[i];
+        if (!leg->leg || leg->asked <= leg->told_on_another)
+            continue;
+        leg->told_on_another = now;
+        asked = true;
+    }
+    for (size_t i = 0; asked && i < arrived->count && told < REORDER_TOLD_MAX; i++, told += run) {
+        run = arrived->runs[i] < REORDER_TOLD_MAX - told ? arrived->runs[i] : REORDER_TOLD_MAX - told;
         if (i % 2 == 0)
-            outstanding_on_arrived(session->outstanding, first, arrived->runs[i]);
-    for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
-        if (session->legs[i].asked > session->legs[i].told_on_another)
-            session->legs[i].told_on_another = now;
+            outstanding_on_arrived(session->outstanding, arrived->first + told, run);
+    }
 }
 
 bool session_on_capsule(struct session *session, uint64_t type, const uint8_t *value, size_t length, uint64_t now) {

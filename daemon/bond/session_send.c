@@ -219,7 +219,7 @@ void session_age_gusts(struct session_leg *leg, uint64_t now) {
 static void return_from_outage(struct session *session, struct session_leg *leg, uint64_t now) {
     session_ask(session, leg, now);
     if (session_fastest(session, (int)(leg - session->legs)) < 0)
-        queue_be_patient(session->queue, now + queue_interval(session->queue));
+        session_be_patient(session, now);
 }
 
 static void trust(struct session *session, struct session_leg *leg, uint64_t now) {
@@ -240,7 +240,7 @@ void session_on_acked(struct session *session, const struct leg *leg, uint64_t i
     outstanding_on_acked(session->outstanding, id, now);
     if (!of)
         return;
-    if (of->suspect)
+    if (of->suspect && of->state != CONTROL_DOWN)
         trust(session, of, now);
     note_gust(of, now);
     outstanding_leg_get(session->outstanding, (unsigned)(of - session->legs), &record);
@@ -249,12 +249,13 @@ void session_on_acked(struct session *session, const struct leg *leg, uint64_t i
 }
 
 /* A path may die in one direction only: that the peer is heard says nothing of what we send, so a suspect leg is back
- * when something was acknowledged on it. But whoever is heard may hear us, too, and is asked at once. */
+ * when something was acknowledged on it. But whoever is heard may hear us, too, and is asked at once. On a link that is
+ * down what still comes was on its way before. */
 void session_look(struct session *session, uint64_t now) {
     for (size_t i = 0; i < SESSION_LEGS_MAX; i++) {
         struct session_leg *leg = &session->legs[i];
         struct conn_statistics s;
-        if (!leg->leg || !leg->suspect)
+        if (!leg->leg || !leg->suspect || leg->state == CONTROL_DOWN)
             continue;
         conn_statistics(leg_conn(leg->leg), &s);
         if (s.answers != leg->suspect_answers) {
@@ -324,7 +325,7 @@ static void relieve(struct session *session, unsigned slot, uint64_t now) {
         return;
     leg->asks = leg->unheard_since && leg->asked <= leg->unheard_since;
     session->windows = windows;
-    queue_be_patient(session->queue, now + queue_interval(session->queue));
+    session_be_patient(session, now);
 }
 
 void session_distrust(struct session *session, unsigned slot, uint64_t now) {

@@ -169,7 +169,9 @@ static void release(struct thin *thin, struct thin_flow *flow, uint64_t now) {
 static bool is_early(const struct thin_flow *flow, uint32_t acked) {
     uint64_t whole = flow->round_to - flow->round_from, part = acked - flow->round_from;
 
-    return flow->sends && (int32_t)(acked - flow->round_to) <= 0 && part * PARTS < whole * flow->passes;
+    uint64_t passes = flow->passes < PARTS ? flow->passes : PARTS;
+
+    return flow->sends && (int32_t)(acked - flow->round_to) <= 0 && part * PARTS < whole * passes;
 }
 
 /** When an acknowledgement may go on. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bond/control.h"
 #include "bond/reorder.h"
 
 #define MAX_EVENTS 4000u
@@ -76,12 +77,25 @@ static void push(struct run *run, struct input *input, uint8_t op) {
         run->fresh++;
 }
 
+/** What has come, by turns with what is missing: runs of none but the first, and no more than may be. */
+static void tell(const struct run *run, uint32_t first) {
+    uint32_t runs[CONTROL_RUNS_MAX], told = 0;
+    size_t count = reorder_arrived(run->reorder, first, runs, CONTROL_RUNS_MAX);
+
+    for (size_t i = 0; i < count; told += runs[i++])
+        if (runs[i] == 0 && i > 0)
+            abort();
+    if (told > REORDER_TOLD_MAX || (count > 0 && count % 2 == 0))
+        abort();
+}
+
 static void mark(struct run *run, struct input *input, uint8_t op) {
     struct frame_mark mark = {.leg = (uint8_t)(take(input, 1) & (op & 0x04 ? 0x7f : 0x03)), .flags = op >> 6};
 
     mark.next = op & 0x08 ? take(input, 4) : run->sequence + take(input, 1) - 20;
     mark.floor = op & 0x10 ? take(input, 4) : run->sequence + take(input, 1) - 100;
-    reorder_mark(run->reorder, op & 0x20 ? mark.leg : 0, &mark, run->now);
+    if (reorder_mark(run->reorder, op & 0x20 ? mark.leg : 0, &mark, run->now))
+        tell(run, mark.floor);
 }
 
 /** Let time pass, with or without heeding the timer. */

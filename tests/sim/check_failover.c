@@ -153,6 +153,84 @@ START_TEST(an_idle_leg_tells_what_had_come_on_the_only_one_that_is_used) {
 }
 END_TEST
 
+/* A capsule of the peer comes, which it did not send. */
+static void comes(struct session *session, const struct control_capsule *capsule) {
+    enum { HEADER = 4 + 1 }; /* type and length */
+    uint8_t bytes[CONTROL_MAX];
+    size_t length = control_encode(capsule, bytes, sizeof bytes);
+    ck_assert_uint_gt(length, HEADER);
+    ck_assert(session_on_capsule(session, capsule->type, bytes + HEADER, length - HEADER, world_now()));
+}
+
+START_TEST(an_answer_that_nobody_asked_for_counts_nothing) {
+    struct control_capsule told = {.type = CONTROL_ARRIVED,
+                                   .leg = CONTROL_LEG_NONE,
+                                   .serial = 1000,
+                                   .arrived = {.count = 1, .runs = {CONTROL_RUN_MAX}}};
+    struct session *session;
+    begin_with(1600, SCHED_ECF);
+    traffic(NS_PER_SEC, MS);
+    session = client.client.session;
+    up(next_number % FLOW_PACKETS_MAX, 5, 1);
+    told.arrived.first = outstanding_floor(session->outstanding);
+    comes(session, &told);
+    ck_assert_uint_eq(outstanding_stats(session->outstanding)->arrived, 0);
+    session->legs[0].asked = world_now();
+    told.serial++;
+    comes(session, &told);
+    ck_assert_uint_ge(outstanding_stats(session->outstanding)->arrived, 5);
+    finish();
+}
+END_TEST
+
+START_TEST(who_asks_all_the_time_or_for_what_never_was_gets_no_more_answers) {
+    struct session *session;
+    struct frame_mark mark = {.flags = FRAME_MARK_ASK};
+    uint32_t serial;
+    begin_with(1601, SCHED_ECF);
+    traffic(NS_PER_SEC, MS);
+    session = server.crew.server->sessions;
+    mark.leg = session->legs[0].number;
+    mark.next = mark.floor = outstanding_floor(client.client.session->outstanding) - 100;
+    serial = session->control_serial;
+    for (unsigned i = 0; i < 100; i++)
+        session_on_mark(session, session->legs[0].leg, &mark, world_now());
+    ck_assert_uint_eq(session->control_serial, serial + 1);
+    world_run(world_now() + 10 * MS, NULL, NULL);
+    mark.floor -= 0x7fffffff;
+    session_on_mark(session, session->legs[0].leg, &mark, world_now());
+    ck_assert_uint_eq(session->control_serial, serial + 1);
+    finish();
+}
+END_TEST
+
+/* What the peer acknowledged before its link went down comes after the word of that. */
+START_TEST(a_leg_whose_link_is_down_is_not_trusted_again_by_late_acknowledgements) {
+    struct control_capsule role = {
+        .type = CONTROL_LEG_ROLE, .serial = 1000, .role = {.state = CONTROL_DOWN, .weight = 1}};
+    struct session_leg *leg;
+    struct session *session;
+    begin_with(1602, SCHED_WRR);
+    traffic(NS_PER_SEC, MS);
+    session = server.crew.server->sessions;
+    leg = &session->legs[0];
+    role.leg = leg->number;
+    comes(session, &role);
+    ck_assert(leg->suspect);
+    for (unsigned i = 0; i < 100; i++, next_number++) {
+        down(next_number % FLOW_PACKETS_MAX, 1, MS);
+        ck_assert(leg->suspect);
+    }
+    role.role.state = CONTROL_UP;
+    role.serial++;
+    comes(session, &role);
+    for (unsigned i = 0; i < 30; i++, next_number++)
+        down(next_number % FLOW_PACKETS_MAX, 1, MS);
+    ck_assert(!leg->suspect);
+    finish();
+}
+END_TEST
+
 START_TEST(redundant_loses_nothing_at_all) {
     for (unsigned event = 0; event < EVENTS; event++) {
         begin_with(2000 + event, SCHED_REDUNDANT);
@@ -379,6 +457,9 @@ int main(void) {
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, no_gap_is_longer_than_silence_takes_to_notice, 0, SCHED_COUNT * EVENTS);
     tcase_add_loop_test(tcase, an_idle_leg_tells_what_had_come_on_the_only_one_that_is_used, 0, 2);
+    tcase_add_test(tcase, an_answer_that_nobody_asked_for_counts_nothing);
+    tcase_add_test(tcase, who_asks_all_the_time_or_for_what_never_was_gets_no_more_answers);
+    tcase_add_test(tcase, a_leg_whose_link_is_down_is_not_trusted_again_by_late_acknowledgements);
     tcase_add_test(tcase, redundant_loses_nothing_at_all);
     tcase_add_loop_test(tcase, a_path_is_in_use_again_a_second_after_its_return, 0, 5);
     tcase_add_loop_test(tcase, a_path_that_was_rebound_and_back_is_in_use_again_a_second_later, 0, 2);

@@ -191,6 +191,7 @@ START_TEST(runs_are_told) {
     ck_assert_uint_eq(duplicate_run(&window, first - W, true, 2 * W), W + 70);
     ck_assert_uint_eq(duplicate_run(&window, first - 2 * W, true, 1), 1);
     ck_assert_uint_eq(duplicate_run(&window, first - 1, true, W), 71);
+    ck_assert_uint_eq(duplicate_run(&window, window.highest - 0x7fffffff, true, W), W);
 }
 END_TEST
 
