@@ -349,7 +349,7 @@ void session_roll(struct session *session, uint64_t now) {
         leg_roll(leg->leg, now);
         conn_statistics(leg_conn(leg->leg), &s);
         rate_bps += s.delivery_rate_bps;
-        if (!leg->suspect && !session_is_shut(leg))
+        if (session_is_usable(leg))
             windows += s.cwnd_bytes;
         jittery |= s.rtt_variation >= (session->uneven ? JITTER / JITTER_ON : JITTER) && session_in_use(leg, now);
         lossy |= session_loses(&s) && session_in_use(leg, now);

@@ -59,7 +59,7 @@ static void forget(struct session *session, unsigned i) {
 
 /* Whether a leg may get a copy at all. */
 static bool is_fit(const struct session_leg *leg) {
-    return leg->leg && leg_is_open(leg->leg) && !leg->suspect && !session_is_shut(leg);
+    return leg->leg && leg_is_open(leg->leg) && session_is_usable(leg);
 }
 
 const struct outstanding_resend *session_next_owed(struct session *session, unsigned *slot, uint64_t now) {

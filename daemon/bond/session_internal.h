@@ -14,6 +14,11 @@ static inline bool session_is_shut(const struct session_leg *leg) {
     return leg->gone || leg->state == CONTROL_DRAINING || leg->state == CONTROL_DOWN;
 }
 
+/** Whether a leg is trusted and not shut. */
+static inline bool session_is_usable(const struct session_leg *leg) {
+    return !leg->suspect && !session_is_shut(leg);
+}
+
 /** Whether a leg loses so many packets that what it carries has to be repaired now and then. */
 static inline bool session_loses(const struct conn_statistics *s) {
     return s->packets_lost * LOSSY > s->packets_sent;

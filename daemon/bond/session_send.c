@@ -48,7 +48,7 @@ static void view(const struct session_leg *leg, size_t length, struct sched_leg 
     if (!leg->leg || !leg_is_open(leg->leg))
         return;
     conn_statistics(leg_conn(leg->leg), &s);
-    out->usable = !leg->suspect && !session_is_shut(leg);
+    out->usable = session_is_usable(leg);
     out->can_send = out->usable && !leg->blocked && leg_can_send(leg->leg, length, now);
     out->shaky = leg->shaky && now - leg->suspect_since < SHAKY_REST;
     out->role = leg->state == CONTROL_STANDBY ? SCHED_ROLE_BACKUP : SCHED_ROLE_PRIMARY;
@@ -315,7 +315,7 @@ static void relieve(struct session *session, unsigned slot, uint64_t now) {
     uint64_t windows = 0;
     for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
         const struct session_leg *other = &session->legs[i];
-        if (i == slot || !other->leg || other->suspect || session_is_shut(other))
+        if (i == slot || !other->leg || !session_is_usable(other))
             continue;
         conn_statistics(leg_conn(other->leg), &s);
         windows += s.cwnd_bytes;
@@ -402,7 +402,7 @@ int session_fastest(const struct session *session, int except) {
     for (int i = 0; i < (int)SESSION_LEGS_MAX; i++) {
         const struct session_leg *leg = &session->legs[i];
         struct conn_statistics s;
-        if (i == except || !leg->leg || !leg_is_open(leg->leg) || leg->suspect || session_is_shut(leg))
+        if (i == except || !leg->leg || !leg_is_open(leg->leg) || !session_is_usable(leg))
             continue;
         conn_statistics(leg_conn(leg->leg), &s);
         if (s.rtt_smoothed >= best_rtt)
@@ -429,7 +429,7 @@ static int parting(const struct session *session) {
 
 /* Whether a mark is due about the leg in a slot. @param flags out: what it says */
 static bool has_news(const struct session_leg *leg, uint8_t *flags, uint64_t now) {
-    bool busy = now - leg->last_sent < IDLE_AFTER && !leg->suspect && !session_is_shut(leg);
+    bool busy = now - leg->last_sent < IDLE_AFTER && session_is_usable(leg);
     if (!leg->leg || !leg_is_open(leg->leg) || leg->gone)
         return false;
     *flags = (uint8_t)(leg->state == CONTROL_DRAINING ? FRAME_MARK_GONE : busy ? 0u : FRAME_MARK_IDLE);
