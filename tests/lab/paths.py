@@ -54,15 +54,18 @@ def tcp_row(table, pair, load, direction):
     if ping is not None and limit is not None and not ping <= limit:
         short.append("ping above %.0f ms" % limit)
     mptcp = median(table, pair.name, "mptcp", load, direction)
+    straight = [median(table, pair.name, paths, load, direction) for paths in ("straighta", "straightb")]
     return [pair.name, form(pair.bound), form(a), form(b), "**%s**" % form(both), form(both and better and 100 * both / better, "%.0f %%"),
             form(both and total and 100 * both / total, "%.0f %%"), form(both and 100 * both / pair.bound, "%.0f %%"),
-            form(mptcp and 100 * mptcp / pair.mptcp_bound, "%.0f %%"), "%s / %s" % (form(ping, "%.0f"), form(p95, "%.0f")),
+            form(mptcp and 100 * mptcp / pair.mptcp_bound, "%.0f %%") if load.startswith("cubic") else " / ".join(map(form, straight)),
+            "%s / %s" % (form(ping, "%.0f"), form(p95, "%.0f")),
             " / ".join(form(r, "%.0f") for r in references), "; ".join(short) or "holds"]
 
 
 def tcp_table(table, pairs, load, direction, title, prefix):
     print("\n## %s\n" % title)
-    print("| pair | bound | A alone | B alone | both | of the better | of the sum | of the bound | MPTCP, of its bound | ping, median / p95 ms | ping straight, A / B | goals |")
+    print("| pair | bound | A alone | B alone | both | of the better | of the sum | of the bound | %s | ping, median / p95 ms | ping straight, A / B | goals |"
+          % ("MPTCP, of its bound" if load.startswith("cubic") else "no tunnel, A / B"))
     print("|---" * 12 + "|")
     for pair in pairs:
         print("| %s |" % " | ".join(tcp_row(table, pair, load, direction)))

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # What two unequal paths give together on the real daemon: the pairs of pairs.def, with inner TCP and UDP flows and a ping beside them, over both paths, over
-# path A alone and over path B alone in the same run; the kernel's MPTCP on the pairs without jitter and loss. "make bench-paths" calls
-# this as root. Prints Markdown and draws SVG, also written to doc/.
+# path A alone and over path B alone in the same run; the kernel's MPTCP on the pairs without jitter and loss, and BBR through each path without a tunnel,
+# as it has limits of its own where a path has jitter. "make bench-paths" calls this as root. Prints Markdown and draws SVG, also written to doc/.
 #
 #      server ══╦═ emulator: path A ═╦══ client        tunnel 10.77.0.1 ─── 10.77.0.x
 #               ╚═ emulator: path B ═╝
@@ -58,6 +58,17 @@ over() {
 # explain: what the sending end says of its paths, for the one who watches
 explain() { value client '"; ".join("%s rtt %s share %s resent %s lost %s%%" % (p["path"], p.get("rtt_us"), p.get("share_percent"), p.get("resent_packets"), p.get("loss_percent")) for p in j["paths"])' path list; }
 
+# straight PAIR: each load of BBR through each path without a tunnel
+straight() {
+    local load direction path
+    for direction in $directions; do
+        for load in $loads; do
+            [[ $load = bbr* ]] || continue
+            for path in a b; do measure "$1 straight$path" "$load" "$direction" "10.$(path_number "$path").0.1" 5201; done
+        done
+    done
+}
+
 # mptcp PAIR LOAD DIRECTION: the kernel's, without a tunnel
 mptcp() { measure "$1 mptcp" "$2" "$3" 10.1.0.1 5202 mptcpize run; }
 
@@ -83,6 +94,7 @@ one_pair() {
     over "$name" both a b
     over "$name" a a
     over "$name" b b
+    straight "$name"
     if [ -n "${has_mptcp:-}" ] && [ "$3$5$7$9" = 0000 ]; then
         for direction in $directions; do
             for load in $loads; do [[ $load != cubic* ]] || mptcp "$name" "$load" "$direction"; done
