@@ -238,9 +238,9 @@ void session_on_acked(struct session *session, const struct leg *leg, uint64_t i
     struct session_leg *of = session_find(session, leg);
     struct outstanding_leg record;
     outstanding_on_acked(session->outstanding, id, now);
-    if (!of)
+    if (!of || (of->suspect && of->state == CONTROL_DOWN))
         return;
-    if (of->suspect && of->state != CONTROL_DOWN)
+    if (of->suspect)
         trust(session, of, now);
     note_gust(of, now);
     outstanding_leg_get(session->outstanding, (unsigned)(of - session->legs), &record);
@@ -345,8 +345,11 @@ void session_distrust(struct session *session, unsigned slot, uint64_t now) {
 
 void session_suspect(struct session *session, const struct leg *leg, uint64_t now) {
     struct session_leg *found = session_find(session, leg);
-    if (found && !found->suspect)
+    if (!found)
+        return;
+    if (!found->suspect)
         session_distrust(session, (unsigned)(found - session->legs), now);
+    found->unheard_since = 0; /* its silence has a reason, and is no gust */
 }
 
 uint64_t session_deadline(const struct session *session, uint64_t now) {

@@ -153,6 +153,32 @@ START_TEST(an_idle_leg_tells_what_had_come_on_the_only_one_that_is_used) {
 }
 END_TEST
 
+/* Nothing is expected of a link that is known to be down: its silence is no jitter that patience allows for. */
+START_TEST(a_silence_whose_reason_is_known_is_not_allowed_again) {
+    const struct session *ends[2];
+    unsigned number;
+    begin_with(1550, SCHED_ECF);
+    ends[0] = client.client.session;
+    ends[1] = server.crew.server->sessions;
+    traffic(NS_PER_SEC, MS);
+    number = client_path_leg(client_find_path(&client.client, "sima"))->number;
+    link_down("sima", true);
+    traffic(100 * MS, MS);
+    link_down("sima", false);
+    traffic(500 * MS, MS);
+    for (unsigned i = 0; i < 2; i++)
+        for (unsigned slot = 0; slot < SESSION_LEGS_MAX; slot++) {
+            const struct session_leg *leg = &ends[i]->legs[slot];
+            if (!leg->leg || leg->number != number)
+                continue;
+            ck_assert(!leg->suspect);
+            ck_assert_msg(leg->gust < 20 * MS, "%s allows for %.1f ms", i ? "server" : "client",
+                          (double)leg->gust / 1e6);
+        }
+    finish();
+}
+END_TEST
+
 /* A capsule of the peer comes, which it did not send. */
 static void comes(struct session *session, const struct control_capsule *capsule) {
     enum { HEADER = 4 + 1 }; /* type and length */
@@ -457,6 +483,7 @@ int main(void) {
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, no_gap_is_longer_than_silence_takes_to_notice, 0, SCHED_COUNT * EVENTS);
     tcase_add_loop_test(tcase, an_idle_leg_tells_what_had_come_on_the_only_one_that_is_used, 0, 2);
+    tcase_add_test(tcase, a_silence_whose_reason_is_known_is_not_allowed_again);
     tcase_add_test(tcase, an_answer_that_nobody_asked_for_counts_nothing);
     tcase_add_test(tcase, who_asks_all_the_time_or_for_what_never_was_gets_no_more_answers);
     tcase_add_test(tcase, a_leg_whose_link_is_down_is_not_trusted_again_by_late_acknowledgements);
