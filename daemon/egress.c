@@ -17,6 +17,7 @@
 #include <errno.h>
 
 #include "handover.h"
+#include "os/sockdiag.h"
 #include "packet/inner.h"
 #include "tunnel.h"
 
@@ -314,9 +315,29 @@ static int choose(struct session *session, struct last_sent *last, const struct 
     return slot;
 }
 
+/* A TCP flow sends much: whether it needs order is asked of this host's kernel, once. */
+static void look_for_loose(struct session *session, const struct queue_item *item, uint64_t now) {
+    const struct worker *worker = tunnel_of(session)->worker;
+    const struct inner *inner = item->inner;
+    const struct sockdiag_flow flow = {.local = inner->source,
+                                       .remote = inner->target,
+                                       .local_port = inner->source_port,
+                                       .remote_port = inner->target_port,
+                                       .ifindex = tun_ifindex(worker->tun)};
+    char name[SOCKDIAG_NAME_MAX], source[IP_ADDR_TEXT_MAX], target[IP_ADDR_TEXT_MAX];
+    bool known;
+    if (!worker->sockdiag || !loose_on_sent(&session->loose, item->flow_hash, item->split->packet.length, now))
+        return;
+    known = !sockdiag_congestion(worker->sockdiag, &flow, name);
+    loose_on_answer(&session->loose, item->flow_hash, known ? name : NULL);
+    if (loose_has(&session->loose, item->flow_hash))
+        log_debug("flow from %s port %u to %s port %u: %s needs no order", ip_addr_print(&inner->source, source),
+                  inner->source_port, ip_addr_print(&inner->target, target), inner->target_port, name);
+}
+
 /* @return the slot it went by, 0 also for a stream; SCHED_WAIT; SCHED_SKIP */
 static int send_bonded(struct session *session, struct last_sent *last, const struct queue_item *item, uint64_t now) {
-    const struct frame_packet frame = session_number(session, item->inner, item->flow_hash);
+    const struct frame_packet frame = session_number(session, item);
     uint16_t copies = 0;
     struct segment segment;
     int slot = choose(session, last, item, &copies, now);
@@ -329,6 +350,8 @@ static int send_bonded(struct session *session, struct last_sent *last, const st
                         more_wait(session), now))
         return SCHED_SKIP; /* the leg is blocked now: another one may be free */
     session_sent(session, (unsigned)slot, &frame, item, true, now);
+    if (!item->index && item->inner->protocol == IPPROTO_TCP && !item->inner->fragment)
+        look_for_loose(session, item, now);
     for (unsigned i = 0; copies && i < SESSION_LEGS_MAX; i++) {
         if (!(copies & 1u << i))
             continue;

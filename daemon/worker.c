@@ -19,6 +19,7 @@
 #include "egress.h"
 #include "handover.h"
 #include "ingress.h"
+#include "os/sockdiag.h"
 #include "quic/tls.h"
 #include "tunnel.h"
 
@@ -327,6 +328,8 @@ int worker_init(struct worker *worker, const struct worker_settings *settings, c
     worker->buffers = buf_pool_new(&buffers);
     worker->cids = cidtable_new(cid_key);
     worker->targets = prefixmap_new();
+    if (sockdiag_open(&worker->sockdiag))
+        worker->sockdiag = NULL; /* then all flows are kept in order */
     if (worker->buffers && worker->cids && worker->targets)
         return 0;
     snprintf(why, why_size, "no memory for packet buffers");
@@ -357,6 +360,7 @@ void worker_fini(struct worker *worker) {
     merge_free(worker->merge);
     tun_close(worker->tun);
     prefixmap_free(worker->targets);
+    sockdiag_close(worker->sockdiag);
     cidtable_free(worker->cids);
     timers_fini(&worker->timers);
     loop_free(worker->loop);

@@ -66,6 +66,7 @@ struct worker {
     struct merge *merge;           /**< towards the TUN; owned */
     struct cidtable *cids;         /**< connection ID to carrier; owned */
     struct prefixmap *targets;     /**< inner destination to session; owned */
+    struct sockdiag *sockdiag;     /**< tells of this host's connections; owned; NULL: its kernel does not */
     struct timers timers;          /**< every deadline of the hall */
     struct carrier *carriers;      /**< all */
     struct carrier *marked;        /**< to be served this turn */

@@ -14,6 +14,8 @@ libmpvpn_a_SOURCES += \
 	daemon/bond/leg.h \
 	daemon/bond/legset.c \
 	daemon/bond/legset.h \
+	daemon/bond/loose.c \
+	daemon/bond/loose.h \
 	daemon/bond/meter.h \
 	daemon/bond/outstanding.c \
 	daemon/bond/outstanding.h \
@@ -45,7 +47,7 @@ libmpvpn_a_SOURCES += \
 	daemon/bond/sparse.h \
 	daemon/bond/thin.c \
 	daemon/bond/thin.h
-unit_tests += tests/unit/check_queue tests/unit/check_thin
+unit_tests += tests/unit/check_loose tests/unit/check_queue tests/unit/check_thin
 unit_tests += tests/unit/check_duplicate tests/unit/check_frame tests/unit/check_legset \
 	tests/unit/check_reorder tests/unit/check_reorder_sim
 fuzz_targets += tests/fuzz/fuzz_frame tests/fuzz/fuzz_reorder

@@ -14,6 +14,7 @@
 #include "bond/control.h"
 #include "bond/join.h"
 #include "bond/leg.h"
+#include "bond/loose.h"
 #include "bond/meter.h"
 #include "bond/outstanding.h"
 #include "bond/queue.h"
@@ -97,6 +98,7 @@ struct session {
     struct queue *queue;    /**< towards the peer */
     struct session_leg legs[SESSION_LEGS_MAX]; /**< by slot */
     size_t leg_count;                          /**< slots in use */
+    struct loose loose;                        /**< flows that need no order */
     struct meter sent;                         /**< IP packets to the peer */
     struct meter received;                     /**< IP packets from the peer */
     uint64_t since;                            /**< ns, when it was opened */
@@ -252,7 +254,7 @@ const struct outstanding_resend *session_next_owed(struct session *session, unsi
 /** A leg took a copy that session_next_owed() showed. */
 void session_copied(struct session *session, unsigned slot, const struct outstanding_resend *copy, uint64_t now);
 /** Numbers of the next packet. */
-struct frame_packet session_number(const struct session *session, const struct inner *inner, uint32_t flow_hash);
+struct frame_packet session_number(const struct session *session, const struct queue_item *item);
 /** A leg took the packet with these numbers. */
 void session_sent(struct session *session, unsigned slot, const struct frame_packet *frame,
                   const struct queue_item *item, bool repair, uint64_t now);

@@ -141,17 +141,21 @@ int session_pick_resend(struct session *session, size_t length, uint16_t avoid, 
     return sched_pick_resend(legs, count, length, avoid);
 }
 
-/* TCP minds order, and so does QUIC, whose loss threshold is three packets (RFC 9002 section 6.1.1); most other UDP
- * does not. */
-static bool minds_order(const struct inner *inner) {
+/* TCP's data mind order, but for flows that are loose, and so does QUIC, whose loss threshold is three packets (RFC
+ * 9002 section 6.1.1); most other UDP does not. TCP's acknowledgements do not either: the highest number counts. */
+static bool minds_order(const struct session *session, const struct queue_item *item) {
+    const struct inner *inner = item->inner;
     if (inner->fragment)
         return true;
-    return inner->protocol == IPPROTO_TCP ||
-           (inner->protocol == IPPROTO_UDP && (inner->source_port == 443 || inner->target_port == 443));
+    if (inner->protocol == IPPROTO_TCP)
+        return !loose_has(&session->loose, item->flow_hash) &&
+               (item->split->count > 1 || !inner_is_bare_ack(inner, superpacket_data(&item->split->packet)));
+    return inner->protocol == IPPROTO_UDP && (inner->source_port == 443 || inner->target_port == 443);
 }
 
-struct frame_packet session_number(const struct session *session, const struct inner *inner, uint32_t flow_hash) {
-    uint8_t bucket = minds_order(inner) ? (uint8_t)(1 + flow_hash % (FRAME_BUCKETS - 1)) : FRAME_BUCKET_UNORDERED;
+struct frame_packet session_number(const struct session *session, const struct queue_item *item) {
+    const uint8_t in_order = (uint8_t)(1 + item->flow_hash % (FRAME_BUCKETS - 1));
+    const uint8_t bucket = minds_order(session, item) ? in_order : FRAME_BUCKET_UNORDERED;
     return (struct frame_packet){.sequence = outstanding_next(session->outstanding),
                                  .bucket = bucket,
                                  .bucket_sequence = session->bucket_sequence[bucket]};

@@ -10,15 +10,9 @@
  * Standards: RFC 9293. */
 #include "bond/sparse.h"
 
-#include <netinet/in.h>
-
-#define SHIFT 15u            /**< a sparse flow sends a byte in 2^this ns on average, 244 kbit/s, … */
-#define AT_ONCE 4096u        /**< … and so many at once: a handshake and a request */
-#define CAP 32768u           /**< bytes: more are not remembered */
-#define TCP_BYTES 20u        /**< TCP header without options */
-#define TCP_OFFSET 12u       /**< in it: its length, in the upper half of the byte */
-#define TCP_FLAGS 13u        /**< in it: the flags, of which … */
-#define TCP_OPENS_OR_ENDS 7u /**< … SYN, RST and FIN tell more than what arrived */
+#define SHIFT 15u     /**< a sparse flow sends a byte in 2^this ns on average, 244 kbit/s, … */
+#define AT_ONCE 4096u /**< … and so many at once: a handshake and a request */
+#define CAP 32768u    /**< bytes: more are not remembered */
 
 void sparse_note(struct sparse *sparse, uint64_t packets, uint64_t bytes, uint64_t now) {
     uint64_t drained = (now - sparse->drained) >> SHIFT, recent;
@@ -28,15 +22,7 @@ void sparse_note(struct sparse *sparse, uint64_t packets, uint64_t bytes, uint64
     sparse->recent = (uint32_t)(recent < CAP ? recent : CAP);
 }
 
-/** Whether a packet of TCP is an acknowledgement and nothing else. */
-static bool is_bare_ack(const struct split *split, const struct inner *inner) {
-    const uint8_t *l4 = superpacket_data(&split->packet) + inner->header_bytes;
-    uint16_t bytes = inner->total_bytes - inner->header_bytes;
-
-    return inner->protocol == IPPROTO_TCP && !inner->fragment && bytes >= TCP_BYTES &&
-           bytes == (l4[TCP_OFFSET] >> 4) * 4 && !(l4[TCP_FLAGS] & TCP_OPENS_OR_ENDS);
-}
-
 bool sparse_has(const struct sparse *sparse, const struct split *split, const struct inner *inner) {
-    return split->count == 1 && sparse->recent <= AT_ONCE && !is_bare_ack(split, inner);
+    return split->count == 1 && sparse->recent <= AT_ONCE &&
+           !inner_is_bare_ack(inner, superpacket_data(&split->packet));
 }

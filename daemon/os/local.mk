@@ -23,6 +23,8 @@ libmpvpn_a_SOURCES += \
 	daemon/os/resolve.h \
 	daemon/os/ring.c \
 	daemon/os/ring.h \
+	daemon/os/sockdiag.c \
+	daemon/os/sockdiag.h \
 	daemon/os/tun.c \
 	daemon/os/tun.h \
 	daemon/os/udp.c \
@@ -32,5 +34,5 @@ libmpvpn_a_SOURCES += \
 	daemon/os/udp_tx.c \
 	daemon/os/vnethdr.c \
 	daemon/os/vnethdr.h
-unit_tests += tests/unit/check_ctlsock tests/unit/check_loop tests/unit/check_mailbox tests/unit/check_netlink tests/unit/check_netlink_journal tests/unit/check_netlink_restore tests/unit/check_privs tests/unit/check_resolve tests/unit/check_tun tests/unit/check_udp tests/unit/check_vnethdr
+unit_tests += tests/unit/check_ctlsock tests/unit/check_loop tests/unit/check_mailbox tests/unit/check_netlink tests/unit/check_netlink_journal tests/unit/check_netlink_restore tests/unit/check_privs tests/unit/check_resolve tests/unit/check_sockdiag tests/unit/check_tun tests/unit/check_udp tests/unit/check_vnethdr
 EXTRA_DIST += tests/unit/netlink_env.h tests/unit/os_env.h

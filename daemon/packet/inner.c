@@ -12,12 +12,15 @@
 #include "packet/inner.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "packet/checksum.h"
 
 /** Layout of the headers walked, bytes. */
 enum { IP4_HEADER = 20, IP6_HEADER = 40, FRAGMENT_HEADER = 8 };
+/** In TCP's header: bytes without options, its length in the upper half of a byte, and flags. */
+enum { TCP_HEADER = 20, TCP_OFFSET = 12, TCP_FLAGS = 13, TCP_OPENS_OR_ENDS = 0x07 /* SYN, RST, FIN */ };
 
 /** A 16-bit number in network order. */
 static uint16_t be16(const uint8_t *p) {
@@ -213,6 +216,14 @@ static void mend(uint8_t *checksum, uint16_t before, uint16_t after) {
     sum += (uint16_t)~before;
     sum += after;
     checksum_store(checksum, checksum_finish(sum));
+}
+
+bool inner_is_bare_ack(const struct inner *inner, const uint8_t *packet) {
+    const uint8_t *l4 = packet + inner->header_bytes;
+    uint16_t bytes = inner->total_bytes - inner->header_bytes;
+
+    return inner->protocol == IPPROTO_TCP && !inner->fragment && bytes >= TCP_HEADER &&
+           bytes == (l4[TCP_OFFSET] >> 4) * 4 && !(l4[TCP_FLAGS] & TCP_OPENS_OR_ENDS);
 }
 
 bool inner_mark_ce(uint8_t *packet) {

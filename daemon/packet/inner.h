@@ -36,6 +36,9 @@ int inner_parse(const uint8_t *packet, size_t length, bool superpacket, struct i
 /** Keyed hash over addresses, protocol and ports (addresses and fragment id-less for fragments): the same for all
  * packets of a flow. */
 uint32_t inner_flow_hash(const struct inner *inner, const uint8_t key[16]);
+/** Whether a packet of TCP is an acknowledgement and nothing else: no data, and neither SYN, RST nor FIN.
+ * @param packet what was parsed, no superpacket */
+bool inner_is_bare_ack(const struct inner *inner, const uint8_t *packet);
 /** Set ECN to CE in place (RFC 3168), mending IPv4's header checksum. @return false: not ECN-capable, nothing done */
 bool inner_mark_ce(uint8_t *packet);
 

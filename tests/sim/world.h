@@ -94,6 +94,8 @@ struct netlink *host_netlink(struct host *host);
 /** Who gets what a host's worker writes to its TUN. */
 typedef void host_tun_fn(void *context, const uint8_t *packet, size_t length, const struct offload *offload);
 void host_on_tun(struct host *host, host_tun_fn *fn, void *context);
+/** Its kernel has a TCP connection from that port, with a congestion control. @param name borrowed */
+void host_congestion(struct host *host, uint16_t port, const char *name);
 /** A packet of the host's kernel goes into its TUN, so many times in one turn. @param offload NULL: a plain packet */
 void host_inject_many(struct host *host, const uint8_t *packet, size_t length, const struct offload *offload,
                       unsigned count);

@@ -5,6 +5,7 @@
 
 #include "os/netlink.h"
 #include "os/resolve.h"
+#include "os/sockdiag.h"
 #include "os/tun.h"
 #include "os/udp.h"
 #include "world.h"
@@ -12,6 +13,7 @@
 #define HOSTS_MAX 16u
 #define SOCKETS_MAX 64u
 #define DEVICES_MAX 4u
+#define FLOWS_MAX 64u
 #define ETHERNET_BYTES 38u /* preamble, header, FCS and gap around an IP packet */
 
 struct loop {
@@ -22,6 +24,9 @@ struct loop {
 };
 struct netlink {
     struct host *host; /* whose kernel this stands for */
+};
+struct sockdiag {
+    const struct host *host; /* whose kernel this stands for */
 };
 struct device {
     const char *name;
@@ -46,6 +51,10 @@ struct host {
     uint64_t link_free[2]; /* when the outgoing link is free again; last arrival */
     uint16_t next_port;
     struct netlink netlink;
+    struct sockdiag sockdiag;
+    uint16_t port[FLOWS_MAX]; /* host_congestion() */
+    const char *congestion[FLOWS_MAX];
+    size_t flows;
 };
 struct udp_socket {
     struct host *host;

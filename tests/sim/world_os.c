@@ -254,6 +254,32 @@ int netlink_rp_filter(const char *device) {
     return (void)device, 0;
 }
 
+/* os/sockdiag.h: the connections of host_congestion() */
+
+void host_congestion(struct host *host, uint16_t port, const char *name) {
+    if (host->flows == FLOWS_MAX)
+        abort();
+    host->port[host->flows] = port;
+    host->congestion[host->flows++] = name;
+}
+int sockdiag_open(struct sockdiag **out) {
+    *out = &world.entered->sockdiag;
+    (*out)->host = world.entered;
+    return 0;
+}
+void sockdiag_close(struct sockdiag *sockdiag) {
+    (void)sockdiag;
+}
+int sockdiag_congestion(struct sockdiag *sockdiag, const struct sockdiag_flow *flow, char name[SOCKDIAG_NAME_MAX]) {
+    const struct host *host = sockdiag->host;
+    for (size_t i = host->flows; i-- > 0;)
+        if (host->port[i] == flow->local_port) {
+            snprintf(name, SOCKDIAG_NAME_MAX, "%s", host->congestion[i]);
+            return 0;
+        }
+    return -ENOENT;
+}
+
 /* os/resolve.h: the name of world_name() and no other */
 
 int resolve_new(struct loop *loop, struct resolve **out) {

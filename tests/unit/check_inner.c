@@ -176,6 +176,35 @@ START_TEST(hash_is_the_flows_and_the_keys) {
 }
 END_TEST
 
+START_TEST(an_acknowledgement_without_anything_else_is_told_from_the_rest) {
+    static const uint8_t sack[12] = {1, 1, 5, 10, 0, 0, 0, 9, 0, 0, 1, 9}, data[1] = {'x'};
+    enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, ECE = 64 };
+    static const struct {
+        int protocol;
+        uint8_t flags;
+        bool sack, data, bare;
+    } rows[] = {
+        {IPPROTO_TCP, ACK, false, false, true},        {IPPROTO_TCP, ACK, true, false, true},
+        {IPPROTO_TCP, ACK | ECE, false, false, true},  {IPPROTO_TCP, ACK | PSH, false, true, false},
+        {IPPROTO_TCP, SYN | ACK, false, false, false}, {IPPROTO_TCP, FIN | ACK, false, false, false},
+        {IPPROTO_TCP, RST | ACK, false, false, false}, {IPPROTO_TCP, ACK, true, true, false},
+        {IPPROTO_UDP, ACK, false, false, false},
+    };
+    for (int version = 4; version <= 6; version += 2)
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+            struct made m = made_usual(version, rows[i].protocol, rows[i].flags, data, rows[i].data);
+            struct inner inner;
+            size_t length;
+
+            m.options = rows[i].sack ? sack : NULL;
+            m.option_bytes = rows[i].sack ? sizeof sack : 0;
+            length = made_write(&m, packet);
+            ck_assert_int_eq(inner_parse(packet, length, false, &inner), 0);
+            ck_assert_msg(inner_is_bare_ack(&inner, packet) == rows[i].bare, "IPv%d, row %zu", version, i);
+        }
+}
+END_TEST
+
 START_TEST(congestion_is_marked_on_capable_packets_only) {
     for (int version = 4; version <= 6; version += 2)
         for (uint8_t ecn = 0; ecn < 4; ecn++) {
@@ -204,6 +233,7 @@ int main(void) {
     tcase_add_test(tc, extension_headers_are_walked_to_the_upper_layer);
     tcase_add_test(tc, fragments_are_told_apart);
     tcase_add_test(tc, hash_is_the_flows_and_the_keys);
+    tcase_add_test(tc, an_acknowledgement_without_anything_else_is_told_from_the_rest);
     tcase_add_test(tc, congestion_is_marked_on_capable_packets_only);
     suite_add_tcase(suite, tc);
     return suite_run(suite);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* loose: which TCP flows of this end need no order, as their sender's congestion control takes neither a loss nor a
+ * packet out of order for congestion (BBR). */
+#ifndef MPVPN_BOND_LOOSE_H
+#define MPVPN_BOND_LOOSE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LOOSE_FLOWS 16u /**< flows that are remembered */
+
+/** A flow. */
+struct loose_flow {
+    uint64_t seen;  /**< ns, when it sent last */
+    uint32_t hash;  /**< of the flow */
+    uint32_t bytes; /**< that it sent, until it is worth a question */
+    bool asked;     /**< for its congestion control */
+    bool loose;     /**< it needs no order */
+};
+
+/** Zeroed: none is known. */
+struct loose {
+    struct loose_flow flows[LOOSE_FLOWS]; /**< by hash */
+};
+
+/** A TCP flow sends so many bytes. @return true: its congestion control is to be asked for; false: it was, or it
+ * sent too little yet, or its place is taken */
+bool loose_on_sent(struct loose *loose, uint32_t hash, uint32_t bytes, uint64_t now);
+/** The answer for a flow. @param congestion its congestion control's name; NULL: nobody knows it */
+void loose_on_answer(struct loose *loose, uint32_t hash, const char *congestion);
+/** Whether a flow needs no order. */
+static inline bool loose_has(const struct loose *loose, uint32_t hash) {
+    const struct loose_flow *flow = &loose->flows[hash % LOOSE_FLOWS];
+
+    return flow->loose && flow->hash == hash;
+}
+
+#endif
