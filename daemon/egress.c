@@ -319,15 +319,16 @@ static int choose(struct session *session, struct last_sent *last, const struct 
 static void look_for_loose(struct session *session, const struct queue_item *item, uint64_t now) {
     const struct worker *worker = tunnel_of(session)->worker;
     const struct inner *inner = item->inner;
-    const struct sockdiag_flow flow = {.local = inner->source,
-                                       .remote = inner->target,
-                                       .local_port = inner->source_port,
-                                       .remote_port = inner->target_port,
-                                       .ifindex = tun_ifindex(worker->tun)};
     char name[SOCKDIAG_NAME_MAX], source[IP_ADDR_TEXT_MAX], target[IP_ADDR_TEXT_MAX];
+    struct sockdiag_flow flow;
     bool known;
     if (!worker->sockdiag || !loose_on_sent(&session->loose, item->flow_hash, item->split->packet.length, now))
         return;
+    flow = (struct sockdiag_flow){.local = inner->source,
+                                  .remote = inner->target,
+                                  .local_port = inner->source_port,
+                                  .remote_port = inner->target_port,
+                                  .ifindex = tun_ifindex(worker->tun)};
     known = !sockdiag_congestion(worker->sockdiag, &flow, name);
     loose_on_answer(&session->loose, item->flow_hash, known ? name : NULL);
     if (loose_has(&session->loose, item->flow_hash))
