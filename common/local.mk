@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 libcommon_a_SOURCES += \
+	common/account.c \
+	common/account.h \
 	common/addr.c \
 	common/addr.h \
 	common/clock.c \

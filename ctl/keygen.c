@@ -6,25 +6,26 @@
 #include "ctl/keygen.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <limits.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/account.h"
 #include "quic/tls.h"
 
 #define DAEMON_GROUP "mpvpn" /* of the user that a daemon becomes by default */
 
 /* Let the daemon's group read the key. @return 0 or -errno */
 static int share(const char *key) {
-    const struct group *group = geteuid() == 0 ? getgrnam(DAEMON_GROUP) : NULL;
+    gid_t group;
+    int rc = geteuid() == 0 ? account_group(DAEMON_GROUP, &group) : -ESRCH;
 
-    if (group && (chown(key, (uid_t)-1, group->gr_gid) < 0 || chmod(key, S_IRUSR | S_IWUSR | S_IRGRP) < 0)) {
-        return -errno;
+    if (rc == 0 && (chown(key, (uid_t)-1, group) < 0 || chmod(key, S_IRUSR | S_IWUSR | S_IRGRP) < 0)) {
+        rc = -errno;
     }
-    return 0;
+    return rc == -ESRCH || rc == -ENOENT ? 0 : rc;
 }
 
 int keygen(FILE *stream, const char *directory, const char *name, char *why, size_t why_size) {

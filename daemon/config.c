@@ -133,7 +133,8 @@ static void *section_base(const struct reader *r, enum section section) {
     return r->config;
 }
 
-/* Parse a value into its field. @return 0; -EINVAL or -ENOMEM, with the reader failed */
+/* Parse a value into its field. @return 0; -EINVAL, -ENOMEM, or another -errno of what was looked up, with the reader
+ * failed */
 static int set_value(struct reader *r, const struct key_row *key, const char *text, unsigned line) {
     char why[CONFIG_WHY_MAX] = "", name[TITLE_MAX];
     char *base = section_base(r, key->section);
@@ -151,7 +152,9 @@ static int set_value(struct reader *r, const struct key_row *key, const char *te
     rc = key->parse(&value);
     if (rc == -ENOMEM)
         return fail_memory(r);
-    return rc < 0 ? fail(r, line, "[%s] %s: %s", title(r, name), key->name, why) : 0;
+    if (rc < 0)
+        fail(r, line, "[%s] %s: %s", title(r, name), key->name, why);
+    return r->rc = rc;
 }
 
 /* Give the keys of a section that were not set their defaults, and miss those that have none. */

@@ -90,7 +90,7 @@ struct config {
 /**
  * Read and check a file.
  * @param why the whole error text as users see it, "FILE:LINE: …"
- * @return 0, or -errno of the file, or -EINVAL; out is set on success only
+ * @return 0; -EINVAL; -errno of the file, or of looking a user or group up; out is set on success only
  */
 int config_read(const char *file, struct config **out, char *why, size_t why_size);
 /** The same from a stream. @param file its name, for messages, for relative file names and for the instance's name */

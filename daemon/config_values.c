@@ -7,8 +7,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,6 +17,7 @@
 #include <unistd.h>
 
 #include "bond/sched.h"
+#include "common/account.h"
 #include "common/log.h"
 #include "common/units.h"
 #include "config.h"
@@ -279,16 +278,27 @@ int config_parse_device(const struct config_value *value) {
     return 0;
 }
 
+/* The name of something that was looked up with this result. */
+static int set_account(const struct config_value *value, const char *kind, int rc) {
+    if (rc == 0)
+        return set_string(value, value->text);
+    if (rc == -ESRCH)
+        return refuse(value, "is no %s of this system", kind);
+    refuse(value, "cannot be looked up: %s", strerror(-rc));
+    return rc;
+}
+
 int config_parse_account(const struct config_value *value) {
-    if (!getpwnam(value->text))
-        return refuse(value, "is no user of this system");
-    return set_string(value, value->text);
+    uid_t uid;
+    gid_t gid;
+
+    return set_account(value, "user", account_user(value->text, &uid, &gid));
 }
 
 int config_parse_group(const struct config_value *value) {
-    if (!getgrnam(value->text))
-        return refuse(value, "is no group of this system");
-    return set_string(value, value->text);
+    gid_t gid;
+
+    return set_account(value, "group", account_group(value->text, &gid));
 }
 
 int config_parse_file_name(const struct config_value *value) {

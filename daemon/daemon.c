@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "common/account.h"
 #include "methods.h"
 #include "os/privs.h"
 
@@ -182,18 +182,35 @@ static int start_role(struct daemon *daemon, char *why, size_t why_size) {
     return client_start(&daemon->client, &daemon->worker, daemon->netlink, daemon->config, why, why_size);
 }
 
-/* Whom to become, and what that user must be able to write. Only root can become somebody else. */
-static struct privs_settings privileges(const struct config *config, const char *runtime_dir) {
-    const char *user = config->run_as;
-    return (struct privs_settings){
-        .user = geteuid()                ? NULL
-                : user                   ? (strcmp(user, "root") ? user : NULL)
-                : getpwnam(DEFAULT_USER) ? DEFAULT_USER
-                                         : NULL,
+/* Whom to become. Only root can become somebody else; without RunAs it stays root where the usual user is missing, but
+ * not where nobody can tell. */
+static int choose_user(const struct config *config, const char **out, char *why, size_t why_size) {
+    const char *user = config->run_as ? config->run_as : DEFAULT_USER;
+    uid_t uid;
+    gid_t gid;
+    int error;
+    *out = NULL;
+    if (geteuid() || !strcmp(user, "root"))
+        return 0;
+    error = config->run_as ? 0 : account_user(user, &uid, &gid);
+    if (error && error != -ESRCH && error != -ENOENT) {
+        snprintf(why, why_size, "the user \"%s\" cannot be looked up: %s", user, strerror(-error));
+        return error;
+    }
+    if (!error)
+        *out = user;
+    return 0;
+}
+
+/* What to keep, and what the user must be able to write. */
+static int choose_privileges(const struct config *config, const char *runtime_dir, struct privs_settings *out,
+                             char *why, size_t why_size) {
+    *out = (struct privs_settings){
         .runtime_dir = runtime_dir,
         .state_dir = config->role == CONFIG_SERVER ? STATE_DIR : NULL,
         .seccomp = true,
     };
+    return choose_user(config, &out->user, why, why_size);
 }
 
 static int open_control(struct daemon *daemon, const char *runtime_dir, char *why, size_t why_size) {
@@ -214,22 +231,21 @@ static int check_files(char *why, size_t why_size) {
     return -EMFILE;
 }
 
-static int start(struct daemon *daemon, const struct daemon_settings *settings, char *why, size_t why_size) {
+static int start(struct daemon *daemon, const struct privs_settings *privs, char *why, size_t why_size) {
     const struct worker_settings worker = {.server = daemon->config->role == CONFIG_SERVER};
-    const struct privs_settings privs = privileges(daemon->config, settings->runtime_dir);
     int error = check_files(why, why_size);
     if (!error)
         error = worker_init(&daemon->worker, &worker, why, why_size);
     if (!error)
         error = watch_signals(daemon, why, why_size);
     if (!error)
-        error = open_kernel_side(daemon, settings->runtime_dir, why, why_size);
+        error = open_kernel_side(daemon, privs->runtime_dir, why, why_size);
     if (!error)
-        error = open_control(daemon, settings->runtime_dir, why, why_size);
+        error = open_control(daemon, privs->runtime_dir, why, why_size);
     if (!error)
         error = start_role(daemon, why, why_size);
     if (!error)
-        error = privs_drop(&privs, why, why_size);
+        error = privs_drop(privs, why, why_size);
     if (!error)
         error = crew_run(&daemon->crew, why, why_size);
     return error;
@@ -263,18 +279,19 @@ static char *absolute(const char *file) {
 }
 
 /* Read the configuration, make the directories, go to the background: what comes before anything is opened.
+ * @param privs out: borrows from the settings and the configuration
  * @param pid_file out: on the heap, or NULL: there is none */
-static int prepare(struct daemon *daemon, const struct daemon_settings *settings, char **pid_file, char *why,
-                   size_t why_size) {
+static int prepare(struct daemon *daemon, const struct daemon_settings *settings, struct privs_settings *privs,
+                   char **pid_file, char *why, size_t why_size) {
     char *file = absolute(settings->config_file);
     int error = file ? config_read(file, &daemon->config, why, why_size) : -ENOMEM;
-    struct privs_settings privs;
     free(file);
     if (error)
         return error;
     log_set_level(settings->verbose ? LOG_LEVEL_DEBUG : (enum log_level)daemon->config->log_level);
-    privs = privileges(daemon->config, settings->runtime_dir);
-    error = privs_directories(&privs, why, why_size);
+    error = choose_privileges(daemon->config, settings->runtime_dir, privs, why, why_size);
+    if (!error)
+        error = privs_directories(privs, why, why_size);
     if (error || !settings->background)
         return error;
     if (settings->pid_file)
@@ -292,13 +309,14 @@ static int prepare(struct daemon *daemon, const struct daemon_settings *settings
 int daemon_run(const struct daemon_settings *settings) {
     static const char *const role_name[] = {[CONFIG_SERVER] = "server", [CONFIG_CLIENT] = "client"};
     struct daemon daemon = {0};
+    struct privs_settings privs;
     char why[CONFIG_WHY_MAX] = "no memory", *pid_file = NULL;
     int error;
     if (settings->background)
         log_to_syslog("mpvpnd");
-    error = prepare(&daemon, settings, &pid_file, why, sizeof why);
+    error = prepare(&daemon, settings, &privs, &pid_file, why, sizeof why);
     if (!error)
-        error = start(&daemon, settings, why, sizeof why);
+        error = start(&daemon, &privs, why, sizeof why);
     if (!error) {
         daemon.started = loop_now(daemon.worker.loop);
         log_notice("%s %s started; %s", role_name[daemon.config->role], daemon.config->name,

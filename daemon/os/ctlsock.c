@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -23,6 +22,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/account.h"
 #include "common/log.h"
 #include "os/patience.h"
 
@@ -368,19 +368,17 @@ static int stale_remove(const struct sockaddr_un *address) {
     return unlink(address->sun_path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-/** Group by name or number. @return 0; -ENOENT */
+/** Group by name or number. @return as account_group() */
 static int group_find(const char *name, gid_t *out) {
-    struct group entry, *found = NULL;
-    char buffer[16384], *end;
+    int rc = account_group(name, out);
+    char *end;
     unsigned long number;
 
-    if (getgrnam_r(name, &entry, buffer, sizeof buffer, &found) == 0 && found) {
-        *out = found->gr_gid;
+    if (rc == 0)
         return 0;
-    }
     number = strtoul(name, &end, 10);
     if (name[0] < '0' || name[0] > '9' || *end || number >= (gid_t)-1)
-        return -ENOENT;
+        return rc;
     *out = (gid_t)number;
     return 0;
 }
@@ -424,10 +422,15 @@ int ctlsock_open(struct loop *loop, const char *path, const char *group, const s
         goto err_close;
     strcpy(made->path, path);
     strcpy(address.sun_path, path);
-    if (group && group_find(group, &made->group)) {
-        snprintf(why, why_size, "control socket %s: there is no group \"%s\"", path, group);
+    rc = group ? group_find(group, &made->group) : 0;
+    if (rc) {
+        if (rc == -ESRCH)
+            snprintf(why, why_size, "control socket %s: there is no group \"%s\"", path, group);
+        else
+            snprintf(why, why_size, "control socket %s: the group \"%s\" cannot be looked up: %s", path, group,
+                     strerror(-rc));
         ctlsock_close(made);
-        return -ENOENT;
+        return rc == -ESRCH ? -ENOENT : rc;
     }
     do
         rc = stale_remove(&address);

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/account.h"
 #include "common/log.h"
 #include "os/privs_internal.h"
 
@@ -30,20 +30,19 @@ struct target {
     gid_t gid; /**< its primary group */
 };
 
-/** Look the user up; without one it is who we are. @return 0; -ENOENT with a sentence in why */
+/** Look the user up; without one it is who we are. @return 0; -errno with a sentence in why, -ENOENT: there is no such
+ * user */
 static int target_find(const struct privs_settings *settings, struct target *out, char *why, size_t why_size) {
-    struct passwd entry, *found = NULL;
-    char buffer[16384];
+    int rc = 0;
 
     *out = (struct target){geteuid(), getegid()};
-    if (!settings->user || !settings->user[0])
-        return 0;
-    if (getpwnam_r(settings->user, &entry, buffer, sizeof buffer, &found) != 0 || !found) {
+    if (settings->user && settings->user[0])
+        rc = account_user(settings->user, &out->uid, &out->gid);
+    if (rc == -ESRCH)
         snprintf(why, why_size, "there is no user \"%s\"", settings->user);
-        return -ENOENT;
-    }
-    *out = (struct target){found->pw_uid, found->pw_gid};
-    return 0;
+    else if (rc)
+        snprintf(why, why_size, "the user \"%s\" cannot be looked up: %s", settings->user, strerror(-rc));
+    return rc == -ESRCH ? -ENOENT : rc;
 }
 
 /** Hand root's plain files in a directory over. Links and files with several names are left alone: the directory's

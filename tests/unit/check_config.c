@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -306,6 +307,31 @@ START_TEST(faults_are_told_with_file_line_section_and_key) {
 }
 END_TEST
 
+/* Whoever runs out of descriptors is not told that a user is missing, and may try again. */
+START_TEST(an_account_that_cannot_be_looked_up_is_not_one_that_is_missing) {
+    static const char *const texts[] = {"[Daemon]\nRunAs = nobody\n", "[Control]\nGroup = nogroup\n"};
+    static const char *const expected[] = {
+        "t.conf:2: [Daemon] RunAs: \"nobody\" cannot be looked up: Too many open files",
+        "t.conf:2: [Control] Group: \"nogroup\" cannot be looked up: Too many open files"};
+    struct rlimit before, none;
+
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        char why[CONFIG_WHY_MAX] = "";
+        struct config *config = NULL;
+        int rc;
+
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+        rc = read_text(texts[i], "t.conf", &config, why);
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+        ck_assert_int_eq(rc, -EMFILE);
+        ck_assert_ptr_null(config);
+        ck_assert_str_eq(why, expected[i]);
+    }
+}
+END_TEST
+
 START_TEST(a_tunnel_has_up_to_sixteen_paths) {
     char text[800] = "[Client]\nServer = a\n";
     size_t length = strlen(text);
@@ -443,6 +469,7 @@ int main(void) {
     tcase_add_test(tc, authorities_are_trusted_in_place_of_a_pin);
     tcase_add_test(tc, an_empty_path_section_is_a_path_with_defaults);
     tcase_add_test(tc, faults_are_told_with_file_line_section_and_key);
+    tcase_add_test(tc, an_account_that_cannot_be_looked_up_is_not_one_that_is_missing);
     tcase_add_test(tc, a_tunnel_has_up_to_sixteen_paths);
     tcase_add_test(tc, a_line_too_long_is_refused_not_split);
     tcase_add_test(tc, a_file_that_is_not_there_is_told);

@@ -286,6 +286,23 @@ START_TEST(an_unknown_user_is_refused) {
 }
 END_TEST
 
+/** Without a descriptor for the list of users. */
+static int drop_without_files(void) {
+    const struct rlimit none = {0};
+    const struct privs_settings settings = to_nobody();
+
+    if (setrlimit(RLIMIT_NOFILE, &none))
+        return 1;
+    if (privs_drop(&settings, why, sizeof why) != -EMFILE)
+        return 2;
+    return strcmp(why, "the user \"nobody\" cannot be looked up: Too many open files") == 0 ? 0 : 3;
+}
+
+START_TEST(a_user_that_cannot_be_looked_up_is_not_one_that_is_missing) {
+    ck_assert_int_eq(in_child(drop_without_files), 0);
+}
+END_TEST
+
 static int drop_to_nobody(void) {
     struct privs_settings settings = to_nobody();
     const struct passwd *nobody = getpwnam("nobody");
@@ -511,6 +528,7 @@ int main(void) {
     tcase_add_test(anybody, a_pid_file_that_cannot_be_written_is_removed);
     tcase_add_test(anybody, a_pid_file_that_cannot_be_is_refused);
     tcase_add_test(anybody, an_unknown_user_is_refused);
+    tcase_add_test(anybody, a_user_that_cannot_be_looked_up_is_not_one_that_is_missing);
     suite_add_tcase(suite, anybody);
 
     tcase_set_timeout(root, 60);
