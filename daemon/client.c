@@ -181,16 +181,19 @@ static void apply_scheduler(struct client *client) {
         client_set_scheduler(client, id);
 }
 
-int client_start(struct client *client, struct worker *worker, struct netlink *netlink, const struct config *config,
-                 char *why, size_t why_size) {
+int client_load(struct client *client, const struct config *config, char *why, size_t why_size) {
+    *client = (struct client){.config = config};
+    return make_trust(config, &client->tls, why, why_size);
+}
+
+int client_start(struct client *client, struct worker *worker, struct netlink *netlink, char *why, size_t why_size) {
+    const struct config *config = client->config;
     const struct ip_prefix everything[2] = {{.addr = {.version = 4}}, {.addr = {.version = 6}}};
     const struct config_path automatic = {.weight = 1};
     int error;
-    *client = (struct client){.worker = worker, .netlink = netlink, .config = config};
+    client->worker = worker;
+    client->netlink = netlink;
     client->watch = (struct timer){.on_due = client_plain_on_watch, .context = client};
-    error = make_trust(config, &client->tls, why, why_size);
-    if (error)
-        return error;
     error = resolve_new(worker->loop, &client->resolve);
     if (error)
         return snprintf(why, why_size, "the name resolver could not be started: %s", strerror(-error)), error;
@@ -228,14 +231,13 @@ void client_close(struct client *client) {
 }
 
 void client_fini(struct client *client) {
-    if (!client->worker)
-        return;
     while (client->paths) {
         struct client_path *path = client->paths;
         DL_DELETE(client->paths, path);
         client_path_free(path);
     }
-    timer_set(&client->worker->timers, &client->watch, TIME_NEVER);
+    if (client->worker)
+        timer_set(&client->worker->timers, &client->watch, TIME_NEVER);
     resolve_free(client->resolve);
     tunnel_free(client->tunnel);
     tls_context_unref(client->tls);

@@ -115,9 +115,12 @@ struct client {
     uint64_t resumed_handshakes;       /**< of them, resumed */
 };
 
-/** Make the session, open the device and begin to connect. @return 0 or -errno with a sentence in why */
-int client_start(struct client *client, struct worker *worker, struct netlink *netlink, const struct config *config,
-                 char *why, size_t why_size);
+/** Read whom to trust: what of a client's configuration shows only when it is used. Nothing is opened yet, so this is
+ * also how to check it. @return 0 or -errno with a sentence in why; client_fini() is due either way */
+int client_load(struct client *client, const struct config *config, char *why, size_t why_size);
+/** Make the session of a client that was loaded, open the device and begin to connect. @return 0 or -errno with a
+ * sentence in why */
+int client_start(struct client *client, struct worker *worker, struct netlink *netlink, char *why, size_t why_size);
 /** Say goodbye to the server; the last packets go out in the next turn. */
 void client_close(struct client *client);
 /** Free everything. Safe on a zeroed client. */

@@ -220,33 +220,26 @@ static int make_shared(struct crew *crew, char *why, size_t why_size) {
     return shared_reserve(&crew->shared, crew->policy.auth, NULL, why, why_size);
 }
 
-int crew_check(const struct config *config, char *why, size_t why_size) {
-    struct crew crew = {.count = 1};
+int crew_load(struct crew *crew, size_t count, const struct config *config, char *why, size_t why_size) {
     int error;
-    snprintf(why, why_size, "no memory");
-    error = policy_load(&crew.policy, config, why, why_size);
-    if (!error)
-        error = make_shared(&crew, why, why_size);
-    shared_fini(&crew.shared);
-    policy_free(&crew.policy);
-    return error;
-}
-
-int crew_start(struct crew *crew, size_t count, struct worker *main, struct netlink *netlink,
-               const struct config *config, char *why, size_t why_size) {
-    int error;
-    *crew = (struct crew){.main = main, .netlink = netlink, .count = count};
+    *crew = (struct crew){.count = count};
     snprintf(why, why_size, "no memory for %zu workers", count);
     crew->server = calloc(count, sizeof *crew->server);
     error = crew->server ? policy_load(&crew->policy, config, why, why_size) : -ENOMEM;
-    if (!error)
-        error = make_shared(crew, why, why_size);
-    if (!error && count > 1)
+    return error ? error : make_shared(crew, why, why_size);
+}
+
+int crew_start(struct crew *crew, struct worker *main, struct netlink *netlink, char *why, size_t why_size) {
+    int error = 0;
+    crew->main = main;
+    crew->netlink = netlink;
+    snprintf(why, why_size, "no memory for %zu workers", crew->count);
+    if (crew->count > 1)
         error = make_hands(crew, why, why_size);
-    for (size_t i = 0; !error && i < count; i++)
+    for (size_t i = 0; !error && i < crew->count; i++)
         error = start_server(crew, i, crew->hand ? &crew->hand[i].worker : main, why, why_size);
-    if (!error && count > 1)
-        log_notice("%zu workers", count);
+    if (!error && crew->count > 1)
+        log_notice("%zu workers", crew->count);
     return error;
 }
 

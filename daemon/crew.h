@@ -40,17 +40,19 @@ struct crew {
     bool device_down;             /**< … and was down since: the kernel forgot some of them */
 };
 
-/** What of a server's configuration shows only when it is used: that certificate, key and users can be read, and go
- * with each other and with the pools. @return 0 or -errno with a sentence in why */
-int crew_check(const struct config *config, char *why, size_t why_size);
 /**
- * Read certificate and users, make pool and keys, open the device and all sockets. Threads are started by crew_run().
+ * Read certificate and users, make pool and keys: what of a server's configuration shows only when it is used. Nothing
+ * is opened yet, so this is also how to check it.
  * @param count workers
+ * @return 0 or -errno with a sentence in why; crew_fini() is due either way
+ */
+int crew_load(struct crew *crew, size_t count, const struct config *config, char *why, size_t why_size);
+/**
+ * Open the device and all sockets of a crew that was loaded. Threads are started by crew_run().
  * @param main with one worker its datapath
  * @return 0 or -errno with a sentence in why
  */
-int crew_start(struct crew *crew, size_t count, struct worker *main, struct netlink *netlink,
-               const struct config *config, char *why, size_t why_size);
+int crew_start(struct crew *crew, struct worker *main, struct netlink *netlink, char *why, size_t why_size);
 /** Start the threads, when privileges have been given up. @return 0 or -errno with a sentence in why */
 int crew_run(struct crew *crew, char *why, size_t why_size);
 /** Have fn run for each worker's part of the server, by that worker's thread, one after another; returns when all were.

@@ -175,11 +175,30 @@ static size_t workers_wanted(const struct config *config) {
     return count < CREW_MAX ? count : CREW_MAX;
 }
 
+/* Read the configuration, and what it names. */
+static int load(struct daemon *daemon, const char *file, char *why, size_t why_size) {
+    int error = config_read(file, &daemon->config, why, why_size);
+    if (error)
+        return error;
+    if (daemon->config->role == CONFIG_SERVER)
+        return crew_load(&daemon->crew, workers_wanted(daemon->config), daemon->config, why, why_size);
+    return client_load(&daemon->client, daemon->config, why, why_size);
+}
+
+/* What a fault of load() ends with. Files that are missing or locked stay so until somebody does something; lack of
+ * memory or descriptors, a disk or a directory service that does not answer do not. */
+static enum daemon_status status_of_load(int error) {
+    static const int lasting[] = {-EINVAL, -EEXIST, -ENOENT, -ENOTDIR, -EACCES, -ELOOP, -EFBIG};
+    for (size_t i = 0; i < sizeof lasting / sizeof *lasting; i++)
+        if (error == lasting[i])
+            return DAEMON_MISCONFIGURED;
+    return error ? DAEMON_FAILED : DAEMON_DONE;
+}
+
 static int start_role(struct daemon *daemon, char *why, size_t why_size) {
     if (daemon->config->role == CONFIG_SERVER)
-        return crew_start(&daemon->crew, workers_wanted(daemon->config), &daemon->worker, daemon->netlink,
-                          daemon->config, why, why_size);
-    return client_start(&daemon->client, &daemon->worker, daemon->netlink, daemon->config, why, why_size);
+        return crew_start(&daemon->crew, &daemon->worker, daemon->netlink, why, why_size);
+    return client_start(&daemon->client, &daemon->worker, daemon->netlink, why, why_size);
 }
 
 /* Whom to become. Only root can become somebody else; without RunAs it stays root where the usual user is missing, but
@@ -278,18 +297,13 @@ static char *absolute(const char *file) {
     return path;
 }
 
-/* Read the configuration, make the directories, go to the background: what comes before anything is opened.
+/* Make the directories, go to the background: what comes before anything is opened.
  * @param privs out: borrows from the settings and the configuration
  * @param pid_file out: on the heap, or NULL: there is none */
 static int prepare(struct daemon *daemon, const struct daemon_settings *settings, struct privs_settings *privs,
                    char **pid_file, char *why, size_t why_size) {
-    char *file = absolute(settings->config_file);
-    int error = file ? config_read(file, &daemon->config, why, why_size) : -ENOMEM;
-    free(file);
-    if (error)
-        return error;
-    log_set_level(settings->verbose ? LOG_LEVEL_DEBUG : (enum log_level)daemon->config->log_level);
-    error = choose_privileges(daemon->config, settings->runtime_dir, privs, why, why_size);
+    int error = choose_privileges(daemon->config, settings->runtime_dir, privs, why, why_size);
+    char *file;
     if (!error)
         error = privs_directories(privs, why, why_size);
     if (error || !settings->background)
@@ -306,15 +320,29 @@ static int prepare(struct daemon *daemon, const struct daemon_settings *settings
     return error;
 }
 
-int daemon_run(const struct daemon_settings *settings) {
+enum daemon_status daemon_check(const char *file, char *why, size_t why_size) {
+    struct daemon daemon = {0};
+    int error = load(&daemon, file, why, why_size);
+    finish(&daemon);
+    return status_of_load(error);
+}
+
+enum daemon_status daemon_run(const struct daemon_settings *settings) {
     static const char *const role_name[] = {[CONFIG_SERVER] = "server", [CONFIG_CLIENT] = "client"};
     struct daemon daemon = {0};
     struct privs_settings privs;
-    char why[CONFIG_WHY_MAX] = "no memory", *pid_file = NULL;
+    char why[CONFIG_WHY_MAX] = "no memory", *pid_file = NULL, *file = absolute(settings->config_file);
+    enum daemon_status status;
     int error;
     if (settings->background)
         log_to_syslog("mpvpnd");
-    error = prepare(&daemon, settings, &privs, &pid_file, why, sizeof why);
+    error = file ? load(&daemon, file, why, sizeof why) : -ENOMEM;
+    free(file);
+    status = status_of_load(error);
+    if (!error) {
+        log_set_level(settings->verbose ? LOG_LEVEL_DEBUG : (enum log_level)daemon.config->log_level);
+        error = prepare(&daemon, settings, &privs, &pid_file, why, sizeof why);
+    }
     if (!error)
         error = start(&daemon, &privs, why, sizeof why);
     if (!error) {
@@ -333,5 +361,5 @@ int daemon_run(const struct daemon_settings *settings) {
     if (pid_file && unlink(pid_file))
         log_warning("%s: %s", pid_file, strerror(errno));
     free(pid_file);
-    return error ? EXIT_FAILURE : EXIT_SUCCESS;
+    return error && status == DAEMON_DONE ? DAEMON_FAILED : status;
 }

@@ -34,9 +34,20 @@ struct daemon_settings {
     bool verbose;            /**< -v: log level debug, whatever the file says */
 };
 
-/** Run an instance until it is told to stop. Errors of start-up are logged. @return the process's exit status: 0
- * stopped as told, 1 failed */
-int daemon_run(const struct daemon_settings *settings);
+/** What mpvpnd ends with. Faults that stay until somebody mends them are apart from those that may pass, so that who
+ * starts it knows whether to try again; systemd has a name for each. */
+enum daemon_status {
+    DAEMON_DONE = 0,         /**< stopped as told; the configuration is good */
+    DAEMON_FAILED = 1,       /**< something failed that may do better the next time */
+    DAEMON_USAGE = 2,        /**< a fault in the command line (LSB: invalid arguments) */
+    DAEMON_MISCONFIGURED = 6 /**< a fault in the configuration (LSB: the program is not configured) */
+};
+
+/** Run an instance until it is told to stop. Errors of start-up are logged. @return what the process ends with */
+enum daemon_status daemon_run(const struct daemon_settings *settings);
+/** Find whatever fault of a configuration can be found without starting. @param why out, the whole error text
+ * @return DAEMON_DONE: there is none; another: with the text in why */
+enum daemon_status daemon_check(const char *file, char *why, size_t why_size);
 /** Read the configuration file again and apply it; the running tunnel keeps its old settings when anything is wrong.
  * @return 0; -errno with the text for the user in why */
 int daemon_reload(struct daemon *daemon, char *why, size_t why_size);

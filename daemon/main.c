@@ -10,10 +10,7 @@
 #include "build-config.h"
 #include "common/output.h"
 #include "config.h"
-#include "crew.h"
 #include "daemon.h"
-
-#define EXIT_USAGE 2
 
 enum option_id {
 #define OPTION(letter, name, argument, help) OPT_##name,
@@ -58,20 +55,16 @@ static void print_help(void) {
 
 /* What nobody could take was not said. */
 static int finish(void) {
-    return output_finish("mpvpnd") ? EXIT_SUCCESS : EXIT_FAILURE;
+    return output_finish("mpvpnd") ? DAEMON_DONE : DAEMON_FAILED;
 }
 
 static int check(const char *file) {
-    struct config *config;
     char why[CONFIG_WHY_MAX];
-    int error = config_read(file, &config, why, sizeof why);
-    if (!error && config->role == CONFIG_SERVER)
-        error = crew_check(config, why, sizeof why);
-    if (error) {
+    enum daemon_status status = daemon_check(file, why, sizeof why);
+    if (status != DAEMON_DONE) {
         fprintf(stderr, "%s\n", why);
-        return EXIT_FAILURE;
+        return (int)status;
     }
-    config_free(config);
     printf("%s: good\n", file);
     return finish();
 }
@@ -127,7 +120,7 @@ int main(int argc, char **argv) {
             return finish();
         } else {
             fprintf(stderr, "Try 'mpvpnd --help'.\n");
-            return EXIT_USAGE;
+            return DAEMON_USAGE;
         }
     }
     if (optind < argc || !settings.config_file) {
@@ -136,7 +129,7 @@ int main(int argc, char **argv) {
         else
             fprintf(stderr, "mpvpnd: no configuration given (-c FILE)\n");
         fprintf(stderr, "Try 'mpvpnd --help'.\n");
-        return EXIT_USAGE;
+        return DAEMON_USAGE;
     }
-    return only_check ? check(settings.config_file) : daemon_run(&settings);
+    return only_check ? check(settings.config_file) : (int)daemon_run(&settings);
 }

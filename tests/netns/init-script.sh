@@ -49,7 +49,12 @@ check 'and runs' ends 0 status
 check 'it is stopped' ends 0 stop
 check 'and is gone' ends 3 status
 echo 'Pol = 10.0.0.0/8' >>"$dir/$name.conf"
-check 'a fault in the configuration is a failure' ends 1 start
-like 'and is told' "$(in_ns "$server" sh "$script" start 2>&1)" 'Pol: unknown key'
+check 'a fault in the configuration is a failure, and says of which kind' ends 6 start
+said=$(in_ns "$server" sh "$script" start 2>&1)
+like 'and which' "$said" 'Pol: unknown key'
+like 'and where' "$said" "mpvpnd $name: there is a fault in $dir/$name.conf"
+server_config 'Listen = 192.0.2.77:443'
+check 'so is an address that this host does not have, of another kind' ends 1 start
+like 'which is told' "$(in_ns "$server" sh "$script" start 2>&1)" '192.0.2.77'
 check 'a verb that is none' ends 2 frobnicate
 finish

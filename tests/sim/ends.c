@@ -59,11 +59,13 @@ void end_start(struct end *end, struct host *host, const char *config_text) {
     settings.server = end->config->role == CONFIG_SERVER;
     ck_assert(!worker_init(&end->worker, &settings, why, sizeof why));
     if (settings.server)
-        ck_assert_msg(!crew_start(&end->crew, 1, &end->worker, host_netlink(host), end->config, why, sizeof why), "%s",
-                      why);
+        ck_assert_msg(!crew_load(&end->crew, 1, end->config, why, sizeof why) &&
+                          !crew_start(&end->crew, &end->worker, host_netlink(host), why, sizeof why),
+                      "%s", why);
     else
-        ck_assert_msg(!client_start(&end->client, &end->worker, host_netlink(host), end->config, why, sizeof why), "%s",
-                      why);
+        ck_assert_msg(!client_load(&end->client, end->config, why, sizeof why) &&
+                          !client_start(&end->client, &end->worker, host_netlink(host), why, sizeof why),
+                      "%s", why);
     loop_set_deadline(end->worker.loop, world_now());
 }
 
