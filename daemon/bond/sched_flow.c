@@ -67,4 +67,4 @@ static int pick(struct sched *sched, const struct sched_leg *legs, uint16_t cand
     return any ? SCHED_SKIP : SCHED_WAIT;
 }
 
-const struct sched_ops sched_flow = {.pick = pick};
+const struct sched_ops sched_flow = {.pick = pick, .in_use = sched_steady};

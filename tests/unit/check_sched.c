@@ -192,6 +192,23 @@ START_TEST(the_one_leg_of_backup_is_helped_while_other_primaries_idle) {
 }
 END_TEST
 
+/* No flow goes on it, so that it has room is no help to those that wait. */
+START_TEST(flows_are_helped_while_a_leg_that_flaps_idles) {
+    uint32_t flow = 1;
+
+    sched_init(&sched, SCHED_FLOW);
+    legs[2].role = legs[3].role = SCHED_ROLE_BACKUP;
+    legs[3].when_full = true;
+    legs[0].can_send = false;
+    legs[1].shaky = true;
+    ck_assert_int_eq(pick_waited(5 * NS_PER_MS, flow, NS_PER_SEC), SCHED_WAIT);
+    while (pick_waited(15 * NS_PER_MS, flow, NS_PER_SEC) != 3)
+        ck_assert_uint_lt(flow++, 100);
+    legs[1].shaky = false;
+    ck_assert_int_lt(pick_waited(15 * NS_PER_MS, flow, NS_PER_SEC), 2);
+}
+END_TEST
+
 START_TEST(minrtt_takes_the_shortest_that_can_send) {
     ck_assert_int_eq(pick(), 3);
     legs[3].can_send = false;
@@ -661,6 +678,7 @@ int main(void) {
     tcase_add_test(tests, backup_leaves_a_leg_that_flaps_until_it_is_steady);
     tcase_add_test(tests, flows_are_shared_by_weight_within_one_percent);
     tcase_add_loop_test(tests, backup_legs_help_full_primaries_when_they_are_told_to, 0, SCHED_COUNT);
+    tcase_add_test(tests, flows_are_helped_while_a_leg_that_flaps_idles);
     tcase_add_test(tests, the_one_leg_of_backup_is_helped_while_other_primaries_idle);
     tcase_add_test(tests, ecf_takes_the_leg_on_which_the_packet_arrives_first);
     tcase_add_test(tests, ecf_stays_on_a_leg_while_another_is_about_as_good);
