@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 libmpvpn_a_SOURCES += \
+	daemon/bond/codel.c \
+	daemon/bond/codel.h \
 	daemon/bond/control.c \
 	daemon/bond/control.h \
 	daemon/bond/duplicate.c \

@@ -45,6 +45,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
+#include "bond/codel.h"
 #include "bond/sparse.h"
 #include "common/clock.h"
 
@@ -54,7 +55,6 @@
 #define TARGET_PART 3u                 /**< CoDel's target is this part of its interval */
 #define CUT_PART 2u                    /**< what TCP sent and has waited for this part of the target goes with a drop */
 #define PLENTY_PART 4u                 /**< up to this part of its limit, memory is plenty */
-#define RECENT_INTERVALS 16u /**< a dropping state that began again within so many intervals goes on where it was */
 
 /** A superpacket held. */
 struct entry {
@@ -64,15 +64,6 @@ struct entry {
     uint64_t queued_at; /**< ns */
     uint32_t flow_hash; /**< of its flow */
     uint16_t index;     /**< segments before this one have left */
-};
-
-/** CoDel's state of a flow (RFC 8289 section 4.4; the names are its). */
-struct codel {
-    uint64_t first_above_time; /**< ns when the wait will have been above target for an interval; 0: it is below */
-    uint64_t drop_next;        /**< ns of the next drop */
-    uint32_t count;            /**< drops since dropping began */
-    uint32_t last_count;       /**< count when dropping last began */
-    bool dropping;             /**< in dropping state */
 };
 
 /** Which list a flow is on. */
@@ -377,27 +368,6 @@ static bool over_target(const struct queue *queue, struct flow *flow, uint64_t n
     return now >= codel->first_above_time;
 }
 
-/** Integer square root. */
-static uint64_t square_root(uint64_t x) {
-    uint64_t root = 0;
-
-    for (uint64_t bit = 1ull << 62; bit; bit >>= 2) {
-        bool fits = x >= root + bit;
-
-        if (fits)
-            x -= root + bit;
-        root >>= 1;
-        if (fits)
-            root += bit;
-    }
-    return root;
-}
-
-/** CoDel's control law: the time after t at which to drop again; 8 fractional bits of the root are kept. */
-static uint64_t control_law(const struct queue *queue, const struct codel *codel, uint64_t t) {
-    return t + (queue->interval << 8) / square_root((uint64_t)codel->count << 16);
-}
-
 static bool knows_ecn(const struct flow *flow) {
     return flow->head->inner.traffic_class & 3;
 }
@@ -436,25 +406,18 @@ static bool go_on_dropping(struct queue *queue, struct flow *flow, uint64_t now)
         if (!marked && !over_target(queue, flow, now))
             codel->dropping = false;
         else
-            codel->drop_next = control_law(queue, codel, codel->drop_next);
+            codel->drop_next = codel_next(codel, queue->interval, codel->drop_next);
     }
     return marked;
 }
 
 /** CoDel enters dropping state. @return whether the head is to be marked */
 static bool begin_dropping(struct queue *queue, struct flow *flow, uint64_t now) {
-    struct codel *codel = &flow->codel;
-    uint32_t since = codel->count - codel->last_count;
-    bool recent = now < codel->drop_next + RECENT_INTERVALS * queue->interval;
     bool marked = mark_or_drop(queue, flow, now);
 
     if (!marked)
         over_target(queue, flow, now);
-    codel->dropping = true;
-    /* Dropping that began again soon goes on near the rate that controlled the queue before. */
-    codel->count = since > 1 && recent ? since : 1;
-    codel->last_count = codel->count;
-    codel->drop_next = control_law(queue, codel, now);
+    codel_begin(&flow->codel, queue->interval, now);
     return marked;
 }
 
