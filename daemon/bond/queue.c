@@ -20,6 +20,11 @@
  * leaves, would hold the bytes up for as long as it is. What the legs carry in half the target stays in any case, so
  * that they have work until the sender goes on: it may have sent all of it in bursts, and nothing lately.
  *
+ * Fragments. A datagram that lacks a part is none, so its first fragment decides: dropped, it takes the others along,
+ * also those to come; when it has left, CoDel lets them follow unjudged. Time passes while a head waits for a leg, and
+ * where one part is long it is that one: so the turn of the short one had come each time, which freed nothing, until
+ * each datagram lacked it. One number a flow is enough, as hosts send a datagram's fragments in one go.
+ *
  * Looking and taking are apart: queue_peek() chooses a flow and lets CoDel judge its head; that segment stays shown
  * until it is committed, so that a leg that is not ready costs nothing. Statistics take the time of the last look.
  *
@@ -77,6 +82,7 @@ struct flow {
     struct codel codel; /**< judge */
     int64_t deficit;    /**< bytes it may still send in this turn */
     struct sparse rate; /**< whether it sends little */
+    uint64_t torn;      /**< 1 + number of the datagram of which a fragment was dropped last; 0: of none */
     uint16_t number;    /**< hash of its packets, modulo QUEUE_FLOWS */
     uint8_t list;       /**< enum flow_list; set aside it is still of that list */
     bool judged;        /**< CoDel let its head go already, when it was shown … */
@@ -249,6 +255,39 @@ static void advance(struct queue *queue, struct flow *flow) {
         release_head(queue, flow);
 }
 
+/** 1 + the number of the datagram that the flow's head is a fragment of; 0: it is none. */
+static uint64_t datagram_of(const struct flow *flow) {
+    const struct entry *head = flow->head;
+
+    return head && head->inner.fragment ? 1ull + inner_datagram(superpacket_data(&head->split.packet), &head->inner)
+                                        : 0;
+}
+
+/** Drop what is left of a datagram already torn, as far as it is at the head of its flow. Numbers come again: another
+ * first fragment is of another datagram. */
+static void drop_rest(struct queue *queue, struct flow *flow, uint64_t *counter) {
+    while (flow->torn && datagram_of(flow) == flow->torn) {
+        if (flow->head->inner.first_fragment) {
+            flow->torn = 0;
+        } else {
+            advance(queue, flow);
+            ++*counter;
+        }
+    }
+}
+
+/** Drop the segment at the head of a flow, and the rest of its datagram. */
+static void drop(struct queue *queue, struct flow *flow, uint64_t *counter) {
+    uint64_t datagram = datagram_of(flow);
+
+    advance(queue, flow);
+    ++*counter;
+    if (datagram) {
+        flow->torn = datagram;
+        drop_rest(queue, flow, counter);
+    }
+}
+
 /** Drop segments from the fattest flow's head until a packet of that many bytes in a buffer of that capacity fits. */
 static void make_room(struct queue *queue, uint64_t bytes, uint64_t capacity) {
     while (queue->held == queue->settings.max_packets || queue->bytes + bytes > queue->settings.max_bytes ||
@@ -257,8 +296,7 @@ static void make_room(struct queue *queue, uint64_t bytes, uint64_t capacity) {
 
         if (queue->shown == fattest)
             queue->shown = NULL;
-        advance(queue, fattest);
-        queue->stats.overflow_drops++;
+        drop(queue, fattest, &queue->stats.overflow_drops);
     }
 }
 
@@ -372,11 +410,6 @@ static bool knows_ecn(const struct flow *flow) {
     return flow->head->inner.traffic_class & 3;
 }
 
-static void drop(struct queue *queue, struct flow *flow) {
-    advance(queue, flow);
-    queue->stats.codel_drops++;
-}
-
 /** Whether nearly all that waits is a flow's. */
 static bool is_alone(const struct queue *queue, const struct flow *flow) {
     return *backlog_of(queue, flow) >= queue->bytes / 4 * 3;
@@ -388,10 +421,10 @@ static bool mark_or_drop(struct queue *queue, struct flow *flow, uint64_t now) {
         queue->stats.ce_marks++;
         return true;
     }
-    drop(queue, flow);
+    drop(queue, flow, &queue->stats.codel_drops);
     while (flow->head && flow->head->inner.protocol == IPPROTO_TCP && !knows_ecn(flow) && is_alone(queue, flow) &&
            waited(flow, now) > queue->target / CUT_PART && *backlog_of(queue, flow) > queue->cut_bytes)
-        drop(queue, flow);
+        drop(queue, flow, &queue->stats.codel_drops);
     return false;
 }
 
@@ -423,8 +456,12 @@ static bool begin_dropping(struct queue *queue, struct flow *flow, uint64_t now)
 
 /** Let CoDel judge the flow's head until one may leave; the flow may be empty then. @return whether to mark the head */
 static bool judge(struct queue *queue, struct flow *flow, uint64_t now) {
-    bool over = over_target(queue, flow, now);
+    bool over;
 
+    drop_rest(queue, flow, &queue->stats.codel_drops);
+    if (flow->head && flow->head->inner.fragment && !flow->head->inner.first_fragment)
+        return false;
+    over = over_target(queue, flow, now);
     if (!flow->codel.dropping)
         return over && begin_dropping(queue, flow, now);
     if (over)

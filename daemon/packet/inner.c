@@ -152,6 +152,20 @@ int inner_parse(const uint8_t *packet, size_t length, bool superpacket, struct i
     return 0;
 }
 
+uint32_t inner_datagram(const uint8_t *packet, const struct inner *inner) {
+    const uint8_t *header = packet + IP6_HEADER;
+
+    if (inner->version == 4)
+        return be16(packet + 4);
+    for (uint8_t type = packet[6]; type != IPPROTO_FRAGMENT;) {
+        unsigned bytes = extension_bytes(type, header);
+
+        type = *header;
+        header += bytes;
+    }
+    return (uint32_t)be16(header + 4) << 16 | be16(header + 6);
+}
+
 /** State of SipHash. */
 struct sip {
     uint64_t v0, v1, v2, v3; /**< as the paper names them */

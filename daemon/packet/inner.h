@@ -39,6 +39,10 @@ uint32_t inner_flow_hash(const struct inner *inner, const uint8_t key[16]);
 /** Whether a packet of TCP is an acknowledgement and nothing else: no data, and neither SYN, RST nor FIN.
  * @param packet what was parsed, no superpacket */
 bool inner_is_bare_ack(const struct inner *inner, const uint8_t *packet);
+/** The number that all fragments of a datagram share, besides addresses and protocol. @param packet one that
+ * inner_parse() took, and told to be a fragment @param inner what it told @return the identification of version 4 or of
+ * version 6's fragment header, host order */
+uint32_t inner_datagram(const uint8_t *packet, const struct inner *inner);
 /** Set ECN to CE in place (RFC 3168), mending IPv4's header checksum. @return false: not ECN-capable, nothing done */
 bool inner_mark_ce(uint8_t *packet);
 

@@ -132,6 +132,8 @@ START_TEST(fragments_are_told_apart) {
     made_put16(packet + 6, 0x2000);
     ck_assert_int_eq(inner_parse(packet, length, false, &inner), 0);
     ck_assert(inner.fragment && inner.first_fragment && !inner.dont_fragment);
+    made_put16(packet + 4, 0xabcd);
+    ck_assert_uint_eq(inner_datagram(packet, &inner), 0xabcd);
     made_put16(packet + 6, 0x0009);
     ck_assert_int_eq(inner_parse(packet, length, false, &inner), 0);
     ck_assert(inner.fragment && !inner.first_fragment);
@@ -139,11 +141,18 @@ START_TEST(fragments_are_told_apart) {
     for (unsigned offset = 0; offset < 2; offset++) {
         length = insert6(write_packet(6, IPPROTO_UDP), IPPROTO_FRAGMENT, 8, 0);
         made_put16(packet + 42, offset << 3 | 1);
+        made_put32(packet + 44, 0x89abcdef);
         ck_assert_int_eq(inner_parse(packet, length, false, &inner), 0);
         ck_assert(inner.fragment && inner.first_fragment == (offset == 0));
         ck_assert_uint_eq(inner.protocol, IPPROTO_UDP);
         ck_assert_uint_eq(inner.header_bytes, 48);
         ck_assert_uint_eq(inner.source_port, offset ? 0 : 4321);
+        ck_assert_uint_eq(inner_datagram(packet, &inner), 0x89abcdef);
+        /* Behind other extension headers, too. */
+        length = insert6(insert6(length, IPPROTO_DSTOPTS, 16, 1), IPPROTO_HOPOPTS, 8, 0);
+        ck_assert_int_eq(inner_parse(packet, length, false, &inner), 0);
+        ck_assert(inner.fragment && inner.first_fragment == (offset == 0));
+        ck_assert_uint_eq(inner_datagram(packet, &inner), 0x89abcdef);
     }
 }
 END_TEST

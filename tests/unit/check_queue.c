@@ -449,6 +449,115 @@ START_TEST(a_drop_takes_one_packet_of_what_is_not_sent_again) {
 }
 END_TEST
 
+/** One of the two fragments of a datagram, of so many bytes in all. */
+static struct superpacket fragment(int version, uint32_t number, bool first, size_t bytes) {
+    size_t headers = version == 4 ? 28 : 48;
+    struct made m = {.version = version,
+                     .protocol = IPPROTO_UDP,
+                     .source = 1,
+                     .target = 2,
+                     .ttl = 64,
+                     .id = (uint16_t)number,
+                     .payload = content,
+                     .payload_bytes = bytes - headers - (version == 6 ? 8 : 0)};
+    struct superpacket packet = {.buf = buf_get(pool, 2000), .offset = 32};
+    uint8_t *data = superpacket_data(&packet);
+
+    suite_assert(packet.buf);
+    packet.length = (uint32_t)made_write(&m, data);
+    if (version == 4) {
+        made_put16(data + 6, first ? 0x2000 : 100);
+        return packet;
+    }
+    memmove(data + 48, data + 40, packet.length - 40);
+    packet.length += 8;
+    made_put16(data + 4, packet.length - 40);
+    data[6] = IPPROTO_FRAGMENT;
+    memset(data + 40, 0, 8);
+    data[40] = IPPROTO_UDP;
+    made_put16(data + 42, first ? 1 : 100 << 3);
+    made_put32(data + 44, number);
+    return packet;
+}
+
+/** Queue both fragments of a datagram. */
+static void put_datagram(int version, uint32_t number, const size_t bytes[2], uint64_t now) {
+    for (int i = 0; i < 2; i++)
+        suite_assert(put_packet(fragment(version, number, i == 0, bytes[i]), now) == 0);
+}
+
+/** A tenth more datagrams of two fragments than leave at 10 Mbit/s, for 20 s. A segment leaves when there is room for
+ * the whole of it, as a window has. @return datagrams that left whole in the last ten, percent of what the rate carries
+ */
+static unsigned whole_percent(int version, const size_t bytes[2]) {
+    static bool begun[65536];
+    const uint64_t rate = 10000000 / 8, step = 100 * NS_PER_US,
+                   gap = NS_PER_SEC * (bytes[0] + bytes[1]) * 10 / 11 / rate;
+    uint64_t next = 0, room = 0, whole = 0;
+    uint16_t number = 0;
+
+    memset(begun, 0, sizeof begun);
+    for (uint64_t now = 0; now < 20 * NS_PER_SEC; now += step) {
+        const struct queue_item *item;
+
+        for (; next <= now; next += gap)
+            put_datagram(version, number++, bytes, now);
+        for (room += rate * step / NS_PER_SEC; (item = queue_peek(queue, now)) && item->length <= room;
+             queue_commit(queue)) {
+            uint16_t of = (uint16_t)inner_datagram(superpacket_data(&item->split->packet), item->inner);
+
+            room -= item->length;
+            if (item->inner->first_fragment)
+                begun[of] = true;
+            else
+                whole += begun[of] && now >= 10 * NS_PER_SEC;
+        }
+        if (!item)
+            room = 0;
+    }
+    return (unsigned)(100 * whole * (bytes[0] + bytes[1]) / (10 * rate));
+}
+
+static const struct {
+    int version;     /* of IP */
+    size_t bytes[2]; /* of the fragments */
+} cuts[] = {{4, {1356, 62}}, {4, {708, 708}}, {4, {62, 1356}}, {6, {1356, 110}}, {6, {728, 728}}};
+
+/* A datagram that lost one of its parts is of no use, and both parts took their share of the rate. */
+START_TEST(codel_drops_whole_datagrams) {
+    queue_set_timing(queue, 40 * NS_PER_MS, 10000000);
+    ck_assert_uint_ge(whole_percent(cuts[_i].version, cuts[_i].bytes), 95);
+    ck_assert_uint_gt(queue_stats(queue)->codel_drops, 1000);
+    ck_assert_uint_eq(queue_stats(queue)->overflow_drops, 0);
+}
+END_TEST
+
+START_TEST(overflow_drops_whole_datagrams) {
+    remake(61, 8 << 20);
+    queue_be_patient(queue, 20 * NS_PER_SEC);
+    ck_assert_uint_ge(whole_percent(cuts[_i].version, cuts[_i].bytes), 95);
+    ck_assert_uint_gt(queue_stats(queue)->overflow_drops, 1000);
+}
+END_TEST
+
+START_TEST(what_comes_late_of_a_datagram_that_was_dropped_goes_with_it) {
+    static const size_t bytes[2] = {1000, 100};
+
+    remake(2, 8 << 20);
+    ck_assert_int_eq(put_packet(fragment(4, 7, true, 1000), 0), 0);
+    put_datagram(4, 8, bytes, 0);
+    ck_assert_uint_eq(queue_stats(queue)->overflow_drops, 1);
+    ck_assert_uint_eq(drain(0), 2);
+    ck_assert_int_eq(put_packet(fragment(4, 7, false, 100), 0), 0);
+    ck_assert_uint_eq(drain(0), 0);
+    /* The number comes again after 65,536. */
+    put_datagram(4, 7, bytes, 0);
+    ck_assert_uint_eq(drain(0), 2);
+    ck_assert_int_eq(put_packet(fragment(4, 7, false, 100), 0), 0);
+    ck_assert_uint_eq(drain(0), 1);
+}
+END_TEST
+
 START_TEST(ecn_capable_packets_are_marked_not_dropped) {
     static const uint8_t tos[] = {1, 2};
 
@@ -751,6 +860,9 @@ int main(void) {
     tcase_add_test(tc, a_drop_leaves_what_the_legs_carry_until_more_comes);
     tcase_add_test(tc, a_drop_takes_one_packet_where_several_flows_wait);
     tcase_add_test(tc, a_drop_takes_one_packet_of_what_is_not_sent_again);
+    tcase_add_loop_test(tc, codel_drops_whole_datagrams, 0, sizeof cuts / sizeof *cuts);
+    tcase_add_loop_test(tc, overflow_drops_whole_datagrams, 0, sizeof cuts / sizeof *cuts);
+    tcase_add_test(tc, what_comes_late_of_a_datagram_that_was_dropped_goes_with_it);
     tcase_add_test(tc, ecn_capable_packets_are_marked_not_dropped);
     tcase_add_test(tc, mark_is_in_the_header_and_its_checksum_right);
     tcase_add_test(tc, a_flow_set_aside_lets_the_others_pass_and_keeps_its_place);
