@@ -175,14 +175,16 @@ static struct prefix_list wanted_routes(const struct client *client) {
     return list;
 }
 
-static void set_route(struct client *client, const struct ip_prefix *prefix, bool present) {
+static bool set_route(struct client *client, const struct ip_prefix *prefix, bool present) {
     const struct netlink_route_spec route = {.target = *prefix, .ifindex = tun_ifindex(client->worker->tun)};
-    netlink_route_set(client->netlink, &route, present);
+    return !netlink_route_set(client->netlink, &route, present);
 }
 
-/* @param all set those again too that were set before */
+/* Those that cannot be set are tried again the next time.
+ * @param all set those again too that were set before */
 static void update_routes(struct client *client, bool all) {
     struct prefix_list list = wanted_routes(client);
+    size_t count = 0;
     if (list.failed) {
         log_error("routes stay as they are: %s", list.failed);
         free(list.item);
@@ -191,12 +193,16 @@ static void update_routes(struct client *client, bool all) {
     for (size_t i = 0; i < client->routed_count; i++)
         if (!has_prefix(list.item, list.count, &client->routed[i]))
             set_route(client, &client->routed[i], false);
-    for (size_t i = 0; i < list.count; i++)
-        if (all || !has_prefix(client->routed, client->routed_count, &list.item[i]))
-            set_route(client, &list.item[i], true);
+    for (size_t i = 0; i < list.count; i++) {
+        bool routed = has_prefix(client->routed, client->routed_count, &list.item[i]);
+        if (all || !routed)
+            routed |= set_route(client, &list.item[i], true);
+        if (routed)
+            list.item[count++] = list.item[i];
+    }
     free(client->routed);
     client->routed = list.item;
-    client->routed_count = list.count;
+    client->routed_count = count;
 }
 
 void client_host_update(struct client *client) {

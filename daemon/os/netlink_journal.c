@@ -84,17 +84,20 @@ static void boot_read(char *text) {
         fclose(file);
 }
 
-/** Write a whole line. @return 0 or -errno */
+/** Write a whole line, or nothing: half a line may make sense, with another number at its end. @return 0 or -errno */
 static int line_write(struct netlink_journal *journal, const char *line) {
     size_t length = strlen(line);
     ssize_t written = write(journal->fd, line, length);
+    struct stat status;
 
     if (written < 0)
         return -errno;
-    journal->written_bytes += (size_t)written;
-    if ((size_t)written == length)
+    if ((size_t)written == length) {
+        journal->written_bytes += length;
         return 0;
-    journal->begun = false; /* so that the next line does not continue this one */
+    }
+    if (fstat(journal->fd, &status) < 0 || ftruncate(journal->fd, status.st_size - written) < 0)
+        journal->begun = false; /* so that the next line does not continue this one */
     return -ENOSPC;
 }
 

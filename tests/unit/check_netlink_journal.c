@@ -5,9 +5,11 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -239,6 +241,38 @@ START_TEST(a_journal_that_cannot_be_written_forbids_the_change) {
 }
 END_TEST
 
+/* An MTU of 1500 of which "15" fits would be set when a later process undoes it. */
+START_TEST(what_does_not_fit_on_the_disk_leaves_no_part_of_a_line) {
+    struct netlink_change one = change(ADDRESS_1), mtu = change("mtu 7 t none none none 0 0 1500");
+    struct netlink_journal journal;
+    struct rlimit before, room;
+    off_t size;
+
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(netlink_journal_open(&journal, path, why, sizeof why), 0);
+    ck_assert_int_eq(netlink_journal_add(&journal, &one), 0);
+    size = journal_size();
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    for (rlim_t part = 0; part < strlen("+ mtu 7 t none none none 0 0 1500\n"); part++) {
+        room = (struct rlimit){.rlim_cur = (rlim_t)size + part, .rlim_max = before.rlim_max};
+        ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &room), 0);
+        ck_assert_int_lt(netlink_journal_add(&journal, &mtu), 0);
+        ck_assert_int_eq(journal_size(), size);
+        ck_assert_uint_eq(journal.count, 1);
+    }
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+    ck_assert_int_eq(netlink_journal_add(&journal, &mtu), 0);
+    close(journal.fd); /* as a process that dies */
+    journal.fd = -1;
+    netlink_journal_close(&journal);
+    journal = load();
+    ck_assert_uint_eq(journal.count, 2);
+    ck_assert(memcmp(&journal.changes[1], &mtu, sizeof mtu) == 0);
+    netlink_journal_clear(&journal);
+    netlink_journal_close(&journal);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("netlink_journal");
     TCase *file = tcase_create("journal");
@@ -254,6 +288,7 @@ int main(void) {
     tcase_add_test(file, a_long_life_does_not_make_a_long_file);
     tcase_add_test(file, a_journal_in_use_and_one_that_is_no_file_are_refused);
     tcase_add_test(file, a_journal_that_cannot_be_written_forbids_the_change);
+    tcase_add_test(file, what_does_not_fit_on_the_disk_leaves_no_part_of_a_line);
     suite_add_tcase(suite, file);
     return suite_run(suite);
 }
