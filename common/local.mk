@@ -17,6 +17,8 @@ libcommon_a_SOURCES += \
 	common/methods.def \
 	common/output.c \
 	common/output.h \
+	common/random.c \
+	common/random.h \
 	common/reason.def \
 	common/secret.h \
 	common/statistics.def \

@@ -17,6 +17,7 @@
 
 #include "client_host.h"
 #include "client_path.h"
+#include "common/random.h"
 
 /* what the kernel says */
 
@@ -197,7 +198,7 @@ int client_start(struct client *client, struct worker *worker, struct netlink *n
     error = resolve_new(worker->loop, &client->resolve);
     if (error)
         return snprintf(why, why_size, "the name resolver could not be started: %s", strerror(-error)), error;
-    tls_random(&client->server_worker, sizeof client->server_worker);
+    random_fill(&client->server_worker, sizeof client->server_worker);
     client->tunnel = tunnel_new(worker, 1, "", client);
     if (!client->tunnel)
         return snprintf(why, why_size, "no memory for the session"), -ENOMEM;

@@ -19,6 +19,7 @@
 #include <utlist.h>
 
 #include "client_host.h"
+#include "common/random.h"
 #include "drops.h"
 #include "ingress.h"
 
@@ -74,7 +75,7 @@ static uint64_t backoff(unsigned failures, uint64_t first, uint64_t most) {
     uint16_t noise;
     if (wait > most)
         wait = most;
-    tls_random(&noise, sizeof noise);
+    random_fill(&noise, sizeof noise);
     return wait - wait / 4 + (wait / 2) * noise / UINT16_MAX;
 }
 
@@ -210,7 +211,7 @@ static int open_leg(struct client_path *path) {
                                            .path = path->carrier->path,
                                            .congestion = path->settings.congestion,
                                            .keepalive = client->path_count > 1 ? KEEPALIVE_BONDED : KEEPALIVE};
-    tls_random(settings.conn.reset_key, sizeof settings.conn.reset_key);
+    random_fill(settings.conn.reset_key, sizeof settings.conn.reset_key);
     client->token_length = 0; /* a token is used once: RFC 9000 section 8.1.3 */
     return leg_client_new(&settings, &peer, now_of(path), &path->carrier->leg);
 }

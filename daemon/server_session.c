@@ -18,6 +18,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "common/random.h"
 #include "common/secret.h"
 
 #define LINGERING_PER_USER 2u        /* sessions of one user that may wait for a leg */
@@ -177,7 +178,7 @@ static int start_bonding(struct server *server, struct session *session, const s
     uint8_t id[JOIN_ID_BYTES], secret[JOIN_SECRET_BYTES];
     int error;
     sched_init(&session->sched, server->policy.scheduler);
-    tls_random(id, sizeof id);
+    random_fill(id, sizeof id);
     if (conn_export(leg_conn(carrier->leg), JOIN_SECRET_LABEL, NULL, 0, secret, sizeof secret))
         return -EIO;
     error = session_bond(session, id, secret);

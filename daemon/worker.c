@@ -15,12 +15,12 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "common/random.h"
 #include "drops.h"
 #include "egress.h"
 #include "handover.h"
 #include "ingress.h"
 #include "os/sockdiag.h"
-#include "quic/tls.h"
 #include "tunnel.h"
 
 /* leg hooks: what moves packets is the datapath's, the others the role's */
@@ -320,8 +320,8 @@ int worker_init(struct worker *worker, const struct worker_settings *settings, c
     int error;
 
     *worker = (struct worker){.server = settings->server, .number = settings->number};
-    tls_random(worker->hash_key, sizeof worker->hash_key);
-    tls_random(cid_key, sizeof cid_key);
+    random_fill(worker->hash_key, sizeof worker->hash_key);
+    random_fill(cid_key, sizeof cid_key);
     error = loop_new(&hooks, &worker->loop, why, why_size);
     if (error)
         return error;

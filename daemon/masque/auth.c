@@ -13,6 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/random.h"
 #include "common/secret.h"
 #include "quic/tls.h"
 
@@ -150,7 +151,7 @@ int auth_check(const struct auth *auth, const char *authorization, const struct 
 void auth_make_token(char *token, uint8_t hash[32]) {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     uint8_t bytes[TOKEN_BYTES + 1] = {0};
-    tls_random(bytes, TOKEN_BYTES);
+    random_fill(bytes, TOKEN_BYTES);
     /* 32 bytes are 42 whole digits and a last one of four bits; the spare zero byte serves that one. */
     size_t length = (TOKEN_BYTES * 8 + 5) / 6;
     for (size_t i = 0; i < length; i++) {

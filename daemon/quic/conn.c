@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/random.h"
 #include "quic/crypt.h"
 #include "quic/tls.h"
 
@@ -101,7 +102,7 @@ static int conn_new(const struct conn_settings *settings, struct tls_session_set
     pacer_init(&conn->pacer, conn->mtu);
     conn->cc.seed = settings->congestion_seed;
     if (conn->cc.seed == 0)
-        tls_random(&conn->cc.seed, sizeof conn->cc.seed);
+        random_fill(&conn->cc.seed, sizeof conn->cc.seed);
     ngtcp2_ccerr_default(&conn->ccerr);
     conn->tls_context = tls_context_ref(settings->tls);
     tls.now = &conn->now;
@@ -147,7 +148,7 @@ int conn_client_new(const struct conn_settings *settings, const struct conn_clie
     fill_transport_params(settings, &params);
     conn_path_to(&path, &settings->path);
     conn_cid_make(settings->worker, scid.data, scid.datalen);
-    tls_random(dcid.data, dcid.datalen);
+    random_fill(dcid.data, dcid.datalen);
     if (client->first_dcid_worker >= 0)
         dcid.data[0] = (uint8_t)client->first_dcid_worker;
     s.token = client->token;

@@ -10,8 +10,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/random.h"
 #include "quic/crypt.h"
-#include "quic/tls.h"
 
 int conn_cid_use(struct conn *conn, const uint8_t *bytes, size_t length) {
     for (size_t i = 0; i < CONN_CIDS; i++) {
@@ -40,7 +40,7 @@ void conn_cid_forget(struct conn *conn, const uint8_t *bytes, size_t length) {
 }
 
 void conn_cid_make(uint8_t worker, uint8_t *bytes, size_t length) {
-    tls_random(bytes, length);
+    random_fill(bytes, length);
     bytes[0] = worker;
 }
 

@@ -14,8 +14,8 @@
 
 #include <ngtcp2/ngtcp2.h>
 
+#include "common/random.h"
 #include "quic/crypt.h"
-#include "quic/tls.h"
 
 #define LONG_HEADER 0x80u /**< first byte: header form */
 #define VERSION_AT 1u     /**< bytes before the version */
@@ -96,7 +96,7 @@ size_t conn_write_version_negotiation(const struct conn_first_packet *first, uin
     uint8_t unused;
     ngtcp2_ssize n;
 
-    tls_random(&unused, 1);
+    random_fill(&unused, 1);
     n = ngtcp2_pkt_write_version_negotiation(out, size, unused, first->scid.bytes, first->scid.length,
                                              first->dcid.bytes, first->dcid.length, versions,
                                              sizeof versions / sizeof *versions);
@@ -115,7 +115,7 @@ size_t conn_write_stateless_reset(const uint8_t reset_key[32], const struct conn
     ngtcp2_cid_init(&cid, dcid->bytes, dcid->length);
     if (crypt_stateless_reset_token(reset_key, &cid, token) != 0)
         return 0;
-    tls_random(random, sizeof random);
+    random_fill(random, sizeof random);
     n = ngtcp2_pkt_write_stateless_reset(out, size, token, random, length - sizeof token);
     return n > 0 ? (size_t)n : 0;
 }

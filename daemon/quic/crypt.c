@@ -27,6 +27,7 @@
 #include <wolfssl/wolfcrypt/kdf.h>
 #include <wolfssl/wolfcrypt/memory.h>
 
+#include "common/random.h"
 #include "quic/gcm.h"
 #include "quic/tls.h"
 #include "quic/tls_session.h"
@@ -482,13 +483,13 @@ static void on_delete_cipher(ngtcp2_conn *conn, ngtcp2_crypto_cipher_ctx *contex
 static int on_path_challenge(ngtcp2_conn *conn, uint8_t *data, void *user_data) {
     (void)conn;
     (void)user_data;
-    tls_random(data, NGTCP2_PATH_CHALLENGE_DATALEN);
+    random_fill(data, NGTCP2_PATH_CHALLENGE_DATALEN);
     return 0;
 }
 
 static void on_rand(uint8_t *dest, size_t length, const ngtcp2_rand_ctx *context) {
     (void)context;
-    tls_random(dest, length);
+    random_fill(dest, length);
 }
 
 void crypt_set_callbacks(ngtcp2_callbacks *callbacks, bool server) {

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/random.h"
 #include "quic/crypt.h"
 #include "quic/ticket.h"
 #include "quic/tls.h"
@@ -46,7 +47,7 @@ int ticket_seal(const uint8_t secret[TICKET_SECRET_BYTES], uint64_t wall_seconds
         return -EIO;
     }
     write_name(wall_seconds / TICKET_LIFETIME_S, envelope->name);
-    tls_random(envelope->iv, TICKET_IV_BYTES);
+    random_fill(envelope->iv, TICKET_IV_BYTES);
     prepare(secret, envelope, key, aad);
     rc = crypt_seal(key, envelope->iv, aad, sizeof aad, contents, length, sealed);
     explicit_bzero(key, sizeof key);

@@ -28,6 +28,7 @@
 
 #include <wolfssl/wolfcrypt/asn_public.h>
 #include <wolfssl/wolfcrypt/hmac.h>
+#include <wolfssl/wolfcrypt/random.h>
 
 #define DEFAULT_CIPHERS "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 #define DERIVE_SALT "mpvpn server key"
@@ -52,6 +53,16 @@ static int check_ciphers(const char *ciphers, char *why, size_t why_size) {
     }
 }
 
+/* Whether wolfSSL, too, finds randomness: each handshake draws some. Its own generator reads /dev/urandom. */
+static bool has_randomness(void) {
+    WC_RNG rng;
+    if (wc_InitRng(&rng) != 0) {
+        return false;
+    }
+    wc_FreeRng(&rng);
+    return true;
+}
+
 /* What both kinds of context have in common. */
 static int context_new(bool server, const char *ciphers, struct tls_context **out, char *why, size_t why_size) {
     int groups[] = {WOLFSSL_ECC_X25519, WOLFSSL_ECC_SECP256R1, WOLFSSL_ECC_SECP384R1};
@@ -66,6 +77,11 @@ static int context_new(bool server, const char *ciphers, struct tls_context **ou
     if (context == NULL) {
         snprintf(why, why_size, "no memory");
         return -ENOMEM;
+    }
+    if (!has_randomness()) {
+        free(context);
+        snprintf(why, why_size, "TLS finds no randomness: /dev/urandom cannot be read");
+        return -EIO;
     }
     if (wolfSSL_Init() != WOLFSSL_SUCCESS) {
         free(context);

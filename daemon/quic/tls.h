@@ -42,8 +42,6 @@ int tls_pin_of_certificate(const char *certificate_file, uint8_t pin[32], char *
 /** Make an ECDSA P-256 key and a self-signed certificate for this name (DNS name or address), valid 10 years, as PEM
  * files (key mode 0600; existing files are -EEXIST). */
 int tls_keygen(const char *certificate_file, const char *key_file, const char *name, char *why, size_t why_size);
-/** Fill with cryptographically strong random bytes (wolfCrypt's DRBG). Aborts when the system has no randomness. */
-void tls_random(void *out, size_t length);
 /** SHA-256 and HMAC-SHA256, for token hashes, proofs. */
 void tls_sha256(const void *data, size_t length, uint8_t out[32]);
 void tls_hmac_sha256(const uint8_t *key, size_t key_length, const void *data, size_t length, uint8_t out[32]);

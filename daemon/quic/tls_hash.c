@@ -1,25 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* tls_hash: randomness, SHA-256 and HMAC of tls.h, as thin layers over wolfCrypt. Apart from tls.c, so that mpvpnctl
- * can link them without QUIC.
+/* tls_hash: SHA-256 and HMAC of tls.h, as thin layers over wolfCrypt. Apart from tls.c, so that mpvpnctl can link them
+ * without QUIC.
  *
- * Invariant: none of these may fail; where wolfCrypt does, it is misused or the system has no randomness, and nothing
- * can go on safely.
+ * Invariant: none of these may fail; where wolfCrypt does, it is misused, and nothing can go on safely.
  *
- * Standards: FIPS 180-4, RFC 2104, NIST SP 800-90A (wolfCrypt's Hash_DRBG). */
+ * Standards: FIPS 180-4, RFC 2104. */
 #include "quic/tls.h"
 
 #include <stdlib.h>
 
 #include <wolfssl/options.h>
-#include <wolfssl/ssl.h>
 #include <wolfssl/wolfcrypt/hmac.h>
 #include <wolfssl/wolfcrypt/sha256.h>
-
-void tls_random(void *out, size_t length) {
-    if (wolfSSL_RAND_bytes(out, (int)length) != WOLFSSL_SUCCESS) {
-        abort();
-    }
-}
 
 void tls_sha256(const void *data, size_t length, uint8_t out[32]) {
     if (wc_Sha256Hash(data, (word32)length, out) != 0) {

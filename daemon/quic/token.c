@@ -15,8 +15,8 @@
 
 #include <string.h>
 
+#include "common/random.h"
 #include "quic/crypt.h"
-#include "quic/tls.h"
 
 #define RETRY_SECONDS 10u
 #define REGULAR_SECONDS (24u * 3600)
@@ -68,7 +68,7 @@ static size_t seal(const uint8_t key[16], uint8_t kind, const union sock_addr *r
     uint8_t binding[BOUND_MAX];
     size_t binding_length = bound(kind, remote, dcid, binding);
     out[0] = kind;
-    tls_random(out + 1, CRYPT_IV_BYTES);
+    random_fill(out + 1, CRYPT_IV_BYTES);
     if (crypt_seal(key, out + 1, binding, binding_length, box, length, out + HEADER_BYTES) != 0) {
         return 0;
     }
@@ -124,7 +124,7 @@ size_t token_write_retry(const uint8_t key[16], const struct conn_first_packet *
     if (first->dcid.length > CONN_CID_MAX || first->scid.length > CONN_CID_MAX) {
         return 0;
     }
-    tls_random(ours.bytes, CONN_CID_BYTES);
+    random_fill(ours.bytes, CONN_CID_BYTES);
     ours.bytes[0] = worker;
     put_time(box, wall_seconds);
     box[TIME_BYTES] = first->dcid.length;

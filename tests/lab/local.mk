@@ -23,7 +23,7 @@ if CCSEAM
 check_PROGRAMS += tests/lab/simulated
 endif
 tests_lab_simulated_SOURCES = tests/lab/simulated.c
-tests_lab_simulated_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=wc_RNG_GenerateBlock,--wrap=time
+tests_lab_simulated_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=wc_RNG_GenerateBlock,--wrap=random_fill,--wrap=time
 EXTRA_DIST += tests/lab/lib.sh
 EXTRA_DIST += \
 	tests/lab/congestion.py \

@@ -74,6 +74,12 @@ in_ns "$server" bash -c 'ulimit -n 4; exec "$@"' - "$mpvpnd" -c "$dir/$tag-serve
 is 'no descriptor to look its user up with' "$?" 1
 like 'and is told' "$(cat "$dir/output")" 'Too many open files'
 
+# TLS draws from /dev/urandom unless wolfSSL was built to ask the kernel.
+server_config
+without_devices() { unshare --mount --propagation private bash -c 'mount -t tmpfs tmpfs /dev && exec "$@"' - "$@"; }
+said=$(without_devices "$mpvpnd" --check -c "$dir/$tag-server.conf" 2>&1)
+is 'without a source of randomness it is a failure, or there is one' "$? $said" "$(case $said in *good) echo "0 $said" ;; *) echo '1 TLS finds no randomness: /dev/urandom cannot be read' ;; esac)"
+
 # What is not there yet does not end it.
 client_config client Server=no-such-name.invalid:443
 sed -i 's/^\[Path .*/[Path missing0]/' "$dir/$tag-client.conf"

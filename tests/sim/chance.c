@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* chance: stands in for wolfSSL's generator and for time().
+/* chance: stands in for our generator, for wolfSSL's, and for time().
  *
- * How it works: the linker's --wrap sends every call of wc_RNG_GenerateBlock here, ours and wolfSSL's own; and every
- * call of time(), for signatures cover the dates of certificates.
+ * How it works: the linker's --wrap sends every call of random_fill() and wc_RNG_GenerateBlock() here; and every call
+ * of time(), for signatures cover the dates of certificates.
  *
  * Invariants: one thread. */
 #include "tests/sim/chance.h"
@@ -16,6 +16,7 @@
 #define DATE 1790000000 /* some day in 2026 */
 
 int __wrap_wc_RNG_GenerateBlock(WC_RNG *rng, byte *out, word32 size);
+void __wrap_random_fill(void *out, size_t length);
 time_t __wrap_time(time_t *out);
 
 static uint64_t state = START;
@@ -30,15 +31,23 @@ void chance_date(int64_t seconds) {
     date += seconds;
 }
 
-int __wrap_wc_RNG_GenerateBlock(WC_RNG *rng, byte *out, word32 size) {
-    (void)rng;
-    for (word32 i = 0; i < size; i++) {
+static void draw(uint8_t *out, size_t size) {
+    for (size_t i = 0; i < size; i++) {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        out[i] = (byte)(state >> 32);
+        out[i] = (uint8_t)(state >> 32);
     }
+}
+
+int __wrap_wc_RNG_GenerateBlock(WC_RNG *rng, byte *out, word32 size) {
+    (void)rng;
+    draw(out, size);
     return 0;
+}
+
+void __wrap_random_fill(void *out, size_t length) {
+    draw(out, length);
 }
 
 time_t __wrap_time(time_t *out) {

@@ -28,7 +28,7 @@ libworld_a_SOURCES = \
 	tests/sim/world_os.c
 world_libs = libworld.a $(LDADD)
 # What makes runs repeat exactly (chance.c).
-sim_wraps = -Wl,--wrap=wc_RNG_GenerateBlock -Wl,--wrap=time
+sim_wraps = -Wl,--wrap=wc_RNG_GenerateBlock -Wl,--wrap=random_fill -Wl,--wrap=time
 inner_tcp_sources = \
 	tests/sim/inner_quic.c \
 	tests/sim/inner_tcp.c \

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include <wolfssl/ssl.h>
 #include <wolfssl/quic.h>
 
+#include "common/random.h"
 #include "quic/tls_context.h"
 #include "quic/tls_frame.h"
 #include "quic_hello.h"
@@ -126,6 +128,29 @@ START_TEST(context_errors_name_the_file_and_the_reason) {
     ck_assert_int_eq(tls_pin_of_certificate(junk, pin, why, sizeof why), -EINVAL);
     ck_assert_int_eq(tls_pin_of_certificate(key, pin, why, sizeof why), -EINVAL);
     ck_assert_ptr_null(context);
+}
+END_TEST
+
+/* There may be none left, or no /dev. TLS draws its own, by a file unless wolfSSL was built otherwise: then it says so.
+ */
+START_TEST(randomness_needs_no_descriptor) {
+    struct tls_client_settings settings = {.has_pin = true};
+    struct tls_context *context = NULL;
+    uint8_t random[2][300] = {{0}};
+    char reason[200] = "";
+    struct rlimit before, none;
+    int rc;
+
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    for (int i = 0; i < 2; i++)
+        random_fill(random[i], sizeof random[i]);
+    rc = tls_client_context_new(&settings, &context, reason, sizeof reason);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    ck_assert(memcmp(random[0], random[1], sizeof random[0]) != 0);
+    ck_assert_msg(rc == 0 || (rc == -EIO && strstr(reason, "no randomness")), "%d %s", rc, reason);
+    tls_context_unref(context);
 }
 END_TEST
 
@@ -527,6 +552,7 @@ int main(void) {
     tcase_add_unchecked_fixture(tc, make_files, remove_files);
     tcase_add_test(tc, keygen_writes_a_key_for_its_owner_only_and_touches_no_existing_file);
     tcase_add_test(tc, context_errors_name_the_file_and_the_reason);
+    tcase_add_test(tc, randomness_needs_no_descriptor);
     tcase_add_test(tc, derived_secrets_depend_on_key_and_label_alone);
     tcase_add_test(tc, sha256_and_hmac_match_known_values);
     tcase_add_test(tc, when_exports_end_a_server_keeps_no_tls_and_still_tells_its_suite);

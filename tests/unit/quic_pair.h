@@ -8,6 +8,7 @@
 
 #include <ngtcp2/ngtcp2.h>
 
+#include "common/random.h"
 #include "quic/crypt.h"
 #include "quic/tls.h"
 #include "quic/tls_session.h"
@@ -37,8 +38,8 @@ static int pair_new_cid(ngtcp2_conn *conn, ngtcp2_cid *cid, uint8_t *token, size
     (void)conn;
     (void)user_data;
     cid->datalen = length;
-    tls_random(cid->data, length);
-    tls_random(token, NGTCP2_STATELESS_RESET_TOKENLEN);
+    random_fill(cid->data, length);
+    random_fill(token, NGTCP2_STATELESS_RESET_TOKENLEN);
     return 0;
 }
 
@@ -90,9 +91,9 @@ static bool pair_init(struct pair *pair, struct tls_context *client, struct tls_
     ngtcp2_cid dcid = {.datalen = 18}, scid = {.datalen = 12}, server_scid = {.datalen = 12};
     memset(pair, 0, sizeof *pair);
     pair->now = pair_start;
-    tls_random(dcid.data, dcid.datalen);
-    tls_random(scid.data, scid.datalen);
-    tls_random(server_scid.data, server_scid.datalen);
+    random_fill(dcid.data, dcid.datalen);
+    random_fill(scid.data, scid.datalen);
+    random_fill(server_scid.data, server_scid.datalen);
     pair->client.session = tls_session_new(client, &settings);
     settings.server = true;
     pair->server.session = tls_session_new(server, &settings);
