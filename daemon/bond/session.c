@@ -328,13 +328,27 @@ static void find_source(struct session *session) {
     }
 }
 
+uint64_t session_windows(const struct session *session) {
+    uint64_t windows = 0;
+    for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
+        const struct session_leg *leg = &session->legs[i];
+        struct conn_statistics s;
+        if (!leg->leg || !session_is_usable(leg))
+            continue;
+        conn_statistics(leg_conn(leg->leg), &s);
+        windows += s.cwnd_bytes;
+    }
+    return windows;
+}
+
 void session_be_patient(struct session *session, uint64_t now) {
     session->patient_until = now + queue_interval(session->queue);
     queue_be_patient(session->queue, session->patient_until);
 }
 
 void session_roll(struct session *session, uint64_t now) {
-    uint64_t slowest = 0, slowest_of_all = 0, repair = 0, repair_of_all = 0, time, rate_bps = 0, windows = 0;
+    uint64_t slowest = 0, slowest_of_all = 0, repair = 0, repair_of_all = 0, time, rate_bps = 0;
+    uint64_t windows = session_windows(session);
     bool jittery = false, lossy = false;
     session->rolled = now;
     meter_roll(&session->sent, now);
@@ -349,8 +363,6 @@ void session_roll(struct session *session, uint64_t now) {
         leg_roll(leg->leg, now);
         conn_statistics(leg_conn(leg->leg), &s);
         rate_bps += s.delivery_rate_bps;
-        if (session_is_usable(leg))
-            windows += s.cwnd_bytes;
         jittery |= s.rtt_variation >= (session->uneven ? JITTER / JITTER_ON : JITTER) && session_in_use(leg, now);
         lossy |= session_loses(&s) && session_in_use(leg, now);
         leg->srtt = s.rtt_smoothed;

@@ -27,6 +27,8 @@ static inline bool session_loses(const struct conn_statistics *s) {
 /** The open leg, fit for use, with the shortest round trip. @param except this slot is not it; -1: any @return its
  * slot; -1: none */
 int session_fastest(const struct session *session, int except);
+/** What the legs fit for use let out without an answer, bytes. */
+uint64_t session_windows(const struct session *session);
 /** A leg is silent: nothing new is sent on it, and what is on its way is copied to others. */
 void session_distrust(struct session *session, unsigned slot, uint64_t now);
 /** Ask on a leg whether it lives, or to measure it: the next packet there is a PING. */

@@ -309,21 +309,13 @@ static uint64_t suspicious_at(const struct session *session, unsigned slot, uint
     return leg->unheard_since + (another_heard ? patience : 2 * patience);
 }
 
-/* A leg falls out. Where it has more on its way than the others take in two round trips, these have their start-up
+/* A leg has fallen out. Where it has more on its way than the others take in two round trips, these have their start-up
  * before them: first the peer is asked what has come of all that, and what waits meanwhile stands in no queue of its
  * own making. */
 static void relieve(struct session *session, unsigned slot, uint64_t now) {
     struct session_leg *leg = &session->legs[slot];
     struct outstanding_leg record;
-    struct conn_statistics s;
-    uint64_t windows = 0;
-    for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
-        const struct session_leg *other = &session->legs[i];
-        if (i == slot || !other->leg || !session_is_usable(other))
-            continue;
-        conn_statistics(leg_conn(other->leg), &s);
-        windows += s.cwnd_bytes;
-    }
+    uint64_t windows = session_windows(session);
     outstanding_leg_get(session->outstanding, slot, &record);
     if (record.bytes <= 2 * windows)
         return;
@@ -335,9 +327,9 @@ static void relieve(struct session *session, unsigned slot, uint64_t now) {
 void session_distrust(struct session *session, unsigned slot, uint64_t now) {
     struct session_leg *leg = &session->legs[slot];
     struct conn_statistics s;
-    relieve(session, slot, now);
     conn_statistics(leg_conn(leg->leg), &s);
     leg->suspect = true;
+    relieve(session, slot, now);
     leg->shaky = leg->fell && now - leg->fell < SHAKY_WITHIN;
     leg->fell = now;
     leg->suspect_since = now;
