@@ -215,6 +215,7 @@ x86_64) wolfssl_flags+=(--enable-intelasm) ;;
 aarch64) wolfssl_flags+=(--enable-armasm) ;;
 esac
 wolfssl_cflags='-O3 -g -DWOLFSSL_AES_DIRECT -DHAVE_AES_ECB -DWOLFSSL_ALT_NAMES -DKEEP_PEER_CERT -DWOLFSSL_ALWAYS_VERIFY_CB'
+wolfssl_cflags+=' -DWOLFSSL_GETRANDOM' # its seed from the kernel, which needs no /dev
 
 wolfssl_stamp() {
     printf '%s\n' "${wolfssl_flags[@]}" "$wolfssl_cflags"
