@@ -217,18 +217,11 @@ void session_age_gusts(struct session_leg *leg, uint64_t now) {
     leg->gust_since = now;
 }
 
-/* A leg is back after an outage. What fills its window was swallowed; what was acknowledged now may have been sent
- * before that, and then only the answer to something new tells that the rest is lost. And what waited because there was
- * no other leg is no standing queue: a flow's own repair is among it. */
-static void return_from_outage(struct session *session, struct session_leg *leg, uint64_t now) {
-    session_ask(session, leg, now);
-    if (session_fastest(session, (int)(leg - session->legs)) < 0)
-        session_be_patient(session, now);
-}
-
+/* A leg is back. What waited through an outage because there was no other is no standing queue: a flow's own repair is
+ * among it. */
 static void trust(struct session *session, struct session_leg *leg, uint64_t now) {
-    if (now - leg->suspect_since > GUST_MAX)
-        return_from_outage(session, leg, now);
+    if (now - leg->suspect_since > GUST_MAX && session_fastest(session, (int)(leg - session->legs)) < 0)
+        session_be_patient(session, now);
     note_gust(leg, now);
     leg->suspect = false;
     leg->suspect_since = now;
