@@ -166,6 +166,14 @@ bool inner_receiver_has(const struct inner_receiver *r, uint64_t segment) {
     return false;
 }
 
+/* A superpacket may hold segments that came already, and go on with others. */
+static bool has_all(const struct inner_receiver *r, uint64_t from, uint64_t to) {
+    for (uint64_t n = from; n < to; n++)
+        if (!inner_receiver_has(r, n))
+            return false;
+    return true;
+}
+
 void inner_receiver_advance(struct inner_tcp *tcp, uint64_t to) {
     struct inner_receiver *r = &tcp->r;
     uint64_t before = r->next, now = world_now();
@@ -193,7 +201,7 @@ static void on_data(struct inner_tcp *tcp, uint64_t from, uint64_t to, uint32_t 
     struct inner_receiver *r = &tcp->r;
     bool gap = r->ranges > 0;
     r->unacked += to - from;
-    if (to <= r->next || inner_receiver_has(r, from)) {
+    if (to <= r->next || has_all(r, from, to)) {
         r->again_from = from;
         r->again_to = to;
         tcp->ack_now = true;
