@@ -17,6 +17,7 @@
 #define DELAYED_ACK (40 * NS_PER_MS)
 #define QUICK_SEGMENTS 32u
 #define COMPRESSED_MAX 44u
+#define OLD_STAMP 1000 /* us: what is older than the timestamp to echo by more is of no use */
 #define FLAG_SYN 0x02u
 #define FLAG_ACK 0x10u
 enum { IP_BYTES = 20, TCP_BYTES = 20, STAMP_BYTES = 12 };
@@ -197,11 +198,22 @@ static void ack_later(struct inner_receiver *r, uint64_t at) {
         r->ack_at = at;
 }
 
-static void on_data(struct inner_tcp *tcp, uint64_t from, uint64_t to, uint32_t echo) {
+/* What the next acknowledgement of something new will be about, or was, is echoed, unless it is a copy of old: what
+ * came since bears later timestamps, and the copy is thrown away. @return false: it is one */
+static bool take_stamp(struct inner_receiver *r, uint64_t from, uint32_t stamp) {
+    int32_t later = (int32_t)(stamp - r->echo);
+    if (later >= 0 && from <= r->acked)
+        r->echo = stamp;
+    return later >= -OLD_STAMP;
+}
+
+static void on_data(struct inner_tcp *tcp, uint64_t from, uint64_t to, uint32_t stamp) {
     struct inner_receiver *r = &tcp->r;
-    bool gap = r->ranges > 0;
+    bool gap = r->ranges > 0, fresh = take_stamp(r, from, stamp);
     r->unacked += to - from;
-    if (to <= r->next || has_all(r, from, to)) {
+    if (!fresh && to > r->next) {
+        tcp->ack_now = true;
+    } else if (to <= r->next || has_all(r, from, to)) {
         r->again_from = from;
         r->again_to = to;
         tcp->ack_now = true;
@@ -213,7 +225,6 @@ static void on_data(struct inner_tcp *tcp, uint64_t from, uint64_t to, uint32_t 
         else
             ack_later(r, world_now() + (tcp->s.srtt / 20 < 1e6 ? (uint64_t)(tcp->s.srtt / 20) : NS_PER_MS));
     } else {
-        r->echo = echo;
         inner_receiver_advance(tcp, to);
         r->dup_acks = 0;
         tcp->ack_now |= gap || r->unacked >= 2 || r->next < QUICK_SEGMENTS;
@@ -264,6 +275,7 @@ static void send_ack(struct inner_tcp *tcp) {
     put32(l4 + 28, r->echo);
     checksum_store(l4 + 16,
                    (uint16_t)~checksum_finish(checksum_pseudo(packet, IPPROTO_TCP, (uint32_t)(header - IP_BYTES))));
+    r->acked = r->next;
     r->unacked = r->waiting_acks = 0;
     r->ack_at = TIME_NEVER;
     tcp->ack_now = false;
@@ -330,6 +342,7 @@ struct inner_tcp *inner_tcp_new(const struct inner_tcp_settings *settings) {
     tcp->r.window = 65536;
     tcp->r.ack_at = TIME_NEVER;
     tcp->r.measured_from = world_now();
+    tcp->r.echo = (uint32_t)(world_now() / 1000);
     inner_send_init(tcp);
     if (settings->quic)
         inner_quic_init(tcp);

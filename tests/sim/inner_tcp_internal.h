@@ -29,7 +29,8 @@ struct inner_range {
 };
 
 struct inner_receiver {
-    uint64_t next; /* segment expected */
+    uint64_t next;  /* segment expected */
+    uint64_t acked; /* what that was when an acknowledgement went last */
     struct inner_range range[INNER_RANGES];
     size_t ranges;
     uint64_t stamps, again_from, again_to; /* DSACK to report; equal: none */

@@ -11,6 +11,7 @@
 
 #define FIRST_WINDOW 10
 #define RTO_MIN (200.0 * NS_PER_MS)
+#define RTO_MAX (120.0 * NS_PER_SEC)
 #define BURST 44u
 
 static struct inner_segment *at(struct inner_sender *s, uint64_t n) {
@@ -54,7 +55,9 @@ double inner_send_in_flight(const struct inner_sender *s) {
 
 static double rto(const struct inner_sender *s) {
     double variation = 4 * s->rttvar > RTO_MIN ? 4 * s->rttvar : RTO_MIN;
-    return (s->srtt > 0 ? s->srtt + variation : 1e9) * (double)(1u << (s->backoff < 6 ? s->backoff : 6));
+    double once = s->srtt > 0 ? s->srtt + variation : 1e9,
+           all = once * (double)(1u << (s->backoff < 6 ? s->backoff : 6));
+    return all < RTO_MAX ? all : RTO_MAX;
 }
 
 static void arm(struct inner_sender *s) {
@@ -137,7 +140,8 @@ static void take_blocks(struct inner_sender *s, const struct inner_ack *ack, str
     }
 }
 
-/* What is acknowledged in order tells no round trip if some of it was sent again; what blocks tell comes first. */
+/* What blocks tell of the round trip comes first; if some of what is acknowledged in order was sent again, the echoed
+ * timestamp does. */
 static void take_cumulative(struct inner_sender *s, const struct inner_ack *ack, struct inner_sample *sample) {
     double by_blocks = sample->rtt;
     bool again = false;
@@ -153,8 +157,10 @@ static void take_cumulative(struct inner_sender *s, const struct inner_ack *ack,
         s->una++;
         sample->una_advanced = true;
     }
-    if (by_blocks > 0 || again)
+    if (by_blocks > 0)
         sample->rtt = by_blocks;
+    else if (again)
+        sample->rtt = (double)(world_now() - (ack->echo_ns < world_now() ? ack->echo_ns : world_now()));
     if (s->again_hint < s->una)
         s->again_hint = s->una;
 }
