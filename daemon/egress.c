@@ -251,7 +251,7 @@ static bool pump_resends(struct session *session, uint64_t now) {
         const struct outstanding_packet *packet = &resend->packet;
         int slot = session_pick_resend(session, packet->length, resend->legs, now);
         if (slot == SCHED_NONE) {
-            outstanding_refuse(session->outstanding, packet->sequence);
+            outstanding_refuse(session->outstanding, packet->sequence, now);
             continue;
         }
         if (slot < 0)

@@ -277,6 +277,7 @@ static const struct counter repair_counters[] = {
     {"lost_copies", offsetof(struct outstanding_stats, lost)},
     {"timed_out_copies", offsetof(struct outstanding_stats, timed_out)},
     {"stranded_copies", offsetof(struct outstanding_stats, stranded)},
+    {"stored_packets", offsetof(struct outstanding_stats, stored)},
     {"spurious_copies", offsetof(struct outstanding_stats, spurious)},
     {"suspected_packets", offsetof(struct outstanding_stats, suspected)},
     {"resent_copies", offsetof(struct outstanding_stats, resent)},

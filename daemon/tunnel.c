@@ -115,9 +115,17 @@ static bool runs_low(const struct buf_pool *pool, enum buf_class size_class) {
 /* Only what is held in buffers of that class gives any back: a gap given up for others is lost for nothing, and what
  * waited behind it needs large ones on its way to the TUN. */
 static void relieve(struct worker *worker, enum buf_class size_class) {
+    struct tunnel *tunnel, *largest;
+    size_t most;
+    if (!runs_low(worker->buffers, size_class))
+        return;
+    /* What waits for legs to come back is the least of all. */
+    DL_FOREACH(worker->tunnels, tunnel)
+    if (tunnel->session->bonded)
+        outstanding_give_up_stored(tunnel->session->outstanding);
     while (runs_low(worker->buffers, size_class)) {
-        struct tunnel *tunnel, *largest = NULL;
-        size_t most = 0;
+        largest = NULL;
+        most = 0;
         DL_FOREACH(worker->tunnels, tunnel) {
             const struct session *session = tunnel->session;
             size_t held = session->bonded ? reorder_held_of_class(session->reorder, size_class) : 0;

@@ -2,15 +2,21 @@
 /* outstanding: the sender's half of repair.
  *
  * Packets stand in a ring by sequence, from the floor to the newest; the ring doubles as the span grows. Each is
- * flying, due (in the queue for resending), acknowledged or given up; the floor moves over the last two. Transmissions
- * are slots of an array with a generation each; slot and generation are the id that the connection knows. A
- * transmission is in the list of its leg, oldest first, until it is answered or taken for lost, and in the list of its
- * packet. When a packet is done with, those still on their way become orphans: they tell of their leg's health and of
- * nothing else. Those taken for lost stay with their packet until it is done with, because the acknowledgement may come
- * yet: it ends all resending.
+ * flying, due (in the queue for resending), stored, acknowledged or given up; the floor moves over the last two.
+ * Transmissions are slots of an array with a generation each; slot and generation are the id that the connection knows.
+ * A transmission is in the list of its leg, oldest first, until it is answered or taken for lost, and in the list of
+ * its packet. When a packet is done with, those still on their way become orphans: they tell of their leg's health and
+ * of nothing else. Those taken for lost stay with their packet until it is done with, because the acknowledgement may
+ * come yet: it ends all resending.
  *
  * A packet is due when no transmission of it is on its way on a live (not suspect) leg. It is given up when it may not
  * be sent again (too old, too often, its buffer gone) and none is on its way at all.
+ *
+ * In an outage of all legs, which shows by nothing being acknowledged any more when a packet's answer is due, packets
+ * are stored instead of given up: their flows' own time-outs double meanwhile, and count round trips as long as the
+ * outage from then on. When a leg is back all of them are due, in order, and their age counts from there. None is
+ * stored for longer than half of what TCP reckons with (two minutes, RFC 9293 section 3.4.1), none that needs no order,
+ * as it is of no use so late, and none whose buffer others may need.
  *
  * A connection may report neither an acknowledgement nor a loss: after 2 PTO a transmission is lost.
  *
@@ -18,8 +24,8 @@
  * have grown to what the traffic needs. What cannot be recorded for want of memory is given up at once, never
  * unsendable.
  *
- * Invariants: ring[s] is meaningful for floor <= s < next only, and the floor's packet is flying or due; a flying
- * packet has a transmission on its way; id 0 is never given. */
+ * Invariants: ring[s] is meaningful for floor <= s < next only, and the floor's packet is flying, due or stored; a
+ * flying packet has a transmission on its way, a stored one has none; id 0 is never given. */
 #include "bond/outstanding_internal.h"
 
 #include <stdlib.h>
@@ -43,6 +49,7 @@ struct outstanding *outstanding_new(const struct outstanding_settings *settings)
     o->transmission_count = FIRST_COUNT;
     o->carved = 1;
     o->repair_limit = OUTSTANDING_REPAIR_LIMIT;
+    o->heard = TIME_NEVER;
     for (unsigned leg = 0; leg < OUTSTANDING_LEGS; leg++)
         o->legs[leg].pto = OUTSTANDING_PTO;
     o->ring = malloc(o->ring_count * sizeof *o->ring);
@@ -67,16 +74,16 @@ void outstanding_set_repair_limit(struct outstanding *o, uint64_t limit) {
     o->repair_limit = limit < OUTSTANDING_REPAIR_LIMIT ? limit : OUTSTANDING_REPAIR_LIMIT;
 }
 
-/** A packet that is flying or due, NULL: there is none of this sequence. */
+/** A packet that is flying, due or stored, NULL: there is none of this sequence. */
 static struct packet *find_packet(const struct outstanding *o, uint32_t sequence) {
     struct packet *packet = outstanding_packet_of(o, sequence);
 
     if (sequence - o->floor >= o->next - o->floor)
         return NULL;
-    return packet->state == PACKET_FLYING || packet->state == PACKET_DUE ? packet : NULL;
+    return packet->state <= PACKET_STORED ? packet : NULL;
 }
 
-static void due_append(struct outstanding *o, uint32_t sequence) {
+void outstanding_due_append(struct outstanding *o, uint32_t sequence) {
     struct packet *packet = outstanding_packet_of(o, sequence);
 
     packet->state = PACKET_DUE;
@@ -127,7 +134,7 @@ static void advance_floor(struct outstanding *o) {
     while (o->floor != o->next) {
         unsigned state = outstanding_packet_of(o, o->floor)->state;
 
-        if (state == PACKET_FLYING || state == PACKET_DUE)
+        if (state <= PACKET_STORED)
             break;
         if (state == PACKET_GIVEN_UP)
             o->floor_released = true;
@@ -142,6 +149,7 @@ static void finish(struct outstanding *o, uint32_t sequence, enum packet_state s
 
     if (packet->state == PACKET_DUE)
         outstanding_due_remove(o, sequence);
+    o->stored -= packet->state == PACKET_STORED;
     for (uint32_t slot = packet->transmissions; slot; slot = sibling) {
         sibling = o->transmissions[slot].sibling;
         o->transmissions[slot].orphan = true;
@@ -171,7 +179,22 @@ static bool is_flying(const struct outstanding *o, const struct packet *packet, 
     return false;
 }
 
+bool outstanding_is_swallowed(const struct outstanding *o, const struct packet *packet, uint64_t now) {
+    for (uint32_t slot = packet->transmissions; slot; slot = o->transmissions[slot].sibling) {
+        const struct transmission *t = &o->transmissions[slot];
+        const uint64_t pto = o->legs[t->leg].pto;
+
+        if (o->heard <= t->sent_at + pto && now >= o->heard + pto)
+            return true;
+    }
+    return false;
+}
+
 uint64_t outstanding_expires_at(const struct outstanding *o, const struct packet *packet) {
+    if (packet->state == PACKET_STORED)
+        return packet->first_sent + OUTSTANDING_STORED_LIMIT;
+    if (packet->swallowed)
+        return o->returned + OUTSTANDING_REPAIR_LIMIT;
     return packet->first_sent + (packet->reprieved ? OUTSTANDING_REPAIR_LIMIT : o->repair_limit);
 }
 
@@ -183,6 +206,36 @@ uint64_t *outstanding_why_not_again(struct outstanding *o, const struct packet *
     return now >= outstanding_expires_at(o, packet) ? &o->stats.too_old : NULL;
 }
 
+/** Whether a packet that may not be sent again now is worth it when a leg is back: what is late is of use to its flow,
+ * and memory is plenty. */
+static bool is_worth_storing(const struct outstanding *o, const struct packet *packet, uint64_t now) {
+    const struct split *split = kept_get(o->kept, packet->kept);
+    const struct buf *buf = split ? split->packet.buf : NULL;
+
+    return buf && packet->bucket != FRAME_BUCKET_UNORDERED && now - packet->first_sent < OUTSTANDING_STORED_LIMIT &&
+           buf_pool_used(buf->pool, buf->size_class) <= buf_pool_size(buf->pool, buf->size_class) / 2;
+}
+
+/** A packet that is flying no more may not be sent again now. That no leg takes it says that none works. */
+static void store_or_give_up(struct outstanding *o, uint32_t sequence, uint64_t *why, uint64_t now) {
+    struct packet *packet = outstanding_packet_of(o, sequence);
+
+    if (is_flying(o, packet, false))
+        return;
+    if (!is_worth_storing(o, packet, now) || (why != &o->stats.refused && !outstanding_is_swallowed(o, packet, now))) {
+        give_up(o, sequence, why);
+        return;
+    }
+    packet->state = PACKET_STORED;
+    o->stored++;
+    o->stats.stored++;
+}
+
+void outstanding_give_up(struct outstanding *o, uint32_t sequence, uint64_t *why) {
+    if (!is_flying(o, outstanding_packet_of(o, sequence), false))
+        give_up(o, sequence, why);
+}
+
 void outstanding_settle(struct outstanding *o, uint32_t sequence, uint64_t now) {
     struct packet *packet = outstanding_packet_of(o, sequence);
     uint64_t *why;
@@ -191,15 +244,14 @@ void outstanding_settle(struct outstanding *o, uint32_t sequence, uint64_t now) 
         return;
     why = outstanding_why_not_again(o, packet, now);
     if (!why)
-        due_append(o, sequence);
-    else if (!is_flying(o, packet, false))
-        give_up(o, sequence, why);
+        outstanding_due_append(o, sequence);
+    else
+        store_or_give_up(o, sequence, why, now);
 }
 
-void outstanding_expire(struct outstanding *o, uint32_t sequence, uint64_t *why) {
+void outstanding_expire(struct outstanding *o, uint32_t sequence, uint64_t *why, uint64_t now) {
     outstanding_due_remove(o, sequence);
-    if (!is_flying(o, outstanding_packet_of(o, sequence), false))
-        give_up(o, sequence, why);
+    store_or_give_up(o, sequence, why, now);
 }
 
 void outstanding_lose(struct outstanding *o, uint32_t slot, uint64_t now) {
@@ -351,6 +403,13 @@ static void note_wait(struct outstanding *o, uint64_t now) {
         o->wait = wait;
 }
 
+/** A leg works. */
+static void hear(struct outstanding *o, uint64_t now) {
+    if (o->stored)
+        outstanding_outage_over(o, now);
+    o->heard = now;
+}
+
 void outstanding_on_acked(struct outstanding *o, uint64_t id, uint64_t now) {
     uint32_t slot = find_transmission(o, id);
     struct transmission *t = &o->transmissions[slot];
@@ -358,6 +417,7 @@ void outstanding_on_acked(struct outstanding *o, uint64_t id, uint64_t now) {
 
     if (!slot)
         return;
+    hear(o, now);
     spurious = t->state == TRANSMISSION_LOST;
     o->legs[t->leg].last_acked = now;
     if (spurious)
@@ -369,7 +429,7 @@ void outstanding_on_acked(struct outstanding *o, uint64_t id, uint64_t now) {
         return;
     }
     o->stats.acknowledged++;
-    if (t->sequence == o->floor)
+    if (t->sequence == o->floor && !outstanding_packet_of(o, t->sequence)->swallowed)
         note_wait(o, now);
     if (!spurious && outstanding_packet_of(o, t->sequence)->tries > 0)
         o->stats.repaired++;
@@ -397,7 +457,11 @@ void outstanding_on_arrived(struct outstanding *o, uint32_t first, uint32_t coun
 void outstanding_on_lost(struct outstanding *o, uint64_t id, uint64_t now) {
     uint32_t slot = find_transmission(o, id);
 
-    if (!slot || o->transmissions[slot].state != TRANSMISSION_FLYING)
+    if (!slot)
+        return;
+    /* Connections find losses by acknowledgements: the leg lives. */
+    hear(o, now);
+    if (o->transmissions[slot].state != TRANSMISSION_FLYING)
         return;
     o->stats.lost++;
     outstanding_lose(o, slot, now);
@@ -437,7 +501,7 @@ const struct outstanding_resend *outstanding_next_resend(struct outstanding *o, 
         uint64_t *why = outstanding_why_not_again(o, packet, now);
 
         if (why) {
-            outstanding_expire(o, sequence, why);
+            outstanding_expire(o, sequence, why, now);
             continue;
         }
         return show(o, sequence);
@@ -461,11 +525,11 @@ uint64_t outstanding_resent(struct outstanding *o, uint32_t sequence, unsigned l
     return id;
 }
 
-void outstanding_refuse(struct outstanding *o, uint32_t sequence) {
+void outstanding_refuse(struct outstanding *o, uint32_t sequence, uint64_t now) {
     struct packet *packet = find_packet(o, sequence);
 
     if (packet && packet->state == PACKET_DUE)
-        outstanding_expire(o, sequence, &o->stats.refused);
+        outstanding_expire(o, sequence, &o->stats.refused, now);
 }
 
 uint32_t outstanding_floor(const struct outstanding *o) {

@@ -20,13 +20,14 @@
 #include "common/clock.h"
 #include "packet/split.h"
 
-#define OUTSTANDING_LEGS 16u                /**< slots of legs in a session */
-#define OUTSTANDING_MEMORY (16u << 20)      /**< default bound on buffers kept, bytes of capacity */
-#define OUTSTANDING_SPAN_MAX (1u << 18)     /**< default bound on packets from the floor to the newest */
-#define OUTSTANDING_RESENDS 3u              /**< how often a packet is sent again at most */
-#define OUTSTANDING_REPAIR_LIMIT NS_PER_SEC /**< repair limit until one is set, ns; none is larger */
-#define OUTSTANDING_PTO NS_PER_SEC          /**< a leg's probe time-out until one is set, ns */
-#define OUTSTANDING_NO_ID 0u                /**< id of what is not recorded; hooks ignore it */
+#define OUTSTANDING_LEGS 16u                       /**< slots of legs in a session */
+#define OUTSTANDING_MEMORY (16u << 20)             /**< default bound on buffers kept, bytes of capacity */
+#define OUTSTANDING_SPAN_MAX (1u << 18)            /**< default bound on packets from the floor to the newest */
+#define OUTSTANDING_RESENDS 3u                     /**< how often a packet is sent again at most */
+#define OUTSTANDING_REPAIR_LIMIT NS_PER_SEC        /**< repair limit until one is set, ns; none is larger */
+#define OUTSTANDING_STORED_LIMIT (60 * NS_PER_SEC) /**< how old a packet may be that all legs' outage swallowed, ns */
+#define OUTSTANDING_PTO NS_PER_SEC                 /**< a leg's probe time-out until one is set, ns */
+#define OUTSTANDING_NO_ID 0u                       /**< id of what is not recorded; hooks ignore it */
 
 /** Shape of a record. */
 struct outstanding_settings {
@@ -72,6 +73,7 @@ struct outstanding_stats {
     uint64_t lost;         /**< transmissions declared lost by their connection */
     uint64_t timed_out;    /**< transmissions taken for lost because nothing was heard in 2 PTO */
     uint64_t stranded;     /**< transmissions on legs that died */
+    uint64_t stored;       /**< packets stored, as all legs were silent */
     uint64_t suspected;    /**< packets due again because all their legs fell silent */
     uint64_t spurious;     /**< transmissions acknowledged after they had been taken for lost */
     uint64_t resent;       /**< resends */
@@ -129,6 +131,11 @@ void outstanding_leg_died(struct outstanding *outstanding, unsigned leg, uint64_
 void outstanding_leg_suspect(struct outstanding *outstanding, unsigned leg, uint64_t now);
 /** A suspect leg lives: what is due because of it and not yet resent is not due any more. */
 void outstanding_leg_recovered(struct outstanding *outstanding, unsigned leg);
+/** A leg works again after an outage of all of them: what that swallowed is due, in order, and its age counts from now.
+ * Acknowledgements and losses say so by themselves. */
+void outstanding_outage_over(struct outstanding *outstanding, uint64_t now);
+/** Buffers run low: give up what is stored. */
+void outstanding_give_up_stored(struct outstanding *outstanding);
 /** What is known of a leg's transmissions, for suspicion. */
 void outstanding_leg_get(const struct outstanding *outstanding, unsigned leg, struct outstanding_leg *out);
 
@@ -142,8 +149,9 @@ uint64_t outstanding_resent(struct outstanding *outstanding, uint32_t sequence, 
 /** A packet that is on its way, to send a copy of it. @return NULL: it arrived, was lost, or its buffer had to go; else
  * valid as what outstanding_next_resend() shows */
 const struct outstanding_resend *outstanding_on_its_way(struct outstanding *outstanding, uint32_t sequence);
-/** A packet that outstanding_next_resend() showed cannot be sent on any leg (too long): give it up. */
-void outstanding_refuse(struct outstanding *outstanding, uint32_t sequence);
+/** A packet that outstanding_next_resend() showed cannot be sent on any leg, as there is none or it is too long: store
+ * it or give it up. */
+void outstanding_refuse(struct outstanding *outstanding, uint32_t sequence, uint64_t now);
 
 /** The first sequence that is neither acknowledged nor given up; outstanding_next() when there is none. */
 uint32_t outstanding_floor(const struct outstanding *outstanding);

@@ -3,11 +3,12 @@
 #ifndef MPVPN_BOND_OUTSTANDING_INTERNAL_H
 #define MPVPN_BOND_OUTSTANDING_INTERNAL_H
 
+#include "bond/frame.h"
 #include "bond/kept.h"
 #include "bond/outstanding.h"
 
-/** What has become of a packet. */
-enum packet_state { PACKET_FLYING, PACKET_DUE, PACKET_ACKNOWLEDGED, PACKET_GIVEN_UP };
+/** What has become of a packet. Those after PACKET_STORED are done with. */
+enum packet_state { PACKET_FLYING, PACKET_DUE, PACKET_STORED, PACKET_ACKNOWLEDGED, PACKET_GIVEN_UP };
 
 /** A packet. Sequences as links are meaningful only where the list's ends say that there is more. */
 struct packet {
@@ -25,6 +26,7 @@ struct packet {
     uint8_t state;            /**< enum packet_state */
     bool mark_ce;             /**< header is to be marked */
     bool reprieved;           /**< a leg fell silent or died with it: that is why it is late */
+    bool swallowed;           /**< all legs did: its age counts from the end of that */
 };
 
 /** What has become of a transmission. */
@@ -60,9 +62,12 @@ struct outstanding {
     struct packet *ring;                      /**< by sequence */
     uint32_t ring_count;                      /**< a power of two */
     uint32_t span_max;                        /**< bound of ring_count */
-    uint32_t floor;                           /**< first packet flying or due */
+    uint32_t floor;                           /**< first packet flying, due or stored */
     uint32_t next;                            /**< sequence of the next packet */
-    uint32_t packets;                         /**< flying or due */
+    uint32_t packets;                         /**< flying, due or stored */
+    uint32_t stored;                          /**< packets stored */
+    uint64_t heard;                           /**< ns, when a leg was known to work last; TIME_NEVER: never */
+    uint64_t returned;                        /**< ns, when an outage of all legs ended last */
     uint32_t due_first, due_last;             /**< ends of the queue for resending */
     uint32_t due_count;                       /**< packets in it */
     struct transmission *transmissions;       /**< transmission_count of them; slot 0 is not used */
@@ -93,10 +98,17 @@ void outstanding_due_remove(struct outstanding *o, uint32_t sequence);
 uint64_t outstanding_expires_at(const struct outstanding *o, const struct packet *packet);
 /** Why a packet may not be sent again, as the counter of it. @return NULL: it may */
 uint64_t *outstanding_why_not_again(struct outstanding *o, const struct packet *packet, uint64_t now);
+/** Nothing was acknowledged on any leg since a packet's answer was due, nor for as long as an answer takes: no leg is
+ * known to work. */
+bool outstanding_is_swallowed(const struct outstanding *o, const struct packet *packet, uint64_t now);
 /** A flying packet lost a transmission or the hope in it: see whether it is due or to be given up. */
 void outstanding_settle(struct outstanding *o, uint32_t sequence, uint64_t now);
 /** A due packet may not be sent again any more. @param why counter of the reason */
-void outstanding_expire(struct outstanding *o, uint32_t sequence, uint64_t *why);
+void outstanding_expire(struct outstanding *o, uint32_t sequence, uint64_t *why, uint64_t now);
+/** Put a packet at the end of the queue for resending. */
+void outstanding_due_append(struct outstanding *o, uint32_t sequence);
+/** A packet is given up, unless a transmission of it is on its way. @param why counter of the reason */
+void outstanding_give_up(struct outstanding *o, uint32_t sequence, uint64_t *why);
 /** A flying transmission is taken for lost. */
 void outstanding_lose(struct outstanding *o, uint32_t slot, uint64_t now);
 

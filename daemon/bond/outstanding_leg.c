@@ -5,6 +5,8 @@
  * their packets from being due. A dead leg's are lost. Each leg's list has its oldest transmission first, so looking
  * for what is too old touches nothing else.
  *
+ * While all legs are silent packets are stored (outstanding.c); here they become due again.
+ *
  * It leaves out when a leg is to be suspected: the session decides by what outstanding_leg_get() tells. */
 #include "bond/outstanding_internal.h"
 
@@ -29,8 +31,11 @@ void outstanding_on_timer(struct outstanding *o, uint64_t now) {
 
         if (!why)
             break;
-        outstanding_expire(o, o->floor, why);
+        outstanding_expire(o, o->floor, why, now);
     }
+    while (o->stored && outstanding_packet_of(o, o->floor)->state == PACKET_STORED &&
+           now >= outstanding_expires_at(o, outstanding_packet_of(o, o->floor)))
+        outstanding_give_up(o, o->floor, &o->stats.too_old);
 }
 
 uint64_t outstanding_deadline(const struct outstanding *o) {
@@ -43,7 +48,7 @@ uint64_t outstanding_deadline(const struct outstanding *o) {
         if (lost_at < deadline)
             deadline = lost_at;
     }
-    if (o->floor != o->next && outstanding_packet_of(o, o->floor)->state == PACKET_DUE) {
+    if (o->floor != o->next && outstanding_packet_of(o, o->floor)->state != PACKET_FLYING) {
         uint64_t expires_at = outstanding_expires_at(o, outstanding_packet_of(o, o->floor));
 
         if (expires_at < deadline)
@@ -94,6 +99,39 @@ void outstanding_leg_recovered(struct outstanding *o, unsigned leg) {
         if (!t->orphan && outstanding_packet_of(o, t->sequence)->state == PACKET_DUE)
             outstanding_due_remove(o, t->sequence);
     }
+}
+
+void outstanding_outage_over(struct outstanding *o, uint64_t now) {
+    o->returned = now;
+    o->due_count = 0;
+    for (uint32_t s = o->floor; s != o->next; s++) {
+        struct packet *packet = outstanding_packet_of(o, s);
+        const bool again = packet->state == PACKET_DUE || packet->state == PACKET_STORED;
+        uint64_t *why;
+
+        if (packet->state > PACKET_STORED)
+            continue;
+        if (packet->state == PACKET_STORED ||
+            (packet->bucket != FRAME_BUCKET_UNORDERED && outstanding_is_swallowed(o, packet, now))) {
+            packet->swallowed = now - packet->first_sent < OUTSTANDING_STORED_LIMIT;
+            packet->tries = 0;
+        }
+        if (!again)
+            continue;
+        o->stored -= packet->state == PACKET_STORED;
+        packet->state = PACKET_FLYING;
+        why = outstanding_why_not_again(o, packet, now);
+        if (why)
+            outstanding_give_up(o, s, why);
+        else
+            outstanding_due_append(o, s);
+    }
+}
+
+void outstanding_give_up_stored(struct outstanding *o) {
+    for (uint32_t s = o->floor; o->stored && s != o->next; s++)
+        if (outstanding_packet_of(o, s)->state == PACKET_STORED)
+            outstanding_give_up(o, s, &o->stats.no_data);
 }
 
 void outstanding_leg_get(const struct outstanding *o, unsigned leg, struct outstanding_leg *out) {

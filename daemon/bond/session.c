@@ -231,6 +231,7 @@ int session_attach(struct session *session, struct leg *leg, void *owner, uint8_
             session->parting[number / 8] &= (uint8_t) ~(1u << number % 8);
             reorder_add_leg(session->reorder, number);
             session_roll(session, now);
+            session_end_outage(session, (unsigned)slot, now);
         }
         return slot;
     }

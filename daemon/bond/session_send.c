@@ -217,11 +217,19 @@ void session_age_gusts(struct session_leg *leg, uint64_t now) {
     leg->gust_since = now;
 }
 
-/* A leg is back. What waited through an outage because there was no other is no standing queue: a flow's own repair is
- * among it. */
+void session_end_outage(struct session *session, unsigned slot, uint64_t now) {
+    if (session_fastest(session, (int)slot) >= 0)
+        return;
+    session_be_patient(session, now);
+    outstanding_outage_over(session->outstanding, now);
+    for (unsigned i = 0; i < SESSION_LEGS_MAX; i++)
+        if (i != slot && session->legs[i].leg && session->legs[i].suspect)
+            session->legs[i].asks = true;
+}
+
 static void trust(struct session *session, struct session_leg *leg, uint64_t now) {
-    if (now - leg->suspect_since > GUST_MAX && session_fastest(session, (int)(leg - session->legs)) < 0)
-        session_be_patient(session, now);
+    if (now - leg->suspect_since > GUST_MAX)
+        session_end_outage(session, (unsigned)(leg - session->legs), now);
     note_gust(leg, now);
     leg->suspect = false;
     leg->suspect_since = now;
@@ -234,11 +242,11 @@ static void trust(struct session *session, struct session_leg *leg, uint64_t now
 void session_on_acked(struct session *session, const struct leg *leg, uint64_t id, uint64_t now) {
     struct session_leg *of = session_find(session, leg);
     struct outstanding_leg record;
-    outstanding_on_acked(session->outstanding, id, now);
-    if (!of || (of->suspect && of->state == CONTROL_DOWN))
-        return;
-    if (of->suspect)
+    if (of && of->suspect && of->state != CONTROL_DOWN)
         trust(session, of, now);
+    outstanding_on_acked(session->outstanding, id, now);
+    if (!of || of->suspect)
+        return;
     note_gust(of, now);
     outstanding_leg_get(session->outstanding, (unsigned)(of - session->legs), &record);
     of->unheard_since = record.oldest_sent == TIME_NEVER ? 0 : record.oldest_sent;

@@ -211,6 +211,24 @@ START_TEST(each_path_dies_in_another_direction) {
 }
 END_TEST
 
+/* Nothing passes for five seconds, then one path is back, and so on. What waits out an outage is a round trip of its
+ * length to the sender, so in the next one its time-out comes too late, and what is in flight is repaired by the bond.
+ */
+START_TEST(outages_follow_each_other) {
+    static const char *const devices[] = {"sima", "simb"};
+    begin_flow(450 + (uint64_t)_i, _i & 1);
+    run((uint64_t)_i / 2 * 7 * MS);
+    for (int i = 0; i < 5; i++) {
+        kill_path(devices[0], false, true);
+        kill_path(devices[1], false, true);
+        run(5 * NS_PER_SEC);
+        kill_path(devices[i % 2], false, false);
+        goes_on("again", NS_PER_SEC / 2);
+    }
+    end_flow();
+}
+END_TEST
+
 /* As a DHCP client does it: the old address goes, another one comes, of another subnet. */
 START_TEST(an_address_changes_under_load) {
     begin_flow(500 + (uint64_t)_i, _i & 1);
@@ -304,6 +322,7 @@ int main(void) {
     tcase_add_loop_test(tcase, a_path_begins_to_swallow_large_packets, 0, 2);
     tcase_add_loop_test(tcase, all_paths_begin_to_swallow_large_packets, 0, 2);
     tcase_add_loop_test(tcase, each_path_dies_in_another_direction, 0, 2 * MOMENTS);
+    tcase_add_loop_test(tcase, outages_follow_each_other, 0, 2 * MOMENTS);
     tcase_add_loop_test(tcase, an_address_changes_under_load, 0, 4);
     tcase_add_loop_test(tcase, a_client_is_suspended, 0, 2 * SUSPENSIONS * MOMENTS);
     tcase_add_loop_test(tcase, the_date_jumps, 0, 4);

@@ -107,6 +107,20 @@ START_TEST(a_copy_says_nothing_of_lateness) {
 }
 END_TEST
 
+/* What an outage of all legs swallowed may come on another leg than the one whose turn it was, seconds later. */
+START_TEST(what_an_outage_held_up_says_nothing_of_lateness) {
+    uint64_t now = run_two(0);
+    const uint32_t next = set.head + 1;
+
+    for (uint32_t i = 0; i < 10; i++)
+        legset_on_packet(&set, 0, next + i, now += NS_PER_MS);
+    now += 5 * NS_PER_SEC;
+    for (uint32_t i = 0; i < 10; i++)
+        legset_on_packet(&set, 1, next + i, now += 2 * NS_PER_MS);
+    ck_assert_uint_eq(set.legs[1].spread, 0);
+}
+END_TEST
+
 START_TEST(a_mark_on_another_leg_holds_after_what_was_under_way) {
     uint64_t now = run_two(30 * NS_PER_MS);
 
@@ -182,6 +196,7 @@ int main(void) {
     tcase_add_test(tc, the_lateness_of_a_leg_is_measured);
     tcase_add_test(tc, an_only_leg_leaves_no_trail);
     tcase_add_test(tc, a_copy_says_nothing_of_lateness);
+    tcase_add_test(tc, what_an_outage_held_up_says_nothing_of_lateness);
     tcase_add_test(tc, a_mark_on_another_leg_holds_after_what_was_under_way);
     tcase_add_test(tc, what_was_sent_before_a_leg_was_idle_does_not_call_it_back);
     tcase_add_test(tc, a_leg_that_is_silent_for_the_whole_number_space_does_no_harm);

@@ -76,6 +76,17 @@ static uint64_t send_segment(const struct split *split, uint16_t index, unsigned
     return id;
 }
 
+/** Send a packet of its own buffer that needs no order: of no use after an outage. @return its id */
+static uint64_t send_unordered(unsigned leg) {
+    struct split split = make(100);
+    struct outstanding_packet packet = {
+        .sequence = outstanding_next(o), .repair = true, .length = 100, .split = &split};
+    uint64_t id = outstanding_add(o, leg, &packet, now);
+
+    buf_unref(split.packet.buf);
+    return id;
+}
+
 /** Send a packet of its own buffer. @return its id */
 static uint64_t send_packet(unsigned leg) {
     struct split split = make(100);
@@ -209,7 +220,7 @@ START_TEST(packet_is_resent_three_times_at_most) {
 END_TEST
 
 START_TEST(packet_older_than_the_repair_limit_is_given_up) {
-    uint64_t first = send_packet(0), second = send_packet(0);
+    uint64_t first = send_unordered(0), second = send_unordered(0);
 
     outstanding_on_lost(o, first, now + 3 * RTT - 1);
     outstanding_on_lost(o, second, now + 3 * RTT);
@@ -223,7 +234,7 @@ START_TEST(packet_older_than_the_repair_limit_is_given_up) {
     ck_assert_uint_eq(outstanding_floor(o), WRAP + 2);
     ck_assert_ptr_null(outstanding_next_resend(o, now + 3 * RTT));
     /* Asked for instead of timed. */
-    outstanding_on_lost(o, send_packet(0), now);
+    outstanding_on_lost(o, send_unordered(0), now);
     ck_assert_ptr_null(outstanding_next_resend(o, now + 3 * RTT));
     ck_assert_uint_eq(outstanding_floor(o), WRAP + 3);
 }
@@ -377,7 +388,7 @@ START_TEST(packet_on_its_way_on_a_suspect_leg_is_not_given_up) {
     ck_assert_uint_eq(outstanding_floor(o), WRAP + 1);
     ck_assert_uint_eq(outstanding_stats(o)->given_up, 0);
     /* Nor when the timer looks, but when it is lost there too. */
-    id = send_packet(1);
+    id = send_unordered(1);
     outstanding_leg_suspect(o, 1, now);
     outstanding_on_timer(o, now + OUTSTANDING_REPAIR_LIMIT);
     ck_assert_uint_eq(outstanding_stats(o)->given_up, 0);
@@ -393,9 +404,9 @@ START_TEST(what_a_leg_took_along_may_be_sent_again_beyond_the_repair_limit) {
     const bool dies = _i;
     uint64_t id;
 
-    send_packet(0);
-    id = send_packet(1);
-    send_packet(0);
+    send_unordered(0);
+    id = send_unordered(1);
+    send_unordered(0);
     outstanding_on_lost(o, id, now);
     if (dies)
         outstanding_leg_died(o, 0, now);
@@ -434,9 +445,138 @@ START_TEST(dead_legs_packets_are_due_and_its_slot_starts_afresh) {
         resend(0);
     }
     ck_assert_ptr_null(outstanding_next_resend(o, now));
+    outstanding_on_acked(o, send_packet(2), now + OUTSTANDING_REPAIR_LIMIT);
     outstanding_leg_died(o, 0, now + OUTSTANDING_REPAIR_LIMIT);
-    ck_assert_uint_eq(outstanding_floor(o), WRAP + 1000);
+    ck_assert_uint_eq(outstanding_floor(o), WRAP + 1001);
     ck_assert_uint_eq(outstanding_stats(o)->given_up, 999);
+}
+END_TEST
+
+/** Twenty packets, a millisecond apart, on two legs that acknowledge the first and then are silent for five seconds.
+ * The fourth needs no order. */
+static void begin_outage(void) {
+    const uint32_t first = outstanding_next(o);
+    uint64_t end;
+
+    for (uint32_t i = 0; i < 20; i++) {
+        uint64_t id = i == 3 ? send_unordered(1) : send_packet(i % 2);
+
+        now += NS_PER_MS;
+        if (i == 0)
+            outstanding_on_acked(o, id, now);
+    }
+    now += 2 * RTT;
+    for (unsigned leg = 0; leg < 2; leg++)
+        outstanding_leg_suspect(o, leg, now);
+    for (end = now + 5 * NS_PER_SEC; now < end; now += 10 * NS_PER_MS) {
+        outstanding_on_timer(o, now);
+        /* The legs' windows leave room for some. */
+        while (outstanding_next_resend(o, now) && outstanding_next_resend(o, now)->packet.sequence - first < 6)
+            resend(0);
+    }
+    ck_assert_ptr_null(outstanding_next_resend(o, now));
+}
+
+START_TEST(what_an_outage_of_all_legs_swallowed_is_due_in_order_when_one_is_back) {
+    uint64_t id;
+
+    begin_outage();
+    ck_assert_uint_eq(outstanding_floor(o), WRAP + 1);
+    ck_assert_uint_eq(outstanding_packets(o), 18);
+    ck_assert_uint_eq(outstanding_stats(o)->stored, 18);
+    ck_assert_uint_eq(outstanding_stats(o)->given_up, 1);
+    outstanding_outage_over(o, now);
+    outstanding_leg_recovered(o, 0);
+    for (uint32_t i = 1; i < 20; i++) {
+        const struct outstanding_resend *due = outstanding_next_resend(o, now);
+
+        if (i == 3)
+            continue;
+        ck_assert_ptr_nonnull(due);
+        ck_assert_uint_eq(due->packet.sequence, WRAP + i);
+        ck_assert_uint_eq(due->tries, 0);
+        resend(0);
+    }
+    ck_assert_ptr_null(outstanding_next_resend(o, now));
+    /* They have a second from there, and what waited so long says nothing of how long repair takes. */
+    now += OUTSTANDING_REPAIR_LIMIT - 1;
+    outstanding_on_timer(o, now);
+    outstanding_on_arrived(o, WRAP + 1, 5);
+    ck_assert_uint_eq(outstanding_next_resend(o, now)->packet.sequence, WRAP + 6);
+    ck_assert_uint_eq(outstanding_packets(o), 14);
+    id = resend(0);
+    now++;
+    outstanding_on_acked(o, id, now);
+    ck_assert_uint_eq(outstanding_wait(o), NS_PER_MS);
+    ck_assert_ptr_null(outstanding_next_resend(o, now));
+    ck_assert_uint_eq(outstanding_packets(o), 0);
+    ck_assert_uint_eq(outstanding_memory(o), 0);
+}
+END_TEST
+
+/* Where there is one leg, nobody suspects it. What is acknowledged may be from before the outage. */
+START_TEST(an_acknowledgement_or_a_loss_ends_an_outage) {
+    uint64_t id = send_packet(0);
+
+    now += RTT;
+    begin_outage();
+    if (_i)
+        outstanding_on_acked(o, id, now);
+    else
+        outstanding_on_lost(o, id, now);
+    ck_assert_uint_eq(outstanding_next_resend(o, now)->packet.sequence, _i ? WRAP + 2 : WRAP);
+}
+END_TEST
+
+START_TEST(what_an_outage_swallowed_is_kept_for_a_minute_unless_memory_is_needed) {
+    const uint64_t begin = now;
+
+    begin_outage();
+    ck_assert_uint_eq(outstanding_deadline(o), begin + NS_PER_MS + OUTSTANDING_STORED_LIMIT);
+    if (_i) {
+        outstanding_give_up_stored(o);
+    } else {
+        outstanding_on_timer(o, begin + OUTSTANDING_STORED_LIMIT);
+        ck_assert_uint_eq(outstanding_packets(o), 18);
+        outstanding_on_timer(o, begin + OUTSTANDING_STORED_LIMIT + 20 * NS_PER_MS);
+    }
+    ck_assert_uint_eq(outstanding_packets(o), 0);
+    ck_assert_uint_eq(outstanding_memory(o), 0);
+    ck_assert_uint_eq(outstanding_deadline(o), TIME_NEVER);
+    outstanding_outage_over(o, now);
+    ck_assert_ptr_null(outstanding_next_resend(o, now));
+}
+END_TEST
+
+/* Other sessions need the buffers. */
+START_TEST(nothing_is_stored_in_buffers_that_are_scarce) {
+    struct buf *scarce[64];
+    struct split split;
+    int count;
+
+    outstanding_on_acked(o, send_packet(0), now);
+    split = make(BUF_LARGE_BYTES);
+    send_segment(&split, 0, 0);
+    buf_unref(split.packet.buf);
+    for (count = 0; count < 31 + _i; count++)
+        scarce[count] = buf_get(pool, BUF_LARGE_BYTES);
+    now += OUTSTANDING_REPAIR_LIMIT;
+    outstanding_on_timer(o, now);
+    ck_assert_uint_eq(outstanding_packets(o), _i ? 0 : 1);
+    while (count > 0)
+        buf_unref(scarce[--count]);
+}
+END_TEST
+
+START_TEST(what_no_leg_is_left_for_is_stored) {
+    outstanding_on_acked(o, send_packet(0), now);
+    outstanding_on_lost(o, send_packet(0), now);
+    outstanding_refuse(o, outstanding_next_resend(o, now)->packet.sequence, now);
+    ck_assert_ptr_null(outstanding_next_resend(o, now));
+    now += 2 * NS_PER_SEC;
+    outstanding_outage_over(o, now);
+    ck_assert_uint_eq(outstanding_next_resend(o, now)->packet.sequence, WRAP + 1);
+    ck_assert_uint_eq(outstanding_stats(o)->given_up, 0);
 }
 END_TEST
 
@@ -562,11 +702,11 @@ START_TEST(span_at_its_limit_gives_the_oldest_up_and_sends_all_the_same) {
 END_TEST
 
 START_TEST(refused_packet_is_given_up) {
-    uint64_t a = send_packet(0);
+    uint64_t a = send_unordered(0);
 
     outstanding_on_lost(o, a, now);
-    outstanding_refuse(o, outstanding_next_resend(o, now)->packet.sequence);
-    outstanding_refuse(o, WRAP);
+    outstanding_refuse(o, outstanding_next_resend(o, now)->packet.sequence, now);
+    outstanding_refuse(o, WRAP, now);
     ck_assert_uint_eq(outstanding_floor(o), WRAP + 1);
     ck_assert_uint_eq(outstanding_stats(o)->refused, 1);
 }
@@ -687,6 +827,8 @@ START_TEST(random_traffic_agrees_with_a_model) {
     for (unsigned leg = 0; leg < 4; leg++)
         outstanding_leg_died(o, leg, now + NS_PER_SEC);
     ck_assert_ptr_null(outstanding_next_resend(o, now + NS_PER_SEC));
+    ck_assert_uint_gt(outstanding_stats(o)->stored, 100);
+    outstanding_on_timer(o, now + OUTSTANDING_STORED_LIMIT);
     ck_assert_uint_eq(outstanding_packets(o), 0);
     ck_assert_uint_eq(outstanding_floor(o), WRAP + MODEL_PACKETS);
     ck_assert_uint_eq(outstanding_stats(o)->acknowledged + outstanding_stats(o)->given_up, MODEL_PACKETS);
@@ -772,6 +914,11 @@ int main(void) {
     tcase_add_test(tests, packet_on_its_way_on_a_suspect_leg_is_not_given_up);
     tcase_add_loop_test(tests, what_a_leg_took_along_may_be_sent_again_beyond_the_repair_limit, 0, 2);
     tcase_add_test(tests, dead_legs_packets_are_due_and_its_slot_starts_afresh);
+    tcase_add_test(tests, what_an_outage_of_all_legs_swallowed_is_due_in_order_when_one_is_back);
+    tcase_add_loop_test(tests, an_acknowledgement_or_a_loss_ends_an_outage, 0, 2);
+    tcase_add_loop_test(tests, what_an_outage_swallowed_is_kept_for_a_minute_unless_memory_is_needed, 0, 2);
+    tcase_add_loop_test(tests, nothing_is_stored_in_buffers_that_are_scarce, 0, 2);
+    tcase_add_test(tests, what_no_leg_is_left_for_is_stored);
     tcase_add_test(tests, packet_twice_on_a_dying_leg_is_due_once);
     tcase_add_test(tests, floor_that_released_is_announced_once_a_millisecond);
     tcase_add_test(tests, segments_of_a_superpacket_share_its_memory);
