@@ -164,7 +164,7 @@ int main(void) {
     TCase *tc = tcase_create("cc");
 
     fixture_init();
-    tcase_set_timeout(tc, 60);
+    tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, a_link_is_filled_without_much_queue_or_many_drops, 0, (int)(sizeof rows / sizeof *rows));
     tcase_add_test(tc, a_slow_path_does_not_climb_on_behind_noise);
     tcase_add_test(tc, the_same_seed_gives_the_same_run);

@@ -128,7 +128,7 @@ int main(void) {
     TCase *tc = tcase_create("conditions");
 
     fixture_init();
-    tcase_set_timeout(tc, 120);
+    tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, the_link_is_used_without_much_queue_or_many_drops, 0,
                         (int)(sizeof conditions / sizeof *conditions));
     tcase_add_test(tc, congestion_marks_shorten_the_queue);
