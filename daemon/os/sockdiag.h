@@ -18,14 +18,15 @@ struct sockdiag_flow {
 
 struct sockdiag;
 
-/** @return 0; -ENOMEM; -errno: this kernel answers no such questions (-EPROTONOSUPPORT), or no more sockets */
+/** May load modules of the kernel. @return 0; -ENOENT or -EPROTONOSUPPORT: this kernel answers no such questions;
+ * -ENOMEM; another -errno */
 int sockdiag_open(struct sockdiag **out);
 /** NULL is fine. */
 void sockdiag_close(struct sockdiag *sockdiag);
 /**
  * Ask; takes two system calls and waits for nothing.
  * @param name out: "cubic", "bbr", …
- * @return 0; -ENOENT: no socket of this host and network namespace has such a connection, or inet_diag is not there;
+ * @return 0; -ENOENT: no socket of this host and network namespace has such a connection, or it only listens;
  * another -errno
  */
 int sockdiag_congestion(struct sockdiag *sockdiag, const struct sockdiag_flow *flow, char name[SOCKDIAG_NAME_MAX]);
