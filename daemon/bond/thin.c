@@ -20,8 +20,8 @@
  *
  * It leaves out QUIC, whose acknowledgements nobody can read, and how long the interval is (session.c).
  *
- * Invariants: the hash of a flow is that of its data; at most one acknowledgement of a flow waits, nothing of its flow
- * overtakes it; `deadline` is a lower bound.
+ * Invariants: the hash of a flow is that of its data; at most one acknowledgement of a flow waits, nothing later of its
+ * flow overtakes it; `deadline` is a lower bound.
  *
  * Standards: RFC 9293; RFC 3449 section 5.3 (filters of acknowledgements). */
 #include "bond/thin.h"
@@ -217,7 +217,9 @@ static bool is_growing(const struct thin *thin, struct thin_flow *flow, uint64_t
 /** A plain acknowledgement came of a flow. @return whether it is kept */
 static bool take_plain(struct thin *thin, struct thin_flow *flow, uint32_t acked, const uint8_t *packet, size_t length,
                        uint64_t now) {
-    if ((int32_t)(acked - flow->acked) <= 0) { /* a duplicate tells of a loss, or of the window */
+    if ((int32_t)(acked - flow->acked) < 0)
+        return false;           /* overtaken on its way by another, it tells nothing new */
+    if (acked == flow->acked) { /* a duplicate tells of a loss, or of the window */
         release(thin, flow, now);
         return false;
     }

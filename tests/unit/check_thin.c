@@ -191,6 +191,16 @@ START_TEST(a_duplicate_goes_on_at_once) {
 }
 END_TEST
 
+START_TEST(one_that_was_overtaken_lets_nothing_go_that_waits) {
+    come(1, 100, 50 * MS);
+    come(1, 300, 51 * MS);
+    come(1, 200, 52 * MS);
+    ck_assert_str_eq(went(), "1:100 1:200");
+    come(1, 300, 53 * MS);
+    ck_assert_str_eq(went(), "1:300 1:300");
+}
+END_TEST
+
 START_TEST(ipv6_and_no_timestamps_are_understood) {
     const struct extra bare = {0}, six = {.version6 = true, .stamps = true};
     come_with(1, 100, &bare, 50 * MS);
@@ -372,6 +382,7 @@ int main(void) {
     tcase_add_test(tcase, flows_have_intervals_of_their_own);
     tcase_add_loop_test(tcase, whatever_else_comes_goes_on_at_once_behind_what_waits, 0, OTHERS);
     tcase_add_test(tcase, a_duplicate_goes_on_at_once);
+    tcase_add_test(tcase, one_that_was_overtaken_lets_nothing_go_that_waits);
     tcase_add_test(tcase, ipv6_and_no_timestamps_are_understood);
     tcase_add_test(tcase, without_an_interval_nothing_waits);
     tcase_add_test(tcase, a_flow_that_grows_no_more_waits_for_none_until_it_does);
