@@ -223,14 +223,19 @@ static bool pump_plain(struct session *session, uint64_t now) {
 
 /* A bonded session: what was lost first, then what is new, then marks. */
 
+/* A packet that was sent before, as it goes again. */
+static struct frame_packet build_again(const struct outstanding_packet *packet, struct segment *segment) {
+    split_segment(packet->split, packet->index, segment);
+    if (packet->mark_ce)
+        inner_mark_ce(segment->header_bytes ? segment->header : (uint8_t *)(uintptr_t)segment->payload);
+    return (struct frame_packet){
+        .sequence = packet->sequence, .bucket = packet->bucket, .bucket_sequence = packet->bucket_sequence};
+}
+
 /* Write a packet once more that was sent on another leg, or lost. @return whether the leg took it */
 static bool write_again(struct session *session, unsigned slot, const struct outstanding_packet *packet, uint64_t now) {
-    const struct frame_packet frame = {
-        .sequence = packet->sequence, .bucket = packet->bucket, .bucket_sequence = packet->bucket_sequence};
     struct segment segment;
-    split_segment(packet->split, packet->index, &segment);
-    if (packet->mark_ce)
-        inner_mark_ce(segment.header_bytes ? segment.header : (uint8_t *)(uintptr_t)segment.payload);
+    const struct frame_packet frame = build_again(packet, &segment);
     return write_datagram(&session->legs[slot], &frame, &segment, outstanding_next_id(session->outstanding), false,
                           now);
 }
@@ -244,16 +249,49 @@ static void pump_owed(struct session *session, uint64_t now) {
             session_copied(session, slot, copy, now);
 }
 
+/* The stream of the first usable leg takes a packet that no DATAGRAM carries. A stream loses nothing, so the packet is
+ * done with once it is recorded. @return its slot; -ENOENT: there is no such leg; -ENOBUFS: the streams are full */
+static int write_capsule(struct session *session, const struct frame_packet *frame, const struct segment *segment,
+                         uint64_t now) {
+    int error = -ENOENT;
+    finish_packets(session);
+    for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
+        struct session_leg *slot = &session->legs[i];
+        if (!slot->leg || !leg_is_open(slot->leg) || slot->suspect)
+            continue;
+        error = -ENOBUFS;
+        if (leg_write_capsule(slot->leg, frame, segment, now))
+            continue;
+        carrier_mark_only(slot->owner);
+        return (int)i;
+    }
+    return error;
+}
+
+/* A leg that has just joined carries less than those that left it what is due. @return whether a stream took it, or
+ * none ever will */
+static bool resend_capsule(struct session *session, const struct outstanding_resend *resend, uint64_t now) {
+    const uint64_t id = outstanding_next_id(session->outstanding);
+    struct segment segment;
+    const struct frame_packet frame = build_again(&resend->packet, &segment);
+    int slot = write_capsule(session, &frame, &segment, now);
+    if (slot == -ENOENT)
+        outstanding_refuse(session->outstanding, frame.sequence, now);
+    if (slot < 0)
+        return slot == -ENOENT;
+    session_resent(session, (unsigned)slot, resend, now);
+    outstanding_on_acked(session->outstanding, id, now);
+    return true;
+}
+
 /* Send again what is due. @return true: something is due and no leg takes it now */
 static bool pump_resends(struct session *session, uint64_t now) {
     const struct outstanding_resend *resend;
     while ((resend = outstanding_next_resend(session->outstanding, now))) {
         const struct outstanding_packet *packet = &resend->packet;
         int slot = session_pick_resend(session, packet->length, resend->legs, now);
-        if (slot == SCHED_NONE) {
-            outstanding_refuse(session->outstanding, packet->sequence, now);
+        if (slot == SCHED_NONE && resend_capsule(session, resend, now))
             continue;
-        }
         if (slot < 0)
             return true;
         if (write_again(session, (unsigned)slot, packet, now))
@@ -262,25 +300,18 @@ static bool pump_resends(struct session *session, uint64_t now) {
     return false;
 }
 
-/* No DATAGRAM carries it: the stream of the first usable leg does. A stream loses nothing, so the packet is done with
- * at once. */
 static bool send_bonded_capsule(struct session *session, const struct frame_packet *frame,
                                 const struct queue_item *item, uint64_t now) {
+    const uint64_t id = outstanding_next_id(session->outstanding);
     struct segment segment;
-    finish_packets(session);
+    int slot;
     queue_build(item, &segment);
-    for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
-        struct session_leg *slot = &session->legs[i];
-        uint64_t id = outstanding_next_id(session->outstanding);
-        if (!slot->leg || !leg_is_open(slot->leg) || slot->suspect ||
-            leg_write_capsule(slot->leg, frame, &segment, now))
-            continue;
-        session_sent(session, i, frame, item, false, now);
-        outstanding_on_acked(session->outstanding, id, now);
-        carrier_mark_only(slot->owner);
-        return true;
-    }
-    return false;
+    slot = write_capsule(session, frame, &segment, now);
+    if (slot < 0)
+        return false;
+    session_sent(session, (unsigned)slot, frame, item, false, now);
+    outstanding_on_acked(session->outstanding, id, now);
+    return true;
 }
 
 /* Where the segment sent last went, and which one it was. */

@@ -229,6 +229,29 @@ START_TEST(outages_follow_each_other) {
 }
 END_TEST
 
+/* After 20 s the legs are gone. A new one carries packets of 1280 bytes only until it was searched; what fits no
+ * DATAGRAM of its goes on its stream, also what is sent again. */
+START_TEST(what_an_outage_swallowed_is_too_long_for_a_new_leg) {
+    begin_flow(480 + (uint64_t)_i, _i);
+    for (int i = 0; i < 2; i++) {
+        const struct outstanding_stats *repair;
+        uint64_t stored;
+        kill_path("sima", false, true);
+        kill_path("simb", false, true);
+        run(20 * NS_PER_SEC);
+        repair = outstanding_stats((_i ? server.crew.server->sessions : client.client.session)->outstanding);
+        stored = repair->stored;
+        ck_assert_uint_gt(stored, 20);
+        kill_path(i ? "simb" : "sima", false, false);
+        goes_on("20 s", NS_PER_SEC);
+        run(NS_PER_SEC);
+        ck_assert_uint_eq(repair->stored, stored);
+        ck_assert_uint_eq(repair->given_up, 0);
+    }
+    end_flow();
+}
+END_TEST
+
 /* As a DHCP client does it: the old address goes, another one comes, of another subnet. */
 START_TEST(an_address_changes_under_load) {
     begin_flow(500 + (uint64_t)_i, _i & 1);
@@ -323,6 +346,7 @@ int main(void) {
     tcase_add_loop_test(tcase, all_paths_begin_to_swallow_large_packets, 0, 2);
     tcase_add_loop_test(tcase, each_path_dies_in_another_direction, 0, 2 * MOMENTS);
     tcase_add_loop_test(tcase, outages_follow_each_other, 0, 2 * MOMENTS);
+    tcase_add_loop_test(tcase, what_an_outage_swallowed_is_too_long_for_a_new_leg, 0, 2);
     tcase_add_loop_test(tcase, an_address_changes_under_load, 0, 4);
     tcase_add_loop_test(tcase, a_client_is_suspended, 0, 2 * SUSPENSIONS * MOMENTS);
     tcase_add_loop_test(tcase, the_date_jumps, 0, 4);
