@@ -229,6 +229,37 @@ START_TEST(one_path_with_losses_is_filled_too) {
 }
 END_TEST
 
+/* Two flows that begin together, one up, one down, over their first four seconds: what each has of what it has alone,
+ * percent. Where round trips vary, of eight seeds together. */
+static const struct {
+    const char *pair;
+    uint64_t seeds;
+    double least;
+} against[] = {{"baseline", 1, 90}, {"rtt_70", 1, 85}, {"dual_lte", 8, 75}, {"congested", 8, 60}};
+enum { AGAINST = sizeof against / sizeof *against };
+
+START_TEST(neither_of_two_flows_against_each_other_starves) {
+    double alone[2] = {0}, together[2] = {0};
+    struct pair_run run = goals_run(against[_i].pair);
+    run.skip = 0;
+    run.seconds = 4;
+    for (run.seed = 1; run.seed <= against[_i].seeds; run.seed++) {
+        struct pair_run both = run, opposite = run;
+        struct pair_result result;
+        both.both = opposite.down = true;
+        both.flows = 2;
+        result = pair_run(&both);
+        together[0] += result.goodput;
+        together[1] += result.against;
+        alone[0] += pair_run(&run).goodput;
+        alone[1] += pair_run(&opposite).goodput;
+    }
+    for (int i = 0; i < 2; i++)
+        ck_assert_msg(together[i] >= alone[i] * against[_i].least / 100, "%s, %s: %.1f of %.1f Mbit/s",
+                      against[_i].pair, i ? "down" : "up", together[i], alone[i]);
+}
+END_TEST
+
 START_TEST(the_same_seed_gives_the_same_run) {
     struct pair_run run = goals_run("jit_5");
     struct pair_result first, second;
@@ -267,6 +298,7 @@ int main(void) {
     tcase_add_test(rest, an_inner_bbr_flow_is_not_held_up_by_order);
     tcase_add_test(rest, an_inner_bbr_flow_opens_first);
     tcase_add_test(rest, one_path_with_losses_is_filled_too);
+    tcase_add_loop_test(rest, neither_of_two_flows_against_each_other_starves, 0, AGAINST);
     tcase_add_loop_test(rest, the_same_seed_gives_the_same_run, 0, 2);
     return suite_run(suite);
 }

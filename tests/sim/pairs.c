@@ -216,19 +216,22 @@ static bool is_up(void *context) {
            lab.server.crew.server->sessions && lab.server.crew.server->sessions->leg_count == lab.legs;
 }
 
-static uint64_t read_bytes(void) {
+/* @param against those of the other direction */
+static uint64_t read_bytes_of(const struct pair_run *run, bool against) {
     uint64_t sum = 0;
     for (unsigned i = 0; i < lab.flows; i++)
-        sum += inner_tcp_statistics(lab.tcp[i]).read_bytes;
+        if ((run->both && i % 2) == against)
+            sum += inner_tcp_statistics(lab.tcp[i]).read_bytes;
     return sum;
 }
 
 static void begin_flows(const struct pair_run *run, uint32_t mtu_bytes) {
     for (unsigned i = 0; i < run->flows; i++) {
-        const struct inner_tcp_settings settings = {.from = run->down ? lab.server_host : lab.client_host,
-                                                    .to = run->down ? lab.client_host : lab.server_host,
-                                                    .source = run->down ? lab.server4 : lab.client4,
-                                                    .target = run->down ? lab.client4 : lab.server4,
+        const bool down = run->down != (run->both && i % 2);
+        const struct inner_tcp_settings settings = {.from = down ? lab.server_host : lab.client_host,
+                                                    .to = down ? lab.client_host : lab.server_host,
+                                                    .source = down ? lab.server4 : lab.client4,
+                                                    .target = down ? lab.client4 : lab.server4,
                                                     .port = (uint16_t)(PORT + i),
                                                     .mtu_bytes = mtu_bytes,
                                                     .cc = run->cc,
@@ -262,7 +265,7 @@ static void trace(void *context) {
     const struct session *to = run->down ? lab.client.client.session : lab.server.crew.server->sessions;
     const struct reorder_statistics *r = reorder_statistics(to->reorder);
     struct inner_tcp_statistics tcp = inner_tcp_statistics(lab.tcp[0]);
-    uint64_t bytes = read_bytes();
+    uint64_t bytes = read_bytes_of(run, false);
     if (world_now() >= lab.until)
         return;
     if (bytes < last)
@@ -337,7 +340,7 @@ static void judge(const struct pair_run *run, const struct tally *before, struct
 struct pair_result pair_run(const struct pair_run *run) {
     struct pair_result result = {0};
     struct tally before;
-    uint64_t since, bytes;
+    uint64_t since, bytes, against;
     double rate = (run->paths & 1 ? run->pair->path[0].rate : 0) + (run->paths & 2 ? run->pair->path[1].rate : 0);
     memset(&lab, 0, sizeof lab);
     start(run);
@@ -360,9 +363,11 @@ struct pair_result pair_run(const struct pair_run *run) {
     if (run->trace > 0)
         world_at(world_now(), trace, (void *)(uintptr_t)run);
     world_run(since, NULL, NULL);
-    bytes = read_bytes();
+    bytes = read_bytes_of(run, false);
+    against = read_bytes_of(run, true);
     world_run(lab.until, NULL, NULL);
-    result.goodput = (double)(read_bytes() - bytes) * 8e-6 / run->seconds;
+    result.goodput = (double)(read_bytes_of(run, false) - bytes) * 8e-6 / run->seconds;
+    result.against = (double)(read_bytes_of(run, true) - against) * 8e-6 / run->seconds;
     judge_pings(&result, since);
     judge(run, &before, &result);
     end_kill(&lab.client);

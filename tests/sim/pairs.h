@@ -45,6 +45,7 @@ struct pair_run {
     enum inner_cc cc;        /**< of these */
     bool quic;               /**< these are QUIC's */
     bool down;               /**< from the server to the client */
+    bool both;               /**< every second of them goes the other way */
     const char *path_config; /**< more lines for each [Path] */
     const char *config;      /**< more lines before them */
     double skip, seconds;    /**< s: start-up that is left out; measured after it */
@@ -59,24 +60,25 @@ struct pair_run {
 
 /** What came of it. */
 struct pair_result {
-    double goodput;                  /**< Mbit/s of payload read by the receivers */
-    double bound;                    /**< Mbit/s of payload that the paths can carry */
-    uint32_t mtu_bytes;              /**< the session's */
-    double ping_median, ping_95;     /**< ms */
-    double ping_longest;             /**< ms */
-    unsigned pings_lost;             /**< of those sent before the last second */
-    double held_percent;             /**< packets that waited for order, of those delivered */
-    double longest_hold;             /**< ms */
-    double resent_percent;           /**< transmissions again, of the packets */
-    double lost_percent;             /**< transmissions that the paths lost or dropped, of the packets */
-    double vain_percent;             /**< transmissions again beyond those lost, of the packets: redundancy spent */
-    double dropped_percent;          /**< of these, dropped by a full queue */
-    double given_up_percent;         /**< packets the receiver gave up waiting for … */
-    double pressed_percent;          /**< … of these, for want of room */
-    uint64_t late;                   /**< packets that came after they were given up */
-    double share_b;                  /**< part of the transmissions that went over path B */
-    double queue_drops;              /**< percent of the packets that CoDel dropped */
-    double sojourn;                  /**< ms in the session's queue, average at the end */
+    double goodput;              /**< Mbit/s of payload read by the receivers; both: of flows that go the run's way */
+    double against;              /**< Mbit/s, likewise, of flows the other way */
+    double bound;                /**< Mbit/s of payload that the paths can carry */
+    uint32_t mtu_bytes;          /**< the session's */
+    double ping_median, ping_95; /**< ms */
+    double ping_longest;         /**< ms */
+    unsigned pings_lost;         /**< of those sent before the last second */
+    double held_percent;         /**< packets that waited for order, of those delivered */
+    double longest_hold;         /**< ms */
+    double resent_percent;       /**< transmissions again, of the packets */
+    double lost_percent;         /**< transmissions that the paths lost or dropped, of the packets */
+    double vain_percent;         /**< transmissions again beyond those lost, of the packets: redundancy spent */
+    double dropped_percent;      /**< of these, dropped by a full queue */
+    double given_up_percent;     /**< packets the receiver gave up waiting for … */
+    double pressed_percent;      /**< … of these, for want of room */
+    uint64_t late;               /**< packets that came after they were given up */
+    double share_b;              /**< part of the transmissions that went over path B */
+    double queue_drops;          /**< percent of the packets that CoDel dropped */
+    double sojourn;              /**< ms in the session's queue, average at the end */
     struct inner_tcp_statistics tcp; /**< of the first flow */
 };
 
