@@ -156,11 +156,9 @@ static uint64_t lateness(const struct legset *set, uint32_t sequence, uint64_t n
 static void sample(struct legset_leg *leg, uint64_t value, uint64_t now) {
     uint64_t off;
 
-    /* All legs were silent, and what they swallowed is sent again. */
-    if (value > LEGSET_LATE_MAX)
-        return;
+    /* All legs were silent, and what they swallowed is sent again. And no leg is waited for as long. */
     if (value > LEGSET_WAIT_MAX)
-        value = LEGSET_WAIT_MAX;
+        return;
     if (!leg->sampled) {
         leg->spread = value;
         leg->deviation = value / 2;

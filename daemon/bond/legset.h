@@ -10,13 +10,11 @@
 
 #include "bond/frame.h"
 
-#define LEGSET_MAX 16u                /**< legs that are kept account of */
-#define LEGSET_POINTS 256u            /**< points of the trail: a quarter of a second at one a millisecond */
-#define LEGSET_TICK 1000000ull        /**< ns: lateness and bookkeeping are looked at no more often */
-#define LEGSET_WAIT_MIN 5000000ull    /**< ns: no leg counts as silent sooner */
-#define LEGSET_WAIT_MAX 500000000ull  /**< ns: every silent leg counts as silent by then */
-#define LEGSET_LATE_MAX 1000000000ull /**< ns: what comes later was swallowed by an outage, and is no leg's lateness   \
-                                       */
+#define LEGSET_MAX 16u                   /**< legs that are kept account of */
+#define LEGSET_POINTS 256u               /**< points of the trail: a quarter of a second at one a millisecond */
+#define LEGSET_TICK 1000000ull           /**< ns: lateness and bookkeeping are looked at no more often */
+#define LEGSET_WAIT_MIN 5000000ull       /**< ns: no leg counts as silent sooner */
+#define LEGSET_WAIT_MAX 500000000ull     /**< ns: every silent leg counts as silent by then */
 #define LEGSET_SRTT_INITIAL 100000000ull /**< ns: assumed while nobody has told a leg's RTT */
 #define LEGSET_REPAIR_MARGIN 10000000ull /**< ns: repair may take so much longer than the round trips in it */
 
