@@ -223,19 +223,20 @@ static bool pump_plain(struct session *session, uint64_t now) {
 
 /* A bonded session: what was lost first, then what is new, then marks. */
 
-/* A packet that was sent before, as it goes again. */
-static struct frame_packet build_again(const struct outstanding_packet *packet, struct segment *segment) {
+/* What was sent, to be written once more. */
+static void cut_again(const struct outstanding_packet *packet, struct frame_packet *frame, struct segment *segment) {
+    *frame = (struct frame_packet){
+        .sequence = packet->sequence, .bucket = packet->bucket, .bucket_sequence = packet->bucket_sequence};
     split_segment(packet->split, packet->index, segment);
     if (packet->mark_ce)
         inner_mark_ce(segment->header_bytes ? segment->header : (uint8_t *)(uintptr_t)segment->payload);
-    return (struct frame_packet){
-        .sequence = packet->sequence, .bucket = packet->bucket, .bucket_sequence = packet->bucket_sequence};
 }
 
 /* Write a packet once more that was sent on another leg, or lost. @return whether the leg took it */
 static bool write_again(struct session *session, unsigned slot, const struct outstanding_packet *packet, uint64_t now) {
+    struct frame_packet frame;
     struct segment segment;
-    const struct frame_packet frame = build_again(packet, &segment);
+    cut_again(packet, &frame, &segment);
     return write_datagram(&session->legs[slot], &frame, &segment, outstanding_next_id(session->outstanding), false,
                           now);
 }
@@ -249,39 +250,38 @@ static void pump_owed(struct session *session, uint64_t now) {
             session_copied(session, slot, copy, now);
 }
 
-/* The stream of the first usable leg takes a packet that no DATAGRAM carries. A stream loses nothing, so the packet is
- * done with once it is recorded. @return its slot; -ENOENT: there is no such leg; -ENOBUFS: the streams are full */
+/* No DATAGRAM carries it: the stream of the first leg that works does. @return the slot; SCHED_WAIT: their streams are
+ * full; SCHED_NONE: no leg works */
 static int write_capsule(struct session *session, const struct frame_packet *frame, const struct segment *segment,
                          uint64_t now) {
-    int error = -ENOENT;
+    int slot = SCHED_NONE;
     finish_packets(session);
-    for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
-        struct session_leg *slot = &session->legs[i];
-        if (!slot->leg || !leg_is_open(slot->leg) || slot->suspect)
+    for (unsigned i = 0; slot < 0 && i < SESSION_LEGS_MAX; i++) {
+        const struct session_leg *leg = &session->legs[i];
+        if (!leg->leg || !leg_is_open(leg->leg) || leg->suspect)
             continue;
-        error = -ENOBUFS;
-        if (leg_write_capsule(slot->leg, frame, segment, now))
-            continue;
-        carrier_mark_only(slot->owner);
-        return (int)i;
+        slot = leg_write_capsule(leg->leg, frame, segment, now) ? SCHED_WAIT : (int)i;
     }
-    return error;
+    if (slot >= 0)
+        carrier_mark_only(session->legs[slot].owner);
+    return slot;
 }
 
-/* A leg that has just joined carries less than those that left it what is due. @return whether a stream took it, or
- * none ever will */
-static bool resend_capsule(struct session *session, const struct outstanding_resend *resend, uint64_t now) {
+/* No leg takes a packet again as a DATAGRAM. The leg that it came by may be gone, and the others be narrower, or not
+ * searched for their MTU yet. */
+static void resend_capsule(struct session *session, const struct outstanding_resend *resend, uint64_t now) {
     const uint64_t id = outstanding_next_id(session->outstanding);
+    struct frame_packet frame;
     struct segment segment;
-    const struct frame_packet frame = build_again(&resend->packet, &segment);
-    int slot = write_capsule(session, &frame, &segment, now);
-    if (slot == -ENOENT)
-        outstanding_refuse(session->outstanding, frame.sequence, now);
-    if (slot < 0)
-        return slot == -ENOENT;
+    int slot;
+    cut_again(&resend->packet, &frame, &segment);
+    slot = write_capsule(session, &frame, &segment, now);
+    if (slot < 0) {
+        outstanding_refuse(session->outstanding, resend->packet.sequence, slot != SCHED_NONE, now);
+        return;
+    }
     session_resent(session, (unsigned)slot, resend, now);
-    outstanding_on_acked(session->outstanding, id, now);
-    return true;
+    outstanding_on_streamed(session->outstanding, id, now);
 }
 
 /* Send again what is due. @return true: something is due and no leg takes it now */
@@ -290,8 +290,10 @@ static bool pump_resends(struct session *session, uint64_t now) {
     while ((resend = outstanding_next_resend(session->outstanding, now))) {
         const struct outstanding_packet *packet = &resend->packet;
         int slot = session_pick_resend(session, packet->length, resend->legs, now);
-        if (slot == SCHED_NONE && resend_capsule(session, resend, now))
+        if (slot == SCHED_NONE) {
+            resend_capsule(session, resend, now);
             continue;
+        }
         if (slot < 0)
             return true;
         if (write_again(session, (unsigned)slot, packet, now))
@@ -300,6 +302,7 @@ static bool pump_resends(struct session *session, uint64_t now) {
     return false;
 }
 
+/* A stream loses nothing, so the packet is done with at once. */
 static bool send_bonded_capsule(struct session *session, const struct frame_packet *frame,
                                 const struct queue_item *item, uint64_t now) {
     const uint64_t id = outstanding_next_id(session->outstanding);
@@ -310,7 +313,7 @@ static bool send_bonded_capsule(struct session *session, const struct frame_pack
     if (slot < 0)
         return false;
     session_sent(session, (unsigned)slot, frame, item, false, now);
-    outstanding_on_acked(session->outstanding, id, now);
+    outstanding_on_streamed(session->outstanding, id, now);
     return true;
 }
 

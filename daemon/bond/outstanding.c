@@ -12,11 +12,11 @@
  * A packet is due when no transmission of it is on its way on a live (not suspect) leg. It is given up when it may not
  * be sent again (too old, too often, its buffer gone) and none is on its way at all.
  *
- * In an outage of all legs, which shows by nothing being acknowledged any more when a packet's answer is due, packets
- * are stored instead of given up: their flows' own time-outs double meanwhile, and count round trips as long as the
- * outage from then on. When a leg is back all of them are due, in order, and their age counts from there. None is
- * stored for longer than half of what TCP reckons with (two minutes, RFC 9293 section 3.4.1), none that needs no order,
- * as it is of no use so late, and none whose buffer others may need.
+ * In an outage of all legs, which shows by nothing being acknowledged any more when a packet's answer is due, or by no
+ * leg being fit for use, packets are stored instead of given up: their flows' own time-outs double meanwhile, and count
+ * round trips as long as the outage from then on. When a leg is back all of them are due, in order, and their age
+ * counts from there. None is stored for longer than half of what TCP reckons with (two minutes, RFC 9293 section
+ * 3.4.1), none that needs no order, as it is of no use so late, and none whose buffer others may need.
  *
  * A connection may report neither an acknowledgement nor a loss: after 2 PTO a transmission is lost.
  *
@@ -216,13 +216,13 @@ static bool is_worth_storing(const struct outstanding *o, const struct packet *p
            buf_pool_used(buf->pool, buf->size_class) <= buf_pool_size(buf->pool, buf->size_class) / 2;
 }
 
-/** A packet that is flying no more may not be sent again now. That no leg takes it says that none works. */
-static void store_or_give_up(struct outstanding *o, uint32_t sequence, uint64_t *why, uint64_t now) {
+/** A packet that is flying may not be sent again now. @param store whether that is because of an outage of all legs */
+static void store_or_give_up(struct outstanding *o, uint32_t sequence, uint64_t *why, bool store, uint64_t now) {
     struct packet *packet = outstanding_packet_of(o, sequence);
 
     if (is_flying(o, packet, false))
         return;
-    if (!is_worth_storing(o, packet, now) || (why != &o->stats.refused && !outstanding_is_swallowed(o, packet, now))) {
+    if (!store || !is_worth_storing(o, packet, now)) {
         give_up(o, sequence, why);
         return;
     }
@@ -246,12 +246,12 @@ void outstanding_settle(struct outstanding *o, uint32_t sequence, uint64_t now) 
     if (!why)
         outstanding_due_append(o, sequence);
     else
-        store_or_give_up(o, sequence, why, now);
+        store_or_give_up(o, sequence, why, outstanding_is_swallowed(o, packet, now), now);
 }
 
 void outstanding_expire(struct outstanding *o, uint32_t sequence, uint64_t *why, uint64_t now) {
     outstanding_due_remove(o, sequence);
-    store_or_give_up(o, sequence, why, now);
+    store_or_give_up(o, sequence, why, outstanding_is_swallowed(o, outstanding_packet_of(o, sequence), now), now);
 }
 
 void outstanding_lose(struct outstanding *o, uint32_t slot, uint64_t now) {
@@ -403,23 +403,20 @@ static void note_wait(struct outstanding *o, uint64_t now) {
         o->wait = wait;
 }
 
-/** A leg works. */
-static void hear(struct outstanding *o, uint64_t now) {
-    if (o->stored)
+/** A leg works. Packets may be given up here, and what they knew of transmissions with them. All are looked through
+ * once for an outage: where those that were due are stored again at once, as no leg that was heard takes them, the
+ * acknowledgements after the first mean nothing new. */
+static void hear(struct outstanding *o, unsigned leg, uint64_t now) {
+    if (o->stored && now - o->returned >= o->legs[leg].pto)
         outstanding_outage_over(o, now);
     o->heard = now;
 }
 
-void outstanding_on_acked(struct outstanding *o, uint64_t id, uint64_t now) {
-    uint32_t slot = find_transmission(o, id);
+/** The packet of a transmission is done with. */
+static void arrive(struct outstanding *o, uint32_t slot, uint64_t now) {
     struct transmission *t = &o->transmissions[slot];
-    bool spurious;
+    const bool spurious = t->state == TRANSMISSION_LOST;
 
-    if (!slot)
-        return;
-    hear(o, now);
-    spurious = t->state == TRANSMISSION_LOST;
-    o->legs[t->leg].last_acked = now;
     if (spurious)
         o->stats.spurious++;
     else
@@ -434,6 +431,26 @@ void outstanding_on_acked(struct outstanding *o, uint64_t id, uint64_t now) {
     if (!spurious && outstanding_packet_of(o, t->sequence)->tries > 0)
         o->stats.repaired++;
     finish(o, t->sequence, PACKET_ACKNOWLEDGED);
+}
+
+void outstanding_on_acked(struct outstanding *o, uint64_t id, uint64_t now) {
+    const uint32_t slot = find_transmission(o, id);
+    unsigned leg;
+
+    if (!slot)
+        return;
+    leg = o->transmissions[slot].leg;
+    o->legs[leg].last_acked = now;
+    hear(o, leg, now);
+    if (find_transmission(o, id))
+        arrive(o, slot, now);
+}
+
+void outstanding_on_streamed(struct outstanding *o, uint64_t id, uint64_t now) {
+    const uint32_t slot = find_transmission(o, id);
+
+    if (slot)
+        arrive(o, slot, now);
 }
 
 void outstanding_on_arrived(struct outstanding *o, uint32_t first, uint32_t count) {
@@ -460,7 +477,7 @@ void outstanding_on_lost(struct outstanding *o, uint64_t id, uint64_t now) {
     if (!slot)
         return;
     /* Connections find losses by acknowledgements: the leg lives. */
-    hear(o, now);
+    hear(o, o->transmissions[slot].leg, now);
     if (o->transmissions[slot].state != TRANSMISSION_FLYING)
         return;
     o->stats.lost++;
@@ -525,11 +542,13 @@ uint64_t outstanding_resent(struct outstanding *o, uint32_t sequence, unsigned l
     return id;
 }
 
-void outstanding_refuse(struct outstanding *o, uint32_t sequence, uint64_t now) {
+void outstanding_refuse(struct outstanding *o, uint32_t sequence, bool works, uint64_t now) {
     struct packet *packet = find_packet(o, sequence);
 
-    if (packet && packet->state == PACKET_DUE)
-        outstanding_expire(o, sequence, &o->stats.refused, now);
+    if (!packet || packet->state != PACKET_DUE)
+        return;
+    outstanding_due_remove(o, sequence);
+    store_or_give_up(o, sequence, &o->stats.refused, !works, now);
 }
 
 uint32_t outstanding_floor(const struct outstanding *o) {

@@ -114,6 +114,8 @@ uint64_t outstanding_add(struct outstanding *outstanding, unsigned leg, const st
                          uint64_t now);
 /** A transmission was acknowledged; its packet is done with. It may have been declared lost before. */
 void outstanding_on_acked(struct outstanding *outstanding, uint64_t id, uint64_t now);
+/** A transmission went by a stream, which loses nothing: its packet is done with. That says nothing of the leg. */
+void outstanding_on_streamed(struct outstanding *outstanding, uint64_t id, uint64_t now);
 /** The peer told on another leg that packets have come, from a sequence on so many: they are done with. What is not
  * outstanding any more, or was not sent yet, is passed over. */
 void outstanding_on_arrived(struct outstanding *outstanding, uint32_t first, uint32_t count);
@@ -129,8 +131,8 @@ void outstanding_leg_died(struct outstanding *outstanding, unsigned leg, uint64_
 /** A leg is silent: what is on its way on it and on no other live leg is due on others at once, and may yet be acked.
  */
 void outstanding_leg_suspect(struct outstanding *outstanding, unsigned leg, uint64_t now);
-/** A suspect leg lives: what is due because of it and not yet resent is not due any more. */
-void outstanding_leg_recovered(struct outstanding *outstanding, unsigned leg);
+/** A suspect leg lives: what is due because of it and not yet resent is not due any more, and what is stored is due. */
+void outstanding_leg_recovered(struct outstanding *outstanding, unsigned leg, uint64_t now);
 /** A leg works again after an outage of all of them: what that swallowed is due, in order, and its age counts from now.
  * Acknowledgements and losses say so by themselves. */
 void outstanding_outage_over(struct outstanding *outstanding, uint64_t now);
@@ -149,9 +151,9 @@ uint64_t outstanding_resent(struct outstanding *outstanding, uint32_t sequence, 
 /** A packet that is on its way, to send a copy of it. @return NULL: it arrived, was lost, or its buffer had to go; else
  * valid as what outstanding_next_resend() shows */
 const struct outstanding_resend *outstanding_on_its_way(struct outstanding *outstanding, uint32_t sequence);
-/** A packet that outstanding_next_resend() showed cannot be sent on any leg, as there is none or it is too long: store
- * it or give it up. */
-void outstanding_refuse(struct outstanding *outstanding, uint32_t sequence, uint64_t now);
+/** A packet that outstanding_next_resend() showed cannot be sent on any leg.
+ * @param works a leg is fit for use, and the packet too long: it is given up; false: none is, and it may be stored */
+void outstanding_refuse(struct outstanding *outstanding, uint32_t sequence, bool works, uint64_t now);
 
 /** The first sequence that is neither acknowledged nor given up; outstanding_next() when there is none. */
 uint32_t outstanding_floor(const struct outstanding *outstanding);

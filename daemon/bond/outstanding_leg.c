@@ -91,8 +91,10 @@ void outstanding_leg_suspect(struct outstanding *o, unsigned leg, uint64_t now) 
     o->stats.suspected += o->due_count - due;
 }
 
-void outstanding_leg_recovered(struct outstanding *o, unsigned leg) {
+void outstanding_leg_recovered(struct outstanding *o, unsigned leg, uint64_t now) {
     o->legs[leg].suspect = false;
+    if (o->stored)
+        outstanding_outage_over(o, now);
     for (uint32_t slot = o->legs[leg].oldest; slot; slot = o->transmissions[slot].next) {
         const struct transmission *t = &o->transmissions[slot];
 

@@ -30,7 +30,8 @@ int session_fastest(const struct session *session, int except);
 /** What the legs fit for use let out without an answer, bytes. */
 uint64_t session_windows(const struct session *session);
 /** A leg works again, or has joined. If no other does, all did not: what waited is no standing queue, and what was
- * swallowed is due again, but for what had come, of which the peer is asked. */
+ * swallowed is due again. Where others are suspect still the peer is asked on this one what came on them: what it tells
+ * is due no more. */
 void session_end_outage(struct session *session, unsigned slot, uint64_t now);
 /** A leg is silent: nothing new is sent on it, and what is on its way is copied to others. */
 void session_distrust(struct session *session, unsigned slot, uint64_t now);

@@ -236,7 +236,7 @@ static void trust(struct session *session, struct session_leg *leg, uint64_t now
     leg->unanswered = 0;
     leg->unheard_since = 0;
     leg->asks = false;
-    outstanding_leg_recovered(session->outstanding, (unsigned)(leg - session->legs));
+    outstanding_leg_recovered(session->outstanding, (unsigned)(leg - session->legs), now);
 }
 
 void session_on_acked(struct session *session, const struct leg *leg, uint64_t id, uint64_t now) {

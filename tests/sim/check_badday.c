@@ -252,6 +252,34 @@ START_TEST(what_an_outage_swallowed_is_too_long_for_a_new_leg) {
 }
 END_TEST
 
+/* New legs carry packets of 1280 bytes until their MTU is found. What an outage swallowed on the old ones is larger. */
+START_TEST(new_legs_carry_what_an_outage_swallowed_on_the_old_ones) {
+    static const char *const devices[] = {"sima", "simb"};
+    const struct outstanding_stats *repair;
+    uint64_t refused, capsules = 0;
+    begin_flow(470 + (uint64_t)_i, false);
+    run((uint64_t)_i * 7 * MS);
+    repair = outstanding_stats(client.client.session->outstanding);
+    refused = repair->refused;
+    for (int i = 0; i < 2; i++) {
+        kill_path(devices[i], false, true);
+        client_path_reconnect(client_find_path(&client.client, devices[i]), "test");
+    }
+    run(100 * MS);
+    ck_assert_uint_eq(client.client.session->leg_count, 0);
+    for (int i = 0; i < 2; i++)
+        kill_path(devices[i], false, false);
+    goes_on("joined again", NS_PER_SEC / 2);
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
+        if (client.client.session->legs[i].leg)
+            capsules += leg_counters(client.client.session->legs[i].leg)->capsules_sent;
+    ck_assert_uint_gt(repair->stored, 0);
+    ck_assert_uint_gt(capsules, 0);
+    ck_assert_uint_eq(repair->refused, refused);
+    end_flow();
+}
+END_TEST
+
 /* As a DHCP client does it: the old address goes, another one comes, of another subnet. */
 START_TEST(an_address_changes_under_load) {
     begin_flow(500 + (uint64_t)_i, _i & 1);
@@ -347,6 +375,7 @@ int main(void) {
     tcase_add_loop_test(tcase, each_path_dies_in_another_direction, 0, 2 * MOMENTS);
     tcase_add_loop_test(tcase, outages_follow_each_other, 0, 2 * MOMENTS);
     tcase_add_loop_test(tcase, what_an_outage_swallowed_is_too_long_for_a_new_leg, 0, 2);
+    tcase_add_loop_test(tcase, new_legs_carry_what_an_outage_swallowed_on_the_old_ones, 0, MOMENTS);
     tcase_add_loop_test(tcase, an_address_changes_under_load, 0, 4);
     tcase_add_loop_test(tcase, a_client_is_suspended, 0, 2 * SUSPENSIONS * MOMENTS);
     tcase_add_loop_test(tcase, the_date_jumps, 0, 4);
