@@ -53,6 +53,28 @@ check 'a fault in the configuration is a failure, and says of which kind' ends 6
 said=$(in_ns "$server" sh "$script" start 2>&1)
 like 'and which' "$said" 'Pol: unknown key'
 like 'and where' "$said" "mpvpnd $name: there is a fault in $dir/$name.conf"
+server_config
+check 'it is started once more' ends 0 start
+echo 'Pol = 10.0.0.0/8' >>"$dir/$name.conf"
+check 'try-restart says so, too' ends 6 try-restart
+check 'and it is stopped' ends 3 status
+check 'as restart finds it' ends 6 restart
+
+# Nothing outlives SIGKILL at will: a script that sends SIGCONT in its place finds that the daemon does not end.
+server_config
+check 'it is started after that' ends 0 start
+pid=$(cat "/run/mpvpn/$name.pid")
+sed 's|TERM/10/KILL/5|CONT/1|' "$script" >"$dir/gentle"
+refuses 'there is a script that does not end it' cmp "$script" "$dir/gentle"
+for verb in stop restart try-restart; do
+    said=$(in_ns "$server" sh "$dir/gentle" $verb 2>&1)
+    is "$verb fails when it does not end" "$?" 1
+    like 'which is told' "$said" "mpvpnd $name: it does not end"
+    is 'and nothing else' "$(grep -cE 'it ended|Starting' <<<"$said")" 0
+    check 'it runs' test "$(cat "/run/mpvpn/$name.pid")" = "$pid"
+done
+check 'the other one stops it' ends 0 stop
+check 'and it is gone' ends 3 status
 server_config 'Listen = 192.0.2.77:443'
 check 'so is an address that this host does not have, of another kind' ends 1 start
 like 'which is told' "$(in_ns "$server" sh "$script" start 2>&1)" '192.0.2.77'
