@@ -319,6 +319,13 @@ int config_parse_file_name(const struct config_value *value) {
     return rc;
 }
 
+/* What access() said. A name that leads nowhere is a fault of the value; that a disk does not answer is none. */
+static int refuse_file(const struct config_value *value, int error) {
+    refuse(value, "cannot be read: %s", strerror(error));
+    return error == ENOENT || error == ENOTDIR || error == EACCES || error == ELOOP || error == ENAMETOOLONG ? -EINVAL
+                                                                                                             : -error;
+}
+
 int config_parse_file(const struct config_value *value) {
     char *name = NULL;
     struct config_value resolved = *value;
@@ -327,11 +334,10 @@ int config_parse_file(const struct config_value *value) {
 
     resolved.field = &name;
     rc = config_parse_file_name(&resolved);
+    resolved.text = name;
     if (rc == 0 && access(name, R_OK) < 0) {
-        resolved.text = name;
-        rc = refuse(&resolved, "cannot be read: %s", strerror(errno));
+        rc = refuse_file(&resolved, errno);
     } else if (rc == 0 && stat(name, &status) == 0 && !S_ISREG(status.st_mode)) {
-        resolved.text = name;
         rc = refuse(&resolved, "is no regular file");
     }
     if (rc == 0)

@@ -188,7 +188,7 @@ static int load(struct daemon *daemon, const char *file, char *why, size_t why_s
 /* What a fault of load() ends with. Files that are missing or locked stay so until somebody does something; lack of
  * memory or descriptors, a disk or a directory service that does not answer do not. */
 static enum daemon_status status_of_load(int error) {
-    static const int lasting[] = {-EINVAL, -EEXIST, -ENOENT, -ENOTDIR, -EACCES, -ELOOP, -EFBIG};
+    static const int lasting[] = {-EINVAL, -EEXIST, -ENOENT, -ENOTDIR, -EACCES, -ELOOP, -EFBIG, -ENAMETOOLONG};
     for (size_t i = 0; i < sizeof lasting / sizeof *lasting; i++)
         if (error == lasting[i])
             return DAEMON_MISCONFIGURED;

@@ -53,6 +53,12 @@ static int check_ciphers(const char *ciphers, char *why, size_t why_size) {
     }
 }
 
+/* Tell what wolfSSL refused: lack of memory may pass, what is in a file stays. @return -errno */
+static int refused(int refusal, const char *file, const char *fault, char *why, size_t why_size) {
+    snprintf(why, why_size, "%s: %s", file, refusal == MEMORY_E ? strerror(ENOMEM) : fault);
+    return refusal == MEMORY_E ? -ENOMEM : -EINVAL;
+}
+
 /* Whether wolfSSL, too, finds randomness: each handshake draws some. Its own generator reads /dev/urandom. */
 static bool has_randomness(void) {
     WC_RNG rng;
@@ -63,7 +69,7 @@ static bool has_randomness(void) {
     return true;
 }
 
-/* What both kinds of context have in common. */
+/* What both kinds of context have in common. Apart from the ciphers, nothing that a user has set can be at fault. */
 static int context_new(bool server, const char *ciphers, struct tls_context **out, char *why, size_t why_size) {
     int groups[] = {WOLFSSL_ECC_X25519, WOLFSSL_ECC_SECP256R1, WOLFSSL_ECC_SECP384R1};
     struct tls_context *context;
@@ -86,17 +92,22 @@ static int context_new(bool server, const char *ciphers, struct tls_context **ou
     if (wolfSSL_Init() != WOLFSSL_SUCCESS) {
         free(context);
         snprintf(why, why_size, "wolfSSL does not start");
-        return -EINVAL;
+        return -EIO;
     }
     atomic_init(&context->references, 1);
     context->server = server;
     context->wolf = wolfSSL_CTX_new(server ? wolfTLSv1_3_server_method() : wolfTLSv1_3_client_method());
-    if (context->wolf == NULL || wolfSSL_CTX_set_cipher_list(context->wolf, ciphers) != WOLFSSL_SUCCESS ||
+    if (context->wolf == NULL) {
+        snprintf(why, why_size, "no memory");
+        tls_context_unref(context);
+        return -ENOMEM;
+    }
+    if (wolfSSL_CTX_set_cipher_list(context->wolf, ciphers) != WOLFSSL_SUCCESS ||
         wolfSSL_CTX_set_groups(context->wolf, groups, (int)(sizeof groups / sizeof groups[0])) != WOLFSSL_SUCCESS ||
         wolfSSL_CTX_only_dhe_psk(context->wolf) != 0 || tls_session_prepare_context(context) != 0) {
         snprintf(why, why_size, "wolfSSL refuses the settings of TLS for QUIC");
         tls_context_unref(context);
-        return -EINVAL;
+        return -ENOTSUP;
     }
     *out = context;
     return 0;
@@ -120,30 +131,41 @@ void tls_context_unref(struct tls_context *context) {
     wolfSSL_Cleanup();
 }
 
-/* @return 0; -errno: it cannot be read */
-static int digest_file(const char *file, uint8_t out[32]) {
-    char why[256];
+/* Load a bundle of roots; certificates in it that wolfSSL cannot use are passed over. */
+static int load_bundle(struct tls_context *context, const char *file, char *why, size_t why_size) {
     uint8_t *data;
     size_t length;
-    int rc = tls_file_read(file, &data, &length, why, sizeof why);
+    int rc = tls_file_read(file, &data, &length, why, why_size);
     if (rc != 0) {
         return rc;
     }
-    tls_sha256(data, length, out);
+    tls_sha256(data, length, context->trust);
     tls_file_free(data, length);
+    rc = wolfSSL_CTX_load_verify_locations_ex(context->wolf, file, NULL, WOLFSSL_LOAD_FLAG_IGNORE_ERR);
+    if (rc != WOLFSSL_SUCCESS) {
+        return refused(rc, file, "no certificate of an authority in it (PEM)", why, why_size);
+    }
     return 0;
 }
 
-/* Load the distribution's bundle of roots; certificates in it that wolfSSL cannot use are passed over. */
+/* Load the distribution's bundle of roots. Of one that is there but cannot be used the reason is told: it may pass. */
 static int load_system_roots(struct tls_context *context, char *why, size_t why_size) {
     static const char *const bundles[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
                                           "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"};
+    char unused[256];
+    int error = -ENOENT;
     for (size_t i = 0; i < sizeof bundles / sizeof bundles[0]; i++) {
-        if (digest_file(bundles[i], context->trust) == 0 &&
-            wolfSSL_CTX_load_verify_locations_ex(context->wolf, bundles[i], NULL, WOLFSSL_LOAD_FLAG_IGNORE_ERR) ==
-                WOLFSSL_SUCCESS) {
+        bool first = error == -ENOENT;
+        int rc = load_bundle(context, bundles[i], first ? why : unused, first ? why_size : sizeof unused);
+        if (rc == 0) {
             return 0;
         }
+        if (first) {
+            error = rc;
+        }
+    }
+    if (error != -ENOENT) {
+        return error;
     }
     snprintf(
         why, why_size,
@@ -153,6 +175,7 @@ static int load_system_roots(struct tls_context *context, char *why, size_t why_
 }
 
 static int load_ca_file(struct tls_context *context, const char *file, char *why, size_t why_size) {
+    char fault[160];
     uint8_t *pem;
     size_t length;
     int rc = tls_file_read(file, &pem, &length, why, why_size);
@@ -166,9 +189,9 @@ static int load_ca_file(struct tls_context *context, const char *file, char *why
     tls_sha256(pem, length, context->trust);
     tls_file_free(pem, length);
     if (rc != WOLFSSL_SUCCESS) {
-        snprintf(why, why_size, "%s: no certificate of an authority in it (PEM): %s", file,
+        snprintf(fault, sizeof fault, "no certificate of an authority in it (PEM): %s",
                  wolfSSL_ERR_reason_error_string((unsigned long)rc));
-        return -EINVAL;
+        return refused(rc, file, fault, why, why_size);
     }
     return 0;
 }
@@ -214,28 +237,34 @@ static int load_certificate(struct tls_context *context, const char *file, uint8
     tls_sha256(pem, length, digest);
     tls_file_free(pem, length);
     if (rc != WOLFSSL_SUCCESS) {
-        snprintf(why, why_size, "%s: no certificate in it (PEM)", file);
-        return -EINVAL;
+        return refused(rc, file, "no certificate in it (PEM)", why, why_size);
     }
     return 0;
 }
 
 /* Load the private key, and extract the secret of tls_context_derive() from its DER form. */
 static int load_key(struct tls_context *context, const char *file, char *why, size_t why_size) {
-    uint8_t *pem, *der = NULL;
+    uint8_t *pem, *der;
     size_t length;
-    int der_length, rc = tls_file_read(file, &pem, &length, why, why_size);
+    bool good = false;
+    int der_length, refusal, rc = tls_file_read(file, &pem, &length, why, why_size);
     if (rc != 0) {
         return rc;
     }
     der = malloc(length);
     der_length = der != NULL ? wc_KeyPemToDer(pem, (int)length, der, (int)length, NULL) : MEMORY_E;
-    if (der_length <= 0 ||
-        wolfSSL_CTX_use_PrivateKey_buffer(context->wolf, pem, (long)length, WOLFSSL_FILETYPE_PEM) != WOLFSSL_SUCCESS ||
-        wc_HKDF_Extract(WC_SHA256, (const byte *)DERIVE_SALT, sizeof DERIVE_SALT - 1, der, (word32)der_length,
-                        context->secret) != 0) {
-        snprintf(why, why_size, "%s: no usable private key in it (PEM, without a password)", file);
-        rc = -EINVAL;
+    refusal = der_length;
+    if (der_length > 0) {
+        refusal = wolfSSL_CTX_use_PrivateKey_buffer(context->wolf, pem, (long)length, WOLFSSL_FILETYPE_PEM);
+        good = refusal == WOLFSSL_SUCCESS;
+    }
+    if (good) {
+        refusal = wc_HKDF_Extract(WC_SHA256, (const byte *)DERIVE_SALT, sizeof DERIVE_SALT - 1, der, (word32)der_length,
+                                  context->secret);
+        good = refusal == 0;
+    }
+    if (!good) {
+        rc = refused(refusal, file, "no usable private key in it (PEM, without a password)", why, why_size);
     }
     tls_file_free(der, length);
     tls_file_free(pem, length);
@@ -280,5 +309,5 @@ int tls_context_derive(const struct tls_context *context, const char *label, uin
     return wc_HKDF_Expand(WC_SHA256, context->secret, sizeof context->secret, (const byte *)label, (word32)label_length,
                           out, (word32)length) == 0
                ? 0
-               : -EINVAL;
+               : -ENOMEM;
 }

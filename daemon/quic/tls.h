@@ -20,7 +20,8 @@ struct tls_client_settings {
     const char
         *ciphers; /**< colon list of TLS 1.3 suite names to allow; NULL: AES-128-GCM, AES-256-GCM, ChaCha20-Poly1305 */
 };
-/** @param why a sentence with file and reason @return 0; -ENOENT, -EACCES … of files; -EINVAL: contents */
+/** @param why a sentence with file and reason @return 0; -ENOENT, -EACCES … of files; -EINVAL: contents; -ENOMEM; -EIO:
+ * no randomness, wolfSSL does not start; -ENOTSUP: it was built without what QUIC needs */
 int tls_client_context_new(const struct tls_client_settings *settings, struct tls_context **out, char *why,
                            size_t why_size);
 /** Certificate chain and private key, PEM files; checked to belong together. */

@@ -4,10 +4,13 @@
 
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -332,6 +335,33 @@ START_TEST(an_account_that_cannot_be_looked_up_is_not_one_that_is_missing) {
 }
 END_TEST
 
+/* The directory of a process that is gone answers as a disk may that is out of order for a while. */
+START_TEST(a_file_that_cannot_be_reached_is_not_one_that_is_missing) {
+    char why[CONFIG_WHY_MAX] = "", process[40], text[80], expected[160];
+    struct config *config = NULL;
+    pid_t pid = fork();
+    int fd;
+
+    if (pid == 0) {
+        pause();
+        _exit(0);
+    }
+    ck_assert_int_gt(pid, 0);
+    snprintf(process, sizeof process, "/proc/%d", (int)pid);
+    fd = open(process, O_PATH | O_DIRECTORY);
+    ck_assert_int_eq(kill(pid, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+    ck_assert_int_ge(fd, 0);
+    snprintf(text, sizeof text, "[Server]\nCertificate = /proc/self/fd/%d/status\n", fd);
+    snprintf(expected, sizeof expected,
+             "t.conf:2: [Server] Certificate: \"/proc/self/fd/%d/status\" cannot be read: No such process", fd);
+    ck_assert_int_eq(read_text(text, "t.conf", &config, why), -ESRCH);
+    ck_assert_ptr_null(config);
+    ck_assert_str_eq(why, expected);
+    close(fd);
+}
+END_TEST
+
 START_TEST(a_tunnel_has_up_to_sixteen_paths) {
     char text[800] = "[Client]\nServer = a\n";
     size_t length = strlen(text);
@@ -470,6 +500,7 @@ int main(void) {
     tcase_add_test(tc, an_empty_path_section_is_a_path_with_defaults);
     tcase_add_test(tc, faults_are_told_with_file_line_section_and_key);
     tcase_add_test(tc, an_account_that_cannot_be_looked_up_is_not_one_that_is_missing);
+    tcase_add_test(tc, a_file_that_cannot_be_reached_is_not_one_that_is_missing);
     tcase_add_test(tc, a_tunnel_has_up_to_sixteen_paths);
     tcase_add_test(tc, a_line_too_long_is_refused_not_split);
     tcase_add_test(tc, a_file_that_is_not_there_is_told);

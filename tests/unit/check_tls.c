@@ -14,6 +14,7 @@
 #include <wolfssl/options.h>
 #include <wolfssl/ssl.h>
 #include <wolfssl/quic.h>
+#include <wolfssl/wolfcrypt/random.h>
 
 #include "common/random.h"
 #include "quic/tls_context.h"
@@ -132,24 +133,37 @@ START_TEST(context_errors_name_the_file_and_the_reason) {
 END_TEST
 
 /* There may be none left, or no /dev. TLS draws its own, by a file unless wolfSSL was built otherwise: then it says so.
- */
+ * Where it needs none, the next thing that does is told: the file of the system's roots. */
 START_TEST(randomness_needs_no_descriptor) {
-    struct tls_client_settings settings = {.has_pin = true};
+    struct tls_client_settings pinned = {.has_pin = true}, rooted = {0};
     struct tls_context *context = NULL;
-    uint8_t random[2][300] = {{0}};
-    char reason[200] = "";
+    uint8_t random[2][300] = {{0}}, seed[32];
+    char reason[2][200] = {""};
     struct rlimit before, none;
-    int rc;
+    bool seeds;
+    OS_Seed os;
+    int rc[2];
 
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
     none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
     for (int i = 0; i < 2; i++)
         random_fill(random[i], sizeof random[i]);
-    rc = tls_client_context_new(&settings, &context, reason, sizeof reason);
+    seeds = wc_GenerateSeed(&os, seed, sizeof seed) == 0;
+    rc[1] = tls_client_context_new(&rooted, &context, reason[1], sizeof reason[1]);
+    rc[0] = tls_client_context_new(&pinned, &context, reason[0], sizeof reason[0]);
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
     ck_assert(memcmp(random[0], random[1], sizeof random[0]) != 0);
-    ck_assert_msg(rc == 0 || (rc == -EIO && strstr(reason, "no randomness")), "%d %s", rc, reason);
+    if (seeds) {
+        ck_assert_msg(rc[0] == 0, "%s", reason[0]);
+        ck_assert_int_eq(rc[1], -EMFILE);
+        ck_assert_ptr_nonnull(strstr(reason[1], "Too many open files"));
+    } else {
+        for (int i = 0; i < 2; i++) {
+            ck_assert_int_eq(rc[i], -EIO);
+            ck_assert_ptr_nonnull(strstr(reason[i], "no randomness"));
+        }
+    }
     tls_context_unref(context);
 }
 END_TEST
