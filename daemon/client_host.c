@@ -180,7 +180,7 @@ static bool set_route(struct client *client, const struct ip_prefix *prefix, boo
     return !netlink_route_set(client->netlink, &route, present);
 }
 
-/* Those that cannot be set are tried again the next time.
+/* Those that cannot be set are tried again the next time, also if they were set before.
  * @param all set those again too that were set before */
 static void update_routes(struct client *client, bool all) {
     struct prefix_list list = wanted_routes(client);
@@ -194,9 +194,11 @@ static void update_routes(struct client *client, bool all) {
         if (!has_prefix(list.item, list.count, &client->routed[i]))
             set_route(client, &client->routed[i], false);
     for (size_t i = 0; i < list.count; i++) {
-        bool routed = has_prefix(client->routed, client->routed_count, &list.item[i]);
-        if (all || !routed)
-            routed |= set_route(client, &list.item[i], true);
+        bool known = has_prefix(client->routed, client->routed_count, &list.item[i]), routed = known;
+        if (all || !known)
+            routed = set_route(client, &list.item[i], true);
+        if (known && !routed)
+            set_route(client, &list.item[i], false); /* or it is put back when it is not wanted any more */
         if (routed)
             list.item[count++] = list.item[i];
     }

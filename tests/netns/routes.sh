@@ -69,6 +69,18 @@ for path in '[Path veth]' ''; do
     ip -n "$client" route replace default via 192.0.2.1 dev veth
     check "$case: and with the old address again" pings "$client" 203.0.113.9
 
+    # It sees the device up when it is down again, so none can be set; each fails, and none is held for set.
+    known=$(value client 'len(j["tunnel"]["routes_set"])' status)
+    check "$case: it has set routes" test "$known" -gt 0
+    kill -STOP "$client_pid"
+    for state in down up down; do ip -n "$client" link set mpvpn0 "$state"; done
+    kill -CONT "$client_pid"
+    check "$case: with its device down it knows that no route is set" until_true 10 \
+        eval '[ "$(value client "len(j[\"tunnel\"][\"routes_set\"])" status)" = 0 ]'
+    ip -n "$client" link set mpvpn0 up
+    check "$case: with the device up the tunnel comes back" pings "$client" 203.0.113.9
+    is "$case: and it knows that" "$(value client 'len(j["tunnel"]["routes_set"])' status)" "$known"
+
     ip -n "$client" address flush dev mpvpn0
     ip -n "$client" rule del pref 28000
     check "$case: when somebody takes its addresses, routes and rule away they come back" pings "$client" 203.0.113.9
