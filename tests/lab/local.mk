@@ -55,4 +55,4 @@ bench-failover: all $(lab_programs)
 	$(lab_environment) $(lab_priority) bash $(srcdir)/tests/lab/failover.sh
 bench-report: all $(lab_programs)
 	$(lab_environment) bash $(srcdir)/tests/lab/report.sh
-EXTRA_DIST += doc/congestion-lab.md doc/failover.md doc/paths-cubic1-up-ping.svg doc/paths-cubic1-up.svg doc/paths.md
+EXTRA_DIST += doc/congestion-lab.md doc/failover.md doc/paths-bbr1-up-ping.svg doc/paths-bbr1-up.svg doc/paths-cubic1-up-ping.svg doc/paths-cubic1-up.svg doc/paths.md
