@@ -258,7 +258,8 @@ static int write_capsule(struct session *session, const struct frame_packet *fra
     finish_packets(session);
     for (unsigned i = 0; slot < 0 && i < SESSION_LEGS_MAX; i++) {
         const struct session_leg *leg = &session->legs[i];
-        if (!leg->leg || !leg_is_open(leg->leg) || leg->suspect)
+        const struct carrier *carrier = leg->owner;
+        if (!leg->leg || !leg_is_open(leg->leg) || leg->suspect || carrier->closing || carrier->error)
             continue;
         slot = leg_write_capsule(leg->leg, frame, segment, now) ? SCHED_WAIT : (int)i;
     }

@@ -102,8 +102,12 @@ static int context_new(bool server, const char *ciphers, struct tls_context **ou
         tls_context_unref(context);
         return -ENOMEM;
     }
-    if (wolfSSL_CTX_set_cipher_list(context->wolf, ciphers) != WOLFSSL_SUCCESS ||
-        wolfSSL_CTX_set_groups(context->wolf, groups, (int)(sizeof groups / sizeof groups[0])) != WOLFSSL_SUCCESS ||
+    if (wolfSSL_CTX_set_cipher_list(context->wolf, ciphers) != WOLFSSL_SUCCESS) {
+        snprintf(why, why_size, "wolfSSL was built without any of the ciphers \"%s\"", ciphers);
+        tls_context_unref(context);
+        return -EINVAL;
+    }
+    if (wolfSSL_CTX_set_groups(context->wolf, groups, (int)(sizeof groups / sizeof groups[0])) != WOLFSSL_SUCCESS ||
         wolfSSL_CTX_only_dhe_psk(context->wolf) != 0 || tls_session_prepare_context(context) != 0) {
         snprintf(why, why_size, "wolfSSL refuses the settings of TLS for QUIC");
         tls_context_unref(context);
