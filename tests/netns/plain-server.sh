@@ -54,7 +54,7 @@ check 'new routes: the one that was left out is gone' until_true 5 has_not -6 ro
 check 'new routes: a ping comes back' pings "$client" 10.99.0.1
 # 320 ranges that need 190 prefixes each, beside one that was there
 tell plain routes 10.99.0.0-10.99.0.255 "$(for i in $(seq 16 335); do printf 'fd00:%x::1-fd00:%x:ffff:ffff:ffff:ffff:ffff:fffe ' "$i" "$i"; done)"
-check 'more routes than can be: it is said' until_true 2 said client 'routes stay as they are: too many'
+check 'more routes than can be: it is said' until_true 10 said client 'routes stay as they are: too many'
 check 'more routes than can be: a ping comes back' pings "$client" 10.99.0.1
 tell plain routes
 check 'no routes: all are gone' until_true 5 has_not route show dev mpvpn0 10.9
@@ -78,10 +78,12 @@ sleep 1.1 # what was told last is a second ago
 before=$(told)
 begun=$SECONDS
 for i in $(seq 20); do tell plain assign 10.99.0.$((i + 20))/32; done
-tell plain assign 10.99.0.2/32 fd99::2/128
-check 'twenty changes at once: the device has the last' until_true 5 has_addresses 10.99.0.2/32 fd99::2/128
+tell plain assign 10.99.0.50/32 fd99::2/128
+check 'twenty changes at once: the device has the last' until_true 5 has_addresses 10.99.0.50/32 fd99::2/128
 count=$(($(told) - before))
 check "twenty changes at once: the log has $count of them" test $count -ge 1 -a $count -le $((SECONDS - begun + 1))
+tell plain assign 10.99.0.2/32 fd99::2/128
+check 'and one more: the device follows' until_true 5 has_addresses 10.99.0.2/32 fd99::2/128
 check 'twenty changes at once: pings come back' pings "$client" 10.99.0.1 fd99::1
 
 # what else a server may send
