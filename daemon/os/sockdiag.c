@@ -31,6 +31,12 @@ struct sockdiag {
     struct nl_sock *sock; /**< owned */
 };
 
+/** Room for an answer. */
+union answer {
+    struct nlmsghdr header;
+    uint8_t bytes[ANSWER_MAX];
+};
+
 /** Send a question. @param states of the sockets that are meant (bits) */
 static int ask(struct sockdiag *sockdiag, const struct sockdiag_flow *flow, uint16_t flags, uint32_t states,
                unsigned number) {
@@ -60,37 +66,32 @@ static int ask(struct sockdiag *sockdiag, const struct sockdiag_flow *flow, uint
     return sent < 0 ? -errno : 0;
 }
 
-/** Room for an answer. */
-union answer {
-    struct nlmsghdr header;
-    uint8_t bytes[ANSWER_MAX];
-};
-
-/** The answer to a question; those to earlier ones are dropped. @return its bytes, or -errno */
-static ssize_t receive(struct sockdiag *sockdiag, unsigned number, union answer *answer) {
+/** Ask, and take the answer; those to earlier questions are dropped. @param flags, states as of the question
+ * @return 0 or -errno */
+static int inquire(struct sockdiag *sockdiag, const struct sockdiag_flow *flow, uint16_t flags, uint32_t states,
+                   union answer *answer) {
+    const unsigned number = nl_socket_use_seq(sockdiag->sock);
     ssize_t got;
+    int rc = ask(sockdiag, flow, flags, states, number);
 
+    if (rc)
+        return rc;
     do {
         got = recv(nl_socket_get_fd(sockdiag->sock), answer, sizeof *answer, MSG_DONTWAIT);
     } while (got >= (ssize_t)sizeof answer->header && answer->header.nlmsg_seq != number);
     if (got < 0)
         return -errno;
-    return nlmsg_ok(&answer->header, (int)got) ? got : -EBADMSG;
+    return nlmsg_ok(&answer->header, (int)got) ? 0 : -EBADMSG;
 }
 
 /** Whether the kernel has what answers questions about TCP. @return 0 or -errno */
 static int probe(struct sockdiag *sockdiag) {
     const struct sockdiag_flow any = {.local = {.version = 4}, .remote = {.version = 4}};
-    const unsigned number = nl_socket_use_seq(sockdiag->sock);
     union answer answer;
-    ssize_t got;
-    int rc = ask(sockdiag, &any, NLM_F_DUMP, 0, number);
+    int rc = inquire(sockdiag, &any, NLM_F_DUMP, 0, &answer);
 
     if (rc)
         return rc;
-    got = receive(sockdiag, number, &answer);
-    if (got < 0)
-        return (int)got;
     if ((answer.header.nlmsg_type != NLMSG_DONE && answer.header.nlmsg_type != NLMSG_ERROR) ||
         nlmsg_datalen(&answer.header) < (int)sizeof rc)
         return -EBADMSG;
@@ -149,16 +150,11 @@ static int read_answer(struct nlmsghdr *header, char name[SOCKDIAG_NAME_MAX]) {
 }
 
 int sockdiag_congestion(struct sockdiag *sockdiag, const struct sockdiag_flow *flow, char name[SOCKDIAG_NAME_MAX]) {
-    const unsigned number = nl_socket_use_seq(sockdiag->sock);
     union answer answer;
-    ssize_t got;
     int rc;
 
     if (!flow->local.version || flow->local.version != flow->remote.version)
         return -EAFNOSUPPORT;
-    rc = ask(sockdiag, flow, 0, UINT32_MAX, number);
-    if (rc)
-        return rc;
-    got = receive(sockdiag, number, &answer);
-    return got < 0 ? (int)got : read_answer(&answer.header, name);
+    rc = inquire(sockdiag, flow, 0, UINT32_MAX, &answer);
+    return rc ? rc : read_answer(&answer.header, name);
 }
