@@ -108,7 +108,6 @@ void outstanding_outage_over(struct outstanding *o, uint64_t now) {
     o->due_count = 0;
     for (uint32_t s = o->floor; s != o->next; s++) {
         struct packet *packet = outstanding_packet_of(o, s);
-        const bool again = packet->state == PACKET_DUE || packet->state == PACKET_STORED;
         uint64_t *why;
 
         if (packet->state > PACKET_STORED)
@@ -118,7 +117,7 @@ void outstanding_outage_over(struct outstanding *o, uint64_t now) {
             packet->swallowed = now - packet->first_sent < OUTSTANDING_STORED_LIMIT;
             packet->tries = 0;
         }
-        if (!again)
+        if (packet->state == PACKET_FLYING)
             continue;
         o->stored -= packet->state == PACKET_STORED;
         packet->state = PACKET_FLYING;
