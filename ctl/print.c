@@ -84,7 +84,9 @@ static void print_tunnel(FILE *stream, const json_t *tunnel) {
     char list[512];
 
     join(json_object_get(tunnel, "addresses"), "  ", list, sizeof list);
-    fprintf(stream, "tunnel   %s%s%s", text(tunnel, "device"), *list ? "  " : "", list);
+    fprintf(stream, "tunnel   %s%s%s%s", text(tunnel, "device"),
+            json_is_true(json_object_get(tunnel, "elsewhere")) ? " (in another network namespace)" : "",
+            *list ? "  " : "", list);
     if (json_is_integer(json_object_get(tunnel, "mtu_bytes"))) {
         fprintf(stream, "  MTU %lld", (long long)integer(tunnel, "mtu_bytes"));
     }

@@ -22,8 +22,11 @@
 /* what the kernel says */
 
 void client_on_link(struct client *client, unsigned ifindex, bool present, bool up) {
+    const unsigned own = tun_ifindex(client->worker->tun);
     struct client_path *path, *next;
-    if (ifindex == tun_ifindex(client->worker->tun))
+    if (present ? !own : ifindex == own)
+        client_host_locate(client);
+    if (ifindex == own)
         return client_host_on_link(client, present && up);
     DL_FOREACH_SAFE(client->paths, path, next) {
         if (present && up) {
@@ -209,6 +212,7 @@ int client_start(struct client *client, struct worker *worker, struct netlink *n
     error = worker_open_tun(worker, config->device, 1, why, why_size);
     if (error)
         return error;
+    client->table = tun_ifindex(worker->tun);
     loop_set_busy_poll(worker->loop, config->busy_poll);
     apply_scheduler(client);
     for (size_t i = 0; !error && i < config->path_count; i++)

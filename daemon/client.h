@@ -97,6 +97,7 @@ struct client {
     struct log_limit renumbered;                       /**< likewise, about those that are */
     struct ip_prefix *routed;                          /**< routes into the tunnel that are set; owned */
     size_t routed_count;                               /**< of them */
+    unsigned table;                    /**< the device's index at the start, by which its routing tables are numbered */
     bool assigned;                     /**< the server assigned addresses since the session was opened */
     uint32_t mtu_bytes;                /**< of the device now */
     bool device_up;                    /**< the device was configured … */

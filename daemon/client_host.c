@@ -208,6 +208,8 @@ static void update_routes(struct client *client, bool all) {
 }
 
 void client_host_update(struct client *client) {
+    if (!tun_ifindex(client->worker->tun))
+        return; /* in another namespace nothing can be set */
     if (!client->device_up) {
         client->mtu_bytes =
             client->config->mtu_bytes ? client->config->mtu_bytes : (uint32_t)session_mtu(client->session);
@@ -225,6 +227,18 @@ void client_host_on_link(struct client *client, bool up) {
         update_routes(client, true);
     }
     client->device_down = !up && client->device_up;
+}
+
+void client_host_locate(struct client *client) {
+    const unsigned before = tun_ifindex(client->worker->tun);
+    const enum worker_device now = worker_locate_tun(client->worker);
+    if (now == WORKER_DEVICE_LEFT) {
+        netlink_forget(client->netlink, before);
+        client->installed_count = client->routed_count = 0;
+        client->device_up = client->device_down = false;
+    } else if (now == WORKER_DEVICE_RETURNED) {
+        client_host_update(client);
+    }
 }
 
 void client_host_mtu(struct client *client) {
@@ -255,7 +269,7 @@ static bool same_way(const struct netlink_route_spec *a, const struct netlink_ro
 }
 
 static uint32_t table_of(const struct client_path *path) {
-    return TABLE_BASE + path->ifindex + TABLE_TUNNEL * tun_ifindex(path->client->worker->tun);
+    return TABLE_BASE + path->ifindex + TABLE_TUNNEL * path->client->table;
 }
 
 void client_host_rule(struct client_path *path, bool present) {

@@ -14,6 +14,8 @@ void client_host_update(struct client *client);
 void client_host_mtu(struct client *client);
 /** The device went up or down: set again what the kernel forgot with it. */
 void client_host_on_link(struct client *client, bool up);
+/** The device may have gone to another network namespace, or come back: then everything is set again. */
+void client_host_locate(struct client *client);
 /** Make (or undo) the rule that sends packets from the path's source by the path's own gateway, so that no route into
  * the tunnel can catch them. */
 void client_host_rule(struct client_path *path, bool present);

@@ -139,31 +139,56 @@ static int set_addresses(struct crew *crew) {
     return error;
 }
 
-void crew_on_link(struct crew *crew, unsigned ifindex, bool up) {
-    if (!crew->configured || ifindex != tun_ifindex(crew_tun(crew)))
+static int configure_device(struct crew *crew, const struct tun *tun, char *why, size_t why_size) {
+    const struct config *config = crew->policy.config;
+    int error =
+        netlink_device_up(crew->netlink, tun_ifindex(tun), config->mtu_bytes ? config->mtu_bytes : SERVER_TUN_MTU);
+    if (!error)
+        error = set_addresses(crew);
+    if (!error)
+        crew->configured = true;
+    else
+        snprintf(why, why_size, "%s could not be configured: %s", tun_name(tun), strerror(-error));
+    return error;
+}
+
+static void locate_device(struct server *server, void *context) {
+    *(enum worker_device *)context = worker_locate_tun(server->worker);
+}
+
+/* All queues of the device go with it. */
+static void follow_device(struct crew *crew) {
+    const unsigned before = tun_ifindex(crew_tun(crew));
+    enum worker_device now = WORKER_DEVICE_STAYED;
+    char why[256];
+    crew_each(crew, locate_device, &now);
+    if (now == WORKER_DEVICE_LEFT) {
+        netlink_forget(crew->netlink, before);
+        crew->device_down = false;
+    } else if (now == WORKER_DEVICE_RETURNED && configure_device(crew, crew_tun(crew), why, sizeof why)) {
+        log_warning("%s", why);
+    }
+}
+
+void crew_on_link(struct crew *crew, unsigned ifindex, bool present, bool up) {
+    unsigned own;
+    if (!crew->configured)
+        return;
+    own = tun_ifindex(crew_tun(crew));
+    if (present ? !own : ifindex == own)
+        return follow_device(crew);
+    if (ifindex != own)
         return;
     if (up && crew->device_down)
         set_addresses(crew);
     crew->device_down = !up;
 }
 
-static int configure_device(struct crew *crew, struct worker *worker, char *why, size_t why_size) {
-    const struct config *config = crew->policy.config;
-    const unsigned ifindex = tun_ifindex(worker->tun);
-    int error = netlink_device_up(crew->netlink, ifindex, config->mtu_bytes ? config->mtu_bytes : SERVER_TUN_MTU);
-    if (!error)
-        error = set_addresses(crew);
-    crew->configured = !error;
-    if (error)
-        snprintf(why, why_size, "%s could not be configured: %s", tun_name(worker->tun), strerror(-error));
-    return error;
-}
-
 static int start_server(struct crew *crew, size_t i, struct worker *worker, char *why, size_t why_size) {
     int error =
         worker_open_tun(worker, i ? tun_name(crew_tun(crew)) : crew->policy.config->device, crew->count, why, why_size);
     if (!error && i == 0)
-        error = configure_device(crew, worker, why, why_size);
+        error = configure_device(crew, worker->tun, why, why_size);
     for (uint8_t version = 4; version <= 6; version += 2) {
         struct ip_prefix own;
         if (!pool_server_address(crew->shared.pool, version, &own))

@@ -58,8 +58,9 @@ int crew_run(struct crew *crew, char *why, size_t why_size);
 /** Have fn run for each worker's part of the server, by that worker's thread, one after another; returns when all were.
  * Called by the main thread, outside of the workers' own functions. */
 void crew_each(struct crew *crew, void (*fn)(struct server *server, void *context), void *context);
-/** A link changed: give the tunnel device its addresses again when it comes up. */
-void crew_on_link(struct crew *crew, unsigned ifindex, bool up);
+/** A link changed: give the tunnel device its addresses again when it comes up, or back from another network namespace.
+ */
+void crew_on_link(struct crew *crew, unsigned ifindex, bool present, bool up);
 /** The tunnel device, for its name; NULL: none. */
 const struct tun *crew_tun(const struct crew *crew);
 /** Tell every client goodbye. @return how many connections there are */

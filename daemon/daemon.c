@@ -98,7 +98,7 @@ static void on_link(void *context, unsigned ifindex, const char *device, bool pr
     struct daemon *daemon = context;
     (void)device;
     if (daemon->config->role == CONFIG_SERVER)
-        crew_on_link(&daemon->crew, ifindex, present && up);
+        crew_on_link(&daemon->crew, ifindex, present, up);
     else if (daemon->client.worker)
         client_on_link(&daemon->client, ifindex, present, up);
 }

@@ -121,6 +121,7 @@ static json_t *show_tunnel(struct daemon *daemon) {
     size_t count = 0;
 
     json_object_set_new(object, "device", json_string(tun ? tun_name(tun) : config->device));
+    json_object_set_new(object, "elsewhere", json_boolean(tun && !tun_ifindex(tun)));
     if (config->role == CONFIG_CLIENT) {
         const struct client *client = &daemon->client;
 
@@ -136,7 +137,7 @@ static json_t *show_tunnel(struct daemon *daemon) {
             count++;
         }
     }
-    if (daemon->netlink && tun) {
+    if (daemon->netlink && tun && tun_ifindex(tun)) {
         netlink_link(daemon->netlink, tun_name(tun), &link);
     }
     json_object_set_new(object, "addresses", show_prefixes(own, count));

@@ -354,6 +354,23 @@ int worker_open_tun(struct worker *worker, const char *name, size_t queues, char
     return -ENOMEM;
 }
 
+enum worker_device worker_locate_tun(struct worker *worker) {
+    const bool was_here = tun_ifindex(worker->tun) != 0;
+    const int error = tun_locate(worker->tun);
+    if (was_here && error == -EXDEV) {
+        if (worker->number == 0)
+            log_warning("%s: the device was moved to another network namespace: it goes on carrying packets there, but "
+                        "with the addresses, routes and MTU that somebody else sets",
+                        tun_name(worker->tun));
+        return WORKER_DEVICE_LEFT;
+    }
+    if (was_here || error)
+        return WORKER_DEVICE_STAYED;
+    if (worker->number == 0)
+        log_notice("%s: the device is back in this network namespace", tun_name(worker->tun));
+    return WORKER_DEVICE_RETURNED;
+}
+
 void worker_fini(struct worker *worker) {
     while (worker->carriers)
         carrier_free(worker->carriers);

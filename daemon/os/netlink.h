@@ -92,6 +92,8 @@ int netlink_rule_set(struct netlink *netlink, const struct ip_addr *from, uint32
 /** Make again the addresses, routes and rules of ours that are not there any more. What cannot be, as a link is down,
  * say, is let be. @return how many were made */
 int netlink_restore(struct netlink *netlink);
+/** A device was moved to another network namespace: forget its changes, which the kernel has undone. */
+void netlink_forget(struct netlink *netlink, unsigned ifindex);
 /** Undo every change of this process, newest first, and empty the journal. */
 void netlink_undo_all(struct netlink *netlink);
 /** Undo what a crashed run left in the journal; call once at start. @return changes undone, or -errno */

@@ -441,6 +441,12 @@ int netlink_restore(struct netlink *netlink) {
     return made;
 }
 
+void netlink_forget(struct netlink *netlink, unsigned ifindex) {
+    for (size_t i = netlink->journal.count; i > 0; i--)
+        if (netlink->journal.changes[i - 1].ifindex == ifindex)
+            netlink_journal_strike(&netlink->journal, i - 1);
+}
+
 /** Undo all that stands in the list, newest first, then forget it. @param check_device skip what concerns a device
  * whose index has another name now
  * @return how many were really undone */

@@ -11,6 +11,7 @@
 #include "os/privs_internal.h"
 
 #include <errno.h>
+#include <linux/if_tun.h>
 #include <linux/sockios.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -170,10 +171,12 @@ static const struct {
 } allowed_with[] = {
     {SCMP_SYS(socket), 0, UINT32_MAX, AF_INET},       {SCMP_SYS(socket), 0, UINT32_MAX, AF_INET6},
     {SCMP_SYS(socket), 0, UINT32_MAX, AF_UNIX},       {SCMP_SYS(socket), 0, UINT32_MAX, AF_NETLINK},
-    {SCMP_SYS(ioctl), 1, UINT32_MAX, FIONREAD},     /* the C library's resolver */
-    {SCMP_SYS(ioctl), 1, UINT32_MAX, TCGETS},       /* stdio: is it a terminal? */
-    {SCMP_SYS(ioctl), 1, UINT32_MAX, SIOCGIFINDEX}, /* if_nametoindex */
-    {SCMP_SYS(ioctl), 1, UINT32_MAX, SIOCGIFNAME},  /* if_indextoname */
+    {SCMP_SYS(ioctl), 1, UINT32_MAX, FIONREAD},       /* the C library's resolver */
+    {SCMP_SYS(ioctl), 1, UINT32_MAX, TCGETS},         /* stdio: is it a terminal? */
+    {SCMP_SYS(ioctl), 1, UINT32_MAX, SIOCGIFINDEX},   /* if_nametoindex */
+    {SCMP_SYS(ioctl), 1, UINT32_MAX, SIOCGIFNAME},    /* if_indextoname */
+    {SCMP_SYS(ioctl), 1, UINT32_MAX, TUNGETIFF},      /* tun_locate */
+    {SCMP_SYS(ioctl), 1, UINT32_MAX, TUNGETDEVNETNS}, /* likewise */
     {SCMP_SYS(prctl), 0, UINT32_MAX, PR_SET_NAME},    {SCMP_SYS(prctl), 0, UINT32_MAX, PR_GET_NAME},
     {SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD}, {SCMP_SYS(kill), 1, UINT32_MAX, 0}, /* whether a process lives */
 };

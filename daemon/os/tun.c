@@ -18,6 +18,9 @@
  * A device may have several queues, each a struct tun of its own. The kernel gives a packet to the queue that last
  * wrote one of its flow, and spreads what it does not know by a hash.
  *
+ * A device that is moved to another network namespace goes on to carry packets there. Where it is, is known by the
+ * namespace's inode.
+ *
  * Leaves out: persistent devices, addresses and link state (os/netlink).
  * Invariants: buffers in flight are held by their operation; the struct lives until the last operation ended and no
  * callback is running. */
@@ -31,6 +34,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "os/patience.h"
@@ -72,7 +76,8 @@ struct tun {
     struct tun_hooks hooks;           /* the owner's */
     struct tun_statistics statistics; /* counters */
     char name[IFNAMSIZ];              /* as the kernel named it */
-    unsigned ifindex;                 /* interface index */
+    unsigned ifindex;                 /* interface index; 0: it is in another network namespace */
+    ino_t home;                       /* the network namespace that it was made in; 0: unknown */
     bool uso;                         /* USO was agreed */
     bool multishot;                   /* READ_MULTISHOT is used */
     bool paused;                      /* tun_pause(true) */
@@ -352,6 +357,21 @@ static void lengthen_queue(const char *name) {
     close(fd);
 }
 
+/* The namespace that the device is in. @return its inode; 0: unknown, as for one of another user's namespace */
+static ino_t namespace_of(int fd) {
+    struct stat status = {0};
+    int space = ioctl(fd, TUNGETDEVNETNS);
+
+    if (space < 0) {
+        return 0;
+    }
+    if (fstat(space, &status) != 0) {
+        status.st_ino = 0;
+    }
+    close(space);
+    return status.st_ino;
+}
+
 static int make_device(const struct tun_settings *settings, struct tun *tun) {
     const int queues = settings->queues ? IFF_MULTI_QUEUE : 0, exclusive = settings->join ? 0 : IFF_TUN_EXCL;
     struct ifreq request = {.ifr_flags = (short)(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | queues | exclusive)};
@@ -369,6 +389,7 @@ static int make_device(const struct tun_settings *settings, struct tun *tun) {
     }
     memcpy(tun->name, request.ifr_name, sizeof tun->name);
     tun->ifindex = if_nametoindex(tun->name);
+    tun->home = namespace_of(fd);
     lengthen_queue(tun->name);
     tun->file = ring_file_open(tun->loop, fd);
     return 0;
@@ -445,6 +466,24 @@ const char *tun_name(const struct tun *tun) {
 
 unsigned tun_ifindex(const struct tun *tun) {
     return tun->ifindex;
+}
+
+int tun_locate(struct tun *tun) {
+    struct ifreq request = {0};
+
+    if (tun->home == 0) {
+        return -EOPNOTSUPP;
+    }
+    if (ioctl(tun->file.fd, TUNGETIFF, &request) != 0) {
+        return -errno;
+    }
+    tun->ifindex = 0;
+    if (namespace_of(tun->file.fd) != tun->home) {
+        return -EXDEV;
+    }
+    memcpy(tun->name, request.ifr_name, sizeof tun->name);
+    tun->ifindex = if_nametoindex(tun->name);
+    return tun->ifindex != 0 ? 0 : -ENODEV;
 }
 
 bool tun_has_uso(const struct tun *tun) {

@@ -44,9 +44,12 @@ int tun_open(struct loop *loop, const struct tun_settings *settings, const struc
 int tun_agree_offloads(int fd, bool *uso);
 /** Close; pending reads and writes are cancelled, their buffers come back. NULL is fine. */
 void tun_close(struct tun *tun);
-/** Its name and interface index. */
+/** Its name and interface index; that is 0 while tun_locate() says that the device is elsewhere. */
 const char *tun_name(const struct tun *tun);
 unsigned tun_ifindex(const struct tun *tun);
+/** Look where it is: it may have been moved to another network namespace, and back, then perhaps with another index.
+ * @return 0: here; -EXDEV: elsewhere; or -errno: it is not known where */
+int tun_locate(struct tun *tun);
 /** Whether UDP superpackets (USO) may be written and will be read. */
 bool tun_has_uso(const struct tun *tun);
 /**

@@ -194,6 +194,9 @@ const char *tun_name(const struct tun *tun) {
 unsigned tun_ifindex(const struct tun *tun) {
     return (void)tun, 77;
 }
+int tun_locate(struct tun *tun) {
+    return (void)tun, 0;
+}
 bool tun_has_uso(const struct tun *tun) {
     return (void)tun, true;
 }
@@ -248,6 +251,9 @@ int netlink_route_set(struct netlink *netlink, const struct netlink_route_spec *
 int netlink_rule_set(struct netlink *netlink, const struct ip_addr *from, uint32_t table, uint32_t priority,
                      bool present) {
     return (void)netlink, (void)from, (void)table, (void)priority, (void)present, 0;
+}
+void netlink_forget(struct netlink *netlink, unsigned ifindex) {
+    (void)netlink, (void)ifindex;
 }
 
 int netlink_rp_filter(const char *device) {
