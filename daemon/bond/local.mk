@@ -54,7 +54,9 @@ unit_tests += tests/unit/check_duplicate tests/unit/check_frame tests/unit/check
 	tests/unit/check_reorder tests/unit/check_reorder_sim
 fuzz_targets += tests/fuzz/fuzz_frame tests/fuzz/fuzz_reorder
 tests_fuzz_fuzz_frame_LDADD = $(fuzz_ldadd)
-unit_tests += tests/unit/check_control tests/unit/check_join tests/unit/check_outstanding tests/unit/check_sched
+unit_tests += tests/unit/check_control tests/unit/check_join tests/unit/check_outage tests/unit/check_outstanding \
+	tests/unit/check_sched
+EXTRA_DIST += tests/unit/outstanding_env.h
 fuzz_targets += tests/fuzz/fuzz_control_capsule tests/fuzz/fuzz_join
 tests_fuzz_fuzz_control_capsule_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_join_LDADD = $(fuzz_ldadd)
