@@ -110,6 +110,21 @@ static bool update_addresses(struct client *client) {
     return removed;
 }
 
+/* The device was down: set them again. As with routes, one that cannot be set is not held for set, nor put back later.
+ */
+static void renew_addresses(struct client *client) {
+    const unsigned ifindex = tun_ifindex(client->worker->tun);
+    size_t count = 0;
+    for (size_t i = 0; i < client->installed_count; i++) {
+        const struct ip_prefix address = client->installed[i];
+        if (netlink_address(client->netlink, ifindex, &address, true))
+            netlink_address(client->netlink, ifindex, &address, false);
+        else
+            client->installed[count++] = address;
+    }
+    client->installed_count = count;
+}
+
 /* routes */
 
 /** A growing list of prefixes. */
@@ -222,8 +237,7 @@ void client_host_update(struct client *client) {
 
 void client_host_on_link(struct client *client, bool up) {
     if (up && client->device_down) {
-        for (size_t i = 0; i < client->installed_count; i++)
-            netlink_address(client->netlink, tun_ifindex(client->worker->tun), &client->installed[i], true);
+        renew_addresses(client);
         update_routes(client, true);
     }
     client->device_down = !up && client->device_up;

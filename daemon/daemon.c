@@ -52,6 +52,26 @@ void daemon_stop(struct daemon *daemon) {
     timer_set(&daemon->worker.timers, &daemon->grace, loop_now(daemon->worker.loop) + (connections ? GRACE : 0));
 }
 
+/* What was set on the host and somebody took away is put back, a moment later: whoever flushes a device looks again
+ * whether it is empty, and goes on until it is. */
+
+static void on_restore(void *context, uint64_t now) {
+    struct daemon *daemon = context;
+    bool again = false;
+    if (!daemon->stopping)
+        netlink_restore(daemon->netlink, &again);
+    if (again)
+        timer_set(&daemon->worker.timers, &daemon->restore, now + RESTORE_AFTER);
+}
+
+static void on_undone(void *context) {
+    struct daemon *daemon = context;
+    if (daemon->restore.place)
+        return;
+    daemon->restore = (struct timer){.on_due = on_restore, .context = daemon};
+    timer_set(&daemon->worker.timers, &daemon->restore, loop_now(daemon->worker.loop) + RESTORE_AFTER);
+}
+
 int daemon_reload(struct daemon *daemon, char *why, size_t why_size) {
     struct config *config;
     int error = config_read(daemon->config->file, &config, why, why_size);
@@ -75,6 +95,7 @@ int daemon_reload(struct daemon *daemon, char *why, size_t why_size) {
         log_set_level((enum log_level)config->log_level);
     config_free(daemon->config);
     daemon->config = config;
+    on_undone(daemon); /* also what could not be put back when it was taken away */
     log_notice("configuration reloaded from %s", config->file);
     return 0;
 }
@@ -113,24 +134,6 @@ static void on_route(void *context) {
     struct daemon *daemon = context;
     if (daemon->config->role == CONFIG_CLIENT && daemon->client.worker)
         client_on_route(&daemon->client);
-}
-
-/* What was set on the host and somebody took away is put back, a moment later: whoever flushes a device looks again
- * whether it is empty, and goes on until it is. */
-
-static void on_restore(void *context, uint64_t now) {
-    struct daemon *daemon = context;
-    (void)now;
-    if (!daemon->stopping)
-        netlink_restore(daemon->netlink);
-}
-
-static void on_undone(void *context) {
-    struct daemon *daemon = context;
-    if (daemon->restore.place)
-        return;
-    daemon->restore = (struct timer){.on_due = on_restore, .context = daemon};
-    timer_set(&daemon->worker.timers, &daemon->restore, loop_now(daemon->worker.loop) + RESTORE_AFTER);
 }
 
 /* start */

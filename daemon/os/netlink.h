@@ -23,8 +23,8 @@ struct netlink_hooks {
     void (*on_address)(void *context, unsigned ifindex, const struct ip_addr *addr, bool present);
     /** A route changed somewhere (default routes, gateways): look up again what you depend on. At most once a turn. */
     void (*on_route)(void *context);
-    /** Something like a change of ours was taken away, perhaps by somebody else: netlink_restore() is due. At most once
-     * a turn; the kernel, or we, may have had a reason. */
+    /** Something like a change of ours was taken away, perhaps by somebody else, or there was no memory to see to one:
+     * netlink_restore() is due. The kernel, or we, may have had a reason. */
     void (*on_undone)(void *context);
     void *context; /**< handed to all */
 };
@@ -90,8 +90,9 @@ int netlink_route_set(struct netlink *netlink, const struct netlink_route_spec *
 int netlink_rule_set(struct netlink *netlink, const struct ip_addr *from, uint32_t table, uint32_t priority,
                      bool present);
 /** Make again the addresses, routes and rules of ours that are not there any more. What cannot be, as a link is down,
- * say, is let be. @return how many were made */
-int netlink_restore(struct netlink *netlink);
+ * say, is let be. @param again for some there was no memory: it is due once more, a moment later
+ * @return how many were made */
+int netlink_restore(struct netlink *netlink, bool *again);
 /** A device was moved to another network namespace: forget its changes, which the kernel has undone. */
 void netlink_forget(struct netlink *netlink, unsigned ifindex);
 /** Undo every change of this process, newest first, and empty the journal. */

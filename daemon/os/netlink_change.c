@@ -3,8 +3,10 @@
  * Each change is one value (struct netlink_change): journalled, then made with NLM_F_EXCL, so that "already there" is
  * known from "made by us"; what was there before is struck out of the journal again and never undone. Removing looks in
  * the journal first: what is not ours stays. Routes and rules carry a protocol number of ours, which the kernel
- * compares when it deletes. It leaves out replacing: who wants another gateway removes the old route and adds the new
- * one. Invariant: whatever was changed and not undone stands in the journal. Standards: RFC 3549; rtnetlink(7). */
+ * compares when it deletes. Where the kernel, or its answer, is short of memory, a change of ours is neither taken for
+ * made nor for gone: it is due to be made again. It leaves out replacing: who wants another gateway removes the old
+ * route and adds the new one. Invariant: whatever was changed and not undone stands in the journal. Standards: RFC
+ * 3549; rtnetlink(7). */
 #include <errno.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
@@ -268,7 +270,23 @@ static bool serves_as_well(struct netlink *netlink, const struct netlink_change 
            search.found;
 }
 
-/** Journal and make a change. @return 0 (also when it was there already), or -errno with a line in the log */
+/** Whether an error says nothing of the change: the kernel had no memory for it, or for the answer. */
+static bool is_passing(int error) {
+    return error == -ENOMEM || error == -ENOBUFS || error == -EAGAIN || error == -EINTR;
+}
+
+/** A change of ours could not be seen to: netlink_restore() is to make it, if it is not there. @return 0 */
+static int change_due(struct netlink *netlink, const struct netlink_change *change, int error) {
+    const struct netlink_hooks *hooks = &netlink->monitor.hooks;
+
+    log_failure(netlink, "make", change, error);
+    if (hooks->on_undone)
+        hooks->on_undone(hooks->context);
+    return 0;
+}
+
+/** Journal and make a change. @return 0 (also when it was there already, or is one of ours that netlink_restore() is to
+ * make again), or -errno with a line in the log */
 static int change_make(struct netlink *netlink, const struct netlink_change *change) {
     struct netlink_journal *journal = &netlink->journal;
     bool ours = netlink_journal_find(journal, change) < journal->count;
@@ -279,6 +297,8 @@ static int change_make(struct netlink *netlink, const struct netlink_change *cha
     rc = change_request(netlink, change, true);
     if (rc == 0 || (rc == -EEXIST && ours))
         return 0;
+    if (ours && is_passing(rc))
+        return change_due(netlink, change, rc);
     if (!ours)
         netlink_journal_strike(journal, journal->count - 1);
     if (rc == -EEXIST && serves_as_well(netlink, change))
@@ -333,20 +353,32 @@ static int link_by_index(struct netlink *netlink, unsigned ifindex, struct netli
     return rc;
 }
 
-/** Begin a change of a device. @return 0; -ENODEV with a line in the log */
+/** Begin a change of a device. @param out without the device's name on error @return 0; -ENODEV or another -errno with
+ * a line in the log */
 static int change_begin(struct netlink *netlink, enum netlink_change_kind kind, unsigned ifindex,
                         struct netlink_change *out, struct netlink_known_link *link) {
     int rc = link_by_index(netlink, ifindex, link);
 
+    memset(out, 0, sizeof *out);
+    out->kind = kind;
+    out->ifindex = ifindex;
     if (rc) {
         log_warning("netlink: no device with index %u: %s", ifindex, strerror(-rc));
         return rc;
     }
-    memset(out, 0, sizeof *out);
-    out->kind = kind;
-    out->ifindex = ifindex;
     memcpy(out->device, link->device, sizeof out->device);
     return 0;
+}
+
+/** Make or undo a change of a device that was begun. @param begun what change_begin() returned */
+static int change_set(struct netlink *netlink, const struct netlink_change *change, bool present, int begun) {
+    const struct netlink_journal *journal = &netlink->journal;
+
+    if (!present)
+        return begun == -ENODEV ? 0 : change_remove(netlink, change);
+    if (is_passing(begun) && netlink_journal_find(journal, change) < journal->count)
+        return change_due(netlink, change, begun);
+    return begun ? begun : change_make(netlink, change);
 }
 
 int netlink_device_mtu(struct netlink *netlink, unsigned ifindex, uint32_t mtu_bytes) {
@@ -389,10 +421,8 @@ int netlink_address(struct netlink *netlink, unsigned ifindex, const struct ip_p
     struct netlink_change change;
     int rc = change_begin(netlink, NETLINK_CHANGE_ADDRESS, ifindex, &change, &link);
 
-    if (rc)
-        return rc == -ENODEV && !present ? 0 : rc;
     change.prefix = *address;
-    return present ? change_make(netlink, &change) : change_remove(netlink, &change);
+    return change_set(netlink, &change, present, rc);
 }
 
 int netlink_route_set(struct netlink *netlink, const struct netlink_route_spec *route, bool present) {
@@ -400,15 +430,13 @@ int netlink_route_set(struct netlink *netlink, const struct netlink_route_spec *
     struct netlink_change change;
     int rc = change_begin(netlink, NETLINK_CHANGE_ROUTE, route->ifindex, &change, &link);
 
-    if (rc)
-        return rc == -ENODEV && !present ? 0 : rc;
     change.prefix = (struct ip_prefix){.addr = ip_prefix_first(&route->target), .length = route->target.length};
     change.gateway = route->gateway;
     change.source = route->source;
     change.table = route->table ? route->table : RT_TABLE_MAIN;
     change.metric = route->metric == 0 && route->target.addr.version == 6 ? IPV6_DEFAULT_METRIC : route->metric;
     change.mtu_bytes = route->mtu_bytes;
-    return present ? change_make(netlink, &change) : change_remove(netlink, &change);
+    return change_set(netlink, &change, present, rc);
 }
 
 int netlink_rule_set(struct netlink *netlink, const struct ip_addr *from, uint32_t table, uint32_t priority,
@@ -423,17 +451,21 @@ int netlink_rule_set(struct netlink *netlink, const struct ip_addr *from, uint32
     return present ? change_make(netlink, &change) : change_remove(netlink, &change);
 }
 
-int netlink_restore(struct netlink *netlink) {
+int netlink_restore(struct netlink *netlink, bool *again) {
     const struct netlink_journal *journal = &netlink->journal;
     char text[NETLINK_CHANGE_TEXT_MAX];
     int made = 0;
 
+    *again = false;
     for (size_t i = 0; i < journal->count; i++) {
         const struct netlink_change *change = &journal->changes[i];
+        int rc;
 
         if (change->kind == NETLINK_CHANGE_UP || change->kind == NETLINK_CHANGE_MTU)
             continue; /* who sets the device down means it */
-        if (change_request(netlink, change, true))
+        rc = change_request(netlink, change, true);
+        *again |= is_passing(rc);
+        if (rc)
             continue;
         log_notice("netlink: %s was removed by somebody: made again", netlink_change_print(change, text));
         made++;

@@ -60,6 +60,22 @@ check 'with the device up again at the client a ping comes back' pings "$client"
 bounce "$server"
 check 'with the device up again at the server too' pings "$client" 10.77.0.1 fd77::1
 
+# Where IPv6 is switched off for a while nothing of it can be put back; a reload does that when it can be.
+ipv6() { in_ns "$client" sysctl -qw net.ipv6.conf.mpvpn0.disable_ipv6=$((1 - $1)); }
+ipv6 0
+sleep 1 # it has tried
+ipv6 1
+refuses 'after IPv6 was off at the client there is none' in_ns "$client" ping -c 1 -W 1 fd77::1
+check 'it can be reloaded' ctl client reload
+check 'then there is' pings "$client" 10.77.0.1 fd77::1
+ipv6 0
+bounce "$client"
+check 'it does not hold for set what it could not set when its device was up again' until_true 5 \
+    eval '[ "$(value client "j[\"tunnel\"][\"addresses\"] + j[\"tunnel\"][\"routes_set\"]" status)" = "['\''10.77.0.2/32'\'', '\''10.77.0.0/24'\'']" ]'
+ipv6 1
+check 'it can be reloaded once more' ctl client reload
+check 'and has all of it' pings "$client" 10.77.0.1 fd77::1
+
 # Killed, the client leaves its changes; the next start clears them up and works.
 stop "$client_pid" KILL
 check 'the client starts after it was killed' daemon "$client" client

@@ -1,7 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* check_netlink_restore: what others remove of our changes, and that it comes back. */
+#include <netlink/msg.h>
+#include <netlink/socket.h>
+#include <errno.h>
+#include <linux/rtnetlink.h>
+
+#include "os/netlink_internal.h"
 #include "tests/unit/netlink_env.h"
 #include "tests/unit/suite.h"
+
+/** Made again by restoring; nothing is short of memory. */
+static int restored(void) {
+    bool again = true;
+    int made = netlink_restore(netlink, &again);
+
+    ck_assert(!again);
+    return made;
+}
 
 START_TEST(what_others_remove_is_told_and_made_again) {
     const struct ip_prefix ours = prefix("10.77.0.1/24"), ours6 = prefix("fd77::1/64");
@@ -15,7 +30,7 @@ START_TEST(what_others_remove_is_told_and_made_again) {
     ck_assert_int_eq(netlink_route_set(netlink, &host6, true), 0);
     ck_assert_int_eq(netlink_rule_set(netlink, &from, 100, 1000, true), 0);
     settle();
-    ck_assert_int_eq(netlink_restore(netlink), 0);
+    ck_assert_int_eq(restored(), 0);
     run("ip addr add 10.9.0.1/24 dev wa; ip addr del 10.9.0.1/24 dev wa; ip route add 10.9.0.0/16 dev va; "
         "ip route del 10.9.0.0/16; ip rule add from 10.9.0.1 table 9; ip rule del from 10.9.0.1 table 9");
     settle();
@@ -23,7 +38,7 @@ START_TEST(what_others_remove_is_told_and_made_again) {
     run("ip addr flush dev wa");
     settle();
     ck_assert_uint_gt(undone_told, 0);
-    ck_assert_int_eq(netlink_restore(netlink), 2);
+    ck_assert_int_eq(restored(), 2);
     ck_assert(shows("ip addr show dev wa", "10.77.0.1/24") && shows("ip addr show dev wa", "fd77::1/64"));
     settle();
     for (unsigned i = 0; i < 3; i++) {
@@ -33,15 +48,72 @@ START_TEST(what_others_remove_is_told_and_made_again) {
         run(removal[i]);
         settle();
         ck_assert_uint_gt(undone_told, 0);
-        ck_assert_int_eq(netlink_restore(netlink), 1);
+        ck_assert_int_eq(restored(), 1);
     }
     ck_assert(shows("ip route show", "192.0.2.1 via 10.1.0.254") && shows("ip -6 route show", "2001:db8::/32 via"));
     ck_assert(shows("ip rule show", "1000:\tfrom 10.1.0.1 lookup 100"));
     run("ip link set va down; ip -6 addr flush dev wa");
     settle();
-    ck_assert_int_eq(netlink_restore(netlink), 1); /* the routes of va cannot be */
+    ck_assert_int_eq(restored(), 1); /* the routes of va cannot be */
     netlink_undo_all(netlink);
-    ck_assert_int_eq(netlink_restore(netlink), 0);
+    ck_assert_int_eq(restored(), 0);
+}
+END_TEST
+
+/** Let answers that nobody reads fill the request socket: the next one does not fit, and the kernel says ENOBUFS. */
+static void fill_request_socket(void) {
+    const int bytes = 1; /* the kernel's least */
+    struct ifinfomsg any = {.ifi_family = AF_UNSPEC, .ifi_index = 1};
+
+    ck_assert_int_eq(setsockopt(nl_socket_get_fd(netlink->sock), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes), 0);
+    for (unsigned i = 0; i < 64; i++) {
+        struct nl_msg *message = nlmsg_alloc_simple(RTM_GETLINK, 0);
+
+        ck_assert_ptr_nonnull(message);
+        ck_assert_int_eq(nlmsg_append(message, &any, sizeof any, NLMSG_ALIGNTO), 0);
+        nl_complete_msg(netlink->sock, message);
+        ck_assert_int_gt(nl_send(netlink->sock, message), 0);
+        nlmsg_free(message);
+    }
+}
+
+/* The second time it is set because its device was down, say; it may be there all the time. */
+START_TEST(a_change_that_could_not_be_seen_to_stays_ours_and_is_due_again) {
+    const struct ip_prefix ours = prefix("10.77.0.1/24");
+    const struct netlink_route_spec host = route_to("192.0.2.1/32", "10.1.0.254", "va");
+    const struct ip_addr from = addr("10.1.0.1");
+    const unsigned ifindex = index_of("wa");
+    bool again = false;
+
+    ck_assert_int_eq(netlink_route_set(netlink, &host, true), 0);
+    ck_assert_int_eq(netlink_rule_set(netlink, &from, 100, 1000, true), 0);
+    ck_assert_int_eq(netlink_address(netlink, ifindex, &ours, true), 0);
+    settle();
+    undone_told = 0;
+    run("ip addr del 10.77.0.1/24 dev wa");
+    fill_request_socket();
+    netlink_restore(netlink, &again);
+    ck_assert(again);
+    netlink_restore(netlink, &again);
+    ck_assert(!again);
+    ck_assert(shows("ip addr show dev wa", "10.77.0.1/24"));
+    ck_assert_int_eq(netlink_address(netlink, ifindex, &ours, false), 0);
+    settle();
+
+    undone_told = 0;
+    fill_request_socket(); /* it asks for the device before */
+    ck_assert_int_eq(netlink_route_set(netlink, &host, true), 0);
+    ck_assert_uint_eq(undone_told, 1);
+    fill_request_socket();
+    ck_assert_int_eq(netlink_rule_set(netlink, &from, 100, 1000, true), 0);
+    ck_assert_uint_eq(undone_told, 2);
+    fill_request_socket(); /* of one that is not ours nothing is known */
+    ck_assert_int_eq(netlink_rule_set(netlink, &from, 100, 1001, true), -ENOMEM);
+    ck_assert_uint_eq(undone_told, 2);
+    ck_assert(shows("ip route show", "192.0.2.1 via 10.1.0.254"));
+    ck_assert_int_eq(restored(), 0);
+    ck_assert_int_eq(netlink_route_set(netlink, &host, false), 0);
+    ck_assert(!shows("ip route show", "192.0.2.1"));
 }
 END_TEST
 
@@ -52,6 +124,7 @@ int main(void) {
     tcase_set_timeout(kernel, 60);
     tcase_add_checked_fixture(kernel, setup, teardown);
     tcase_add_test(kernel, what_others_remove_is_told_and_made_again);
+    tcase_add_test(kernel, a_change_that_could_not_be_seen_to_stays_ours_and_is_due_again);
     suite_add_tcase_of_root(suite, kernel);
     return suite_run(suite);
 }
