@@ -122,11 +122,17 @@ void log_write(enum log_level level, const char *format, ...) {
         return;
 }
 
-bool log_limit_allows(struct log_limit *limit, uint64_t now) {
+bool log_limit_allows_burst(struct log_limit *limit, unsigned burst, uint64_t now) {
+    const uint64_t saved = burst * NS_PER_SEC, earliest = now > saved ? now - saved : 0;
+
     if (now < limit->next) {
         limit->suppressed++;
         return false;
     }
-    limit->next = now + NS_PER_SEC;
+    limit->next = (limit->next > earliest ? limit->next : earliest) + NS_PER_SEC;
     return true;
+}
+
+bool log_limit_allows(struct log_limit *limit, uint64_t now) {
+    return log_limit_allows_burst(limit, 0, now);
 }

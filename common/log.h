@@ -47,5 +47,7 @@ struct log_limit {
 };
 /** Whether to write now; counts what is left out. */
 bool log_limit_allows(struct log_limit *limit, uint64_t now);
+/** Likewise, but after a quiet time that many messages more may come at once. */
+bool log_limit_allows_burst(struct log_limit *limit, unsigned burst, uint64_t now);
 
 #endif

@@ -95,6 +95,7 @@ struct client {
     size_t installed_count;                            /**< of them */
     struct log_limit unfit;                            /**< bounds the log line about addresses that are not used */
     struct log_limit renumbered;                       /**< likewise, about those that are */
+    struct log_limit unroutable;                       /**< likewise, about routes that are too many */
     struct ip_prefix *routed;                          /**< routes into the tunnel that are set; owned */
     size_t routed_count;                               /**< of them */
     unsigned table;                    /**< the device's index at the start, by which its routing tables are numbered */

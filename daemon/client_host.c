@@ -201,7 +201,8 @@ static void update_routes(struct client *client, bool all) {
     struct prefix_list list = wanted_routes(client);
     size_t count = 0;
     if (list.failed) {
-        log_error("routes stay as they are: %s", list.failed);
+        if (log_limit_allows(&client->unroutable, loop_now(client->worker->loop)))
+            log_error("routes stay as they are: %s", list.failed);
         free(list.item);
         return;
     }

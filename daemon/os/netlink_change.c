@@ -21,11 +21,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "os/netlink_internal.h"
 #include "packet/superpacket.h"
 
 #define IPV6_DEFAULT_METRIC 1024 /* what the kernel makes of 0; said outright, because at deletion 0 means "any" */
+#define FAILURES_AT_ONCE 32      /* log lines about changes that fail together, beyond one a second */
 
 static int family_of(const struct ip_addr *addr) {
     return addr->version == 6 ? AF_INET6 : AF_INET;
@@ -226,10 +228,12 @@ static bool already_gone(int error) {
            error == -EAFNOSUPPORT;
 }
 
-static void log_failure(const struct netlink *netlink, const char *verb, const struct netlink_change *change,
-                        int error) {
+/* A peer names the routes: what the kernel refuses must not fill the log. */
+static void log_failure(struct netlink *netlink, const char *verb, const struct netlink_change *change, int error) {
     char text[NETLINK_CHANGE_TEXT_MAX];
 
+    if (!log_limit_allows_burst(&netlink->failures, FAILURES_AT_ONCE, clock_now()))
+        return;
     log_warning("netlink: cannot %s %s: %s%s%s", verb, netlink_change_print(change, text), strerror(-error),
                 netlink->exchange.text[0] ? ": " : "", netlink->exchange.text);
 }

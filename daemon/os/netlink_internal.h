@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "common/addr.h"
+#include "common/log.h"
 #include "os/loop.h"
 #include "os/netlink.h"
 
@@ -116,6 +117,7 @@ struct netlink {
     struct netlink_exchange exchange; /**< the request under way */
     struct netlink_monitor monitor;   /**< the listening half */
     struct netlink_journal journal;   /**< changes of ours */
+    struct log_limit failures;        /**< bounds the log lines about changes that failed */
 };
 
 /**

@@ -139,6 +139,17 @@ START_TEST(limited_messages_come_once_a_second) {
     ck_assert(!log_limit_allows(&limit, NS_PER_SEC));
     ck_assert_uint_eq(limit.suppressed, 2);
     ck_assert(log_limit_allows(&limit, NS_PER_SEC + 5));
+    /* A burst is saved up, and no more than that. */
+    limit = (struct log_limit){0};
+    for (unsigned round = 0; round < 2; round++) {
+        const uint64_t now = (1000 + 100 * round) * NS_PER_SEC;
+
+        for (unsigned i = 0; i < 8; i++)
+            ck_assert_int_eq(log_limit_allows_burst(&limit, 4, now), i < 5);
+        ck_assert(!log_limit_allows_burst(&limit, 4, now + NS_PER_SEC - 1));
+        ck_assert(log_limit_allows_burst(&limit, 4, now + NS_PER_SEC));
+        ck_assert(!log_limit_allows_burst(&limit, 4, now + NS_PER_SEC));
+    }
 }
 END_TEST
 
