@@ -310,6 +310,7 @@ static int reload_paths(struct client *client, const struct config *config, bool
 
 int client_reload(struct client *client, const struct config *config, char *why, size_t why_size) {
     bool all = connects_otherwise(client->config, config);
+    bool reschedule = differs(client->config->scheduler, config->scheduler);
     struct tls_context *tls;
     int error;
     if (strcmp(client->config->device, config->device) != 0) {
@@ -333,7 +334,8 @@ int client_reload(struct client *client, const struct config *config, char *why,
     if (reload_paths(client, config, all, why, why_size))
         log_error("reload: %s", why);
     loop_set_busy_poll(client->worker->loop, config->busy_poll);
-    apply_scheduler(client);
+    if (reschedule)
+        apply_scheduler(client); /* else what mpvpnctl set stays */
     client_host_rules(client); /* before routes that could catch what they keep out */
     client_host_update(client);
     client_host_mtu(client);

@@ -348,10 +348,13 @@ static bool needs_restart(const struct config *a, const struct config *b) {
 }
 
 static int replace(struct crew *crew, const struct config *config, char *why, size_t why_size) {
+    const char *former = crew->policy.config->scheduler, *name = config->scheduler;
     struct policy policy;
     int error = policy_load(&policy, config, why, why_size);
     if (error)
         return error;
+    if (!strcmp(former ? former : "", name ? name : ""))
+        policy.scheduler = crew->policy.scheduler; /* mpvpnctl may have set another one */
     error = shared_reserve(&crew->shared, policy.auth, crew->policy.auth, why, why_size);
     if (error)
         policy_free(&policy);

@@ -69,6 +69,22 @@ before=$(polled server)
 check 'pings go on' pings "$client" 10.77.0.1
 is 'without polling' "$(polled server)" "$before"
 
+# What was chosen by mpvpnctl stays, unless the file says something else than before.
+scheduler() { value "$1" 'j["scheduler"]' scheduler get; }
+check 'the server begins sessions with another scheduler' ctl server scheduler set flow
+check 'the client chooses one' ctl client scheduler set wrr
+check 'the server reloads the same configuration' ctl server reload
+check 'the client, too' ctl client reload
+is 'both keep what was chosen' "$(scheduler server) $(scheduler client)" 'flow wrr'
+edit server '/^\[Server\]/i [Tunnel]\nScheduler = redundant'
+edit client '/^\[Tunnel\]/a Scheduler = minrtt'
+check 'the server reloads with a scheduler in its file' ctl server reload
+check 'the client, too' ctl client reload
+is 'both take it' "$(scheduler server) $(scheduler client)" 'redundant minrtt'
+edit client '/^Scheduler/d'
+check 'the client reloads without one' ctl client reload
+is 'it has the usual one' "$(scheduler client)" ecf
+
 edit server '/^TokenHash/a Disabled = yes'
 check 'the server takes a configuration in which the user is disabled' ctl server reload
 check 'the client is told' until_true 5 eval 'ctl client path list | grep -q "403\|disabled\|may not connect"; ctl client path list --json | grep -q "403"'
