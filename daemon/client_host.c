@@ -268,6 +268,16 @@ void client_host_mtu(struct client *client) {
 
 /* the way to the server */
 
+/* With no better address the kernel offers a link-local one, or the tunnel's own: neither comes back by this path. */
+bool client_host_may_be_source(const struct client *client, const struct ip_addr *source) {
+    if (source->version == 6 && source->bytes[0] == 0xfe && (source->bytes[1] & 0xc0) == 0x80)
+        return false;
+    for (size_t i = 0; i < client->installed_count; i++)
+        if (!ip_addr_compare(&client->installed[i].addr, source))
+            return false;
+    return true;
+}
+
 /* Without our rule, answers that come in by a path which is not the kernel's choice are dropped by a strict filter. */
 static void warn_of_filter(const struct client_path *path) {
     if (path->client->path_count < 2 || netlink_rp_filter(path->device) != 1)

@@ -27,6 +27,9 @@
 #define RETRY_MAX (30 * NS_PER_SEC)
 /* The same while no path works: nobody tells of a router that is back, and the tunnel is down until a try meets it. */
 #define RETRY_MAX_DOWN (5 * NS_PER_SEC)
+/* A link that changed its network has lost, say, its IPv4 address for good; one that was renewed has it back by then.
+ */
+#define ELSEWHERE_AFTER (3 * NS_PER_SEC)
 /* A leg that stood so long worked: the next try is at once, unless others failed before it. */
 #define WORKED_AFTER NS_PER_SEC
 /* A leg that stood so long ends a row of failures: two clients that replace each other slow down. */
@@ -216,16 +219,6 @@ static int open_leg(struct client_path *path) {
     return leg_client_new(&settings, &peer, now_of(path), &path->carrier->leg);
 }
 
-/* With no better address the kernel offers a link-local one, or the tunnel's own: neither comes back by this path. */
-static bool may_be_source(const struct client *client, const struct ip_addr *source) {
-    if (source->version == 6 && source->bytes[0] == 0xfe && (source->bytes[1] & 0xc0) == 0x80)
-        return false;
-    for (size_t i = 0; i < client->installed_count; i++)
-        if (!ip_addr_compare(&client->installed[i].addr, source))
-            return false;
-    return true;
-}
-
 /* Whether an address is one of this host's: asked for a way by lo, the kernel has one to any address. */
 static bool is_here(struct client *client, const struct ip_addr *target, const struct netlink_link *loopback) {
     struct netlink_route route;
@@ -263,7 +256,7 @@ static int find_route(struct client_path *path, const struct ip_addr *target, ch
     }
     if (settings->source.version == target->version)
         route.source = settings->source;
-    else if (!may_be_source(client, &route.source))
+    else if (!client_host_may_be_source(client, &route.source))
         return snprintf(why, why_size, "%s has no IPv%u address", route.device, target->version), -EADDRNOTAVAIL;
     path->ifindex = route.ifindex;
     memcpy(path->device, route.device, sizeof path->device);
@@ -406,8 +399,14 @@ void client_path_connect(struct client_path *path) {
 }
 
 static void on_retry(void *context, uint64_t now) {
+    struct client_path *path = context;
+    char why[200];
     (void)now;
-    client_path_connect(context);
+    if (path->state == PATH_LOST)
+        client_path_recover(path);
+    if (path->state == PATH_LOST && choose_address(path, why, sizeof why))
+        return client_path_reconnect(path, "the way to the server is by another of its addresses now");
+    client_path_connect(path);
 }
 
 /* losing it and coming back */
@@ -460,6 +459,7 @@ void client_path_lose(struct client_path *path, const char *reason) {
 static void resume(struct client_path *path) {
     log_notice("path %s: back", name_of(path));
     path->reason[0] = '\0';
+    timer_set(timers_of(path), &path->retry, TIME_NEVER);
     client_path_set_state(path, PATH_UP);
     client_host_rule(path, true);
     client_path_tell(path);
@@ -488,12 +488,15 @@ static int move_carrier(struct client_path *path, struct carrier *carrier) {
 }
 
 /* Go on as before when link, route and source are as they were, migrate when there is another source, start over when
- * neither works. */
+ * neither works, or after a while by another address of the server's. */
 void client_path_recover(struct client_path *path) {
     struct ip_addr source = path->source, target = sock_addr_ip(&path->remote);
     char why[200];
-    if (find_route(path, &target, why, sizeof why))
+    if (find_route(path, &target, why, sizeof why)) {
+        if (path->client->bonding == BONDING_YES && !path->retry.place)
+            timer_set(timers_of(path), &path->retry, now_of(path) + ELSEWHERE_AFTER);
         return;
+    }
     if (ip_addr_compare(&source, &path->source) && move_carrier(path, path->carrier))
         return client_path_reconnect(path, "our address changed");
     resume(path);
