@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* bench_pairs: the table of all pairs: each path alone, then the bond, with a ping beside the flows.
  * bench_pairs [-f flows] [-c cubic|bbr] [-q] [-d] [-t seconds] [-k skip] [-s seed] [-o "Path = lines"] [-g "global
- * lines"] [-b] [-v seconds] [-p paths] [-n seeds] [-x seconds] [-w how] [-j ms] [pair …]; -q: the flows are QUIC's; -d:
- * down; -b: the bond only; -v seconds: a line so often; -p 1 or 2: path A or B in the place of the bond; -n: so many
- * seeds from -s on, shown as median and worst beside what is to be reached; -x: the path that carries more dies then,
- * for two seconds; -w: it is a hole (0), one to the server (1) or to the client (2), or its device flaps (3). -j:
- * jitter of both paths instead of the pair's. The column vain%: sent again beyond what was lost. */
+ * lines"] [-b] [-v seconds] [-p paths] [-n seeds] [-x seconds] [-w how] [-j ms] [-i seconds] [pair …]; -q: the flows
+ * are QUIC's; -d: down; -b: the bond only; -v seconds: a line so often; -p 1 or 2: path A or B in the place of the
+ * bond; -n: so many seeds from -s on, shown as median and worst beside what is to be reached; -x: the path that carries
+ * more dies then, for two seconds; -w: it is a hole (0), one to the server (1) or to the client (2), or its device
+ * flaps (3). -j: jitter of both paths instead of the pair's. -i: between two pings. The column vain%: sent again beyond
+ * what was lost. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -91,7 +92,8 @@ static void show_figures(struct figures *figures, bool most, const char *after) 
 }
 
 static void show_seeds(const struct pair *given) {
-    struct figures goodput = {0}, alone[2] = {{{0}, 0}}, best = {0}, sum = {0}, ping = {0}, vain = {0}, gap = {0};
+    struct figures goodput = {0}, alone[2] = {{{0}, 0}}, best = {0}, sum = {0}, ping = {0}, vain = {0}, gap = {0},
+                   longest = {0};
     struct pair_run run = settings;
     double goal = 0, bound = 0;
     const struct pair changed = with_jitter(given), *pair = &changed;
@@ -116,6 +118,7 @@ static void show_seeds(const struct pair *given) {
         note(&ping, both.ping_95);
         note(&vain, both.vain_percent);
         note(&gap, (double)both.tcp.longest_gap / 1e6);
+        note(&longest, both.ping_longest);
     }
     printf("%-12s %6.1f", pair->name, bound);
     show_figures(&alone[0], false, "");
@@ -126,7 +129,8 @@ static void show_seeds(const struct pair *given) {
     show_figures(&ping, true, "");
     printf(" (%3.0f) |", goal);
     show_figures(&vain, true, " |");
-    show_figures(&gap, true, "\n");
+    show_figures(&gap, true, " |");
+    show_figures(&longest, true, "\n");
     fflush(stdout);
 }
 
@@ -134,7 +138,7 @@ START_TEST(table) {
     if (seeds)
         printf("pair          bound  A and worst B and worst | bond and worst | /best %% | /sum %% | ping p95 (goal) | "
                "vain %% | "
-               "longest gap\n");
+               "longest gap | longest ping\n");
     for (size_t i = 0; seeds && i < pair_count; i++)
         if (is_wanted(&pairs[i]))
             show_seeds(&pairs[i]);
@@ -154,7 +158,7 @@ int main(int argc, char **argv) {
     TCase *tcase = tcase_create("table");
     SRunner *runner;
     int option, failed;
-    while ((option = getopt(argc, argv, "f:c:qdt:k:s:o:g:bv:p:n:x:w:j:")) != -1) {
+    while ((option = getopt(argc, argv, "f:c:qdt:k:s:o:g:bv:p:n:x:w:j:i:")) != -1) {
         switch (option) {
         case 'f':
             settings.flows = (unsigned)atoi(optarg);
@@ -204,6 +208,9 @@ int main(int argc, char **argv) {
             break;
         case 'j':
             jitter = atof(optarg);
+            break;
+        case 'i':
+            settings.ping_every = atof(optarg);
             break;
         case 'v':
             settings.trace = atof(optarg);

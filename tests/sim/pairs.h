@@ -53,6 +53,7 @@ struct pair_run {
                                 then; 0: it lives */
     enum pair_death death;   /**< how */
     bool busier;             /**< it is the path that carries more, not A */
+    double ping_every;       /**< s between two pings; 0: 0.1 */
     uint64_t seed;           /**< of everything */
     double trace;            /**< s: a line on stdout so often; 0: none */
 };
@@ -65,7 +66,7 @@ struct pair_result {
     double bound;                /**< Mbit/s of payload that the paths can carry */
     uint32_t mtu_bytes;          /**< the session's */
     double ping_median, ping_95; /**< ms */
-    double ping_longest;         /**< ms */
+    double ping_longest;         /**< ms; since a path died, if one does */
     unsigned pings_lost;         /**< of those sent before the last second */
     double held_percent;         /**< packets that waited for order, of those delivered */
     double longest_hold;         /**< ms */
