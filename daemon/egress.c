@@ -6,7 +6,7 @@
  * end of the turn: what was lost and is due again; then, while a leg can send: take the next segment from the queue,
  * let the session pick the leg (bonded) and number it, rebuild its header, write it as a DATAGRAM straight into the
  * next slot of that leg's GSO batch, commit. Small packets that wait together go in one QUIC packet, each as a DATAGRAM
- * of its own.
+ * of its own. New packets of flows that send little go before what is due of others.
  *
  * Hop limits: the kernel decrements them when it forwards a packet into the TUN, which is the hop that RFC 9484 section
  * 7 asks of a proxy; packets of this host keep theirs, as it allows. So nothing is decremented here, or every forwarded
@@ -221,7 +221,7 @@ static bool pump_plain(struct session *session, uint64_t now) {
     return waiting;
 }
 
-/* A bonded session: what was lost first, then what is new, then marks. */
+/* A bonded session: what was lost first, then what is new, then marks; but flows that send little before all. */
 
 /* What was sent, to be written once more. */
 static void cut_again(const struct outstanding_packet *packet, struct frame_packet *frame, struct segment *segment) {
@@ -285,12 +285,16 @@ static void resend_capsule(struct session *session, const struct outstanding_res
     outstanding_on_streamed(session->outstanding, id, now);
 }
 
-/* Send again what is due. @return true: something is due and no leg takes it now */
-static bool pump_resends(struct session *session, uint64_t now) {
+/* Send again what is due. @param light only what is of flows that send little @return true: something is due and no
+ * leg takes it now */
+static bool pump_resends(struct session *session, bool light, uint64_t now) {
     const struct outstanding_resend *resend;
     while ((resend = outstanding_next_resend(session->outstanding, now))) {
         const struct outstanding_packet *packet = &resend->packet;
-        int slot = session_pick_resend(session, packet->length, resend->legs, now);
+        int slot;
+        if (light && !packet->light)
+            return false;
+        slot = session_pick_resend(session, packet->length, resend->legs, now);
         if (slot == SCHED_NONE) {
             resend_capsule(session, resend, now);
             continue;
@@ -428,6 +432,31 @@ static void pump_marks(struct session *session, uint64_t now) {
     }
 }
 
+/* Send what the queue shows. @return as send_bonded(); not negative: it has left the queue */
+static int send_shown(struct session *session, struct last_sent *last, const struct queue_item *item, uint64_t now) {
+    const size_t length = item->length;
+    const int slot = send_bonded(session, last, item, now);
+    if (slot < 0)
+        return slot;
+    meter_add(&session->sent, length, now);
+    queue_commit(session->queue);
+    return slot;
+}
+
+/* What a leg took along that died is many packets, and the others may have their start-up before them, so that it takes
+ * them a tenth of a second. Packets of flows that send little do not wait for that, lost or new. */
+static void pump_light(struct session *session, uint64_t now) {
+    const struct queue_item *item;
+    struct last_sent last = {.split = NULL};
+    if (!outstanding_next_resend(session->outstanding, now) || pump_resends(session, true, now))
+        return;
+    while ((item = queue_peek(session->queue, now)))
+        if ((!item->light || send_shown(session, &last, item, now) < 0) && !queue_skip(session->queue))
+            break;
+    queue_resume(session->queue);
+    finish_packets(session);
+}
+
 static bool pump_bonded(struct session *session, uint64_t now) {
     const struct queue_item *item;
     struct last_sent last = {.split = NULL};
@@ -436,18 +465,14 @@ static bool pump_bonded(struct session *session, uint64_t now) {
         session->legs[i].blocked = false;
     pump_marks(session, now); /* a leg that is about to be used again is announced before its first packet */
     pump_owed(session, now);
-    waiting = pump_resends(session, now);
+    pump_light(session, now);
+    waiting = pump_resends(session, false, now);
     while (!waiting && (item = queue_peek(session->queue, now))) {
-        size_t length = item->length;
-        int slot = send_bonded(session, &last, item, now);
-        if (slot == SCHED_SKIP && queue_skip(session->queue)) {
+        int slot = send_shown(session, &last, item, now);
+        if (slot == SCHED_SKIP && queue_skip(session->queue))
             skipped = true;
-        } else if (slot < 0) {
+        else if (slot < 0)
             waiting = true;
-        } else {
-            meter_add(&session->sent, length, now);
-            queue_commit(session->queue);
-        }
     }
     if (skipped)
         queue_resume(session->queue);

@@ -9,8 +9,9 @@
  * of nothing else. Those taken for lost stay with their packet until it is done with, because the acknowledgement may
  * come yet: it ends all resending.
  *
- * A packet is due when no transmission of it is on its way on a live (not suspect) leg. It is given up when it may not
- * be sent again (too old, too often, its buffer gone) and none is on its way at all.
+ * A packet is due when no transmission of it is on its way on a live (not suspect) leg. Those of flows that send little
+ * go first, the others in the order in which they became due. It is given up when it may not be sent again (too old,
+ * too often, its buffer gone) and none is on its way at all.
  *
  * In an outage of all legs, which shows by nothing being acknowledged any more when a packet's answer is due, or by no
  * leg being fit for use, packets are stored instead of given up: their flows' own time-outs double meanwhile, and count
@@ -85,27 +86,29 @@ static struct packet *find_packet(const struct outstanding *o, uint32_t sequence
 
 void outstanding_due_append(struct outstanding *o, uint32_t sequence) {
     struct packet *packet = outstanding_packet_of(o, sequence);
+    struct due_queue *due = &o->due[packet->light];
 
     packet->state = PACKET_DUE;
-    packet->due_previous = o->due_last;
-    if (o->due_count++ == 0)
-        o->due_first = sequence;
+    packet->due_previous = due->last;
+    if (due->count++ == 0)
+        due->first = sequence;
     else
-        outstanding_packet_of(o, o->due_last)->due_next = sequence;
-    o->due_last = sequence;
+        outstanding_packet_of(o, due->last)->due_next = sequence;
+    due->last = sequence;
 }
 
 void outstanding_due_remove(struct outstanding *o, uint32_t sequence) {
     struct packet *packet = outstanding_packet_of(o, sequence);
+    struct due_queue *due = &o->due[packet->light];
 
     packet->state = PACKET_FLYING;
-    o->due_count--;
-    if (sequence == o->due_first)
-        o->due_first = packet->due_next;
+    due->count--;
+    if (sequence == due->first)
+        due->first = packet->due_next;
     else
         outstanding_packet_of(o, packet->due_previous)->due_next = packet->due_next;
-    if (sequence == o->due_last)
-        o->due_last = packet->due_previous;
+    if (sequence == due->last)
+        due->last = packet->due_previous;
     else
         outstanding_packet_of(o, packet->due_next)->due_previous = packet->due_previous;
 }
@@ -370,7 +373,8 @@ uint64_t outstanding_add(struct outstanding *o, unsigned leg, const struct outst
                               .length = added->length,
                               .bucket = added->bucket,
                               .state = PACKET_FLYING,
-                              .mark_ce = added->mark_ce};
+                              .mark_ce = added->mark_ce,
+                              .light = added->light};
     o->packets++;
     o->stats.added++;
     id = transmit(o, packet, added->sequence, leg, added->length, now);
@@ -492,6 +496,7 @@ static const struct outstanding_resend *show(struct outstanding *o, uint32_t seq
                    .bucket_sequence = packet->bucket_sequence,
                    .bucket = packet->bucket,
                    .mark_ce = packet->mark_ce,
+                   .light = packet->light,
                    .repair = true,
                    .index = packet->index,
                    .length = packet->length,
@@ -512,8 +517,8 @@ const struct outstanding_resend *outstanding_on_its_way(struct outstanding *o, u
 }
 
 const struct outstanding_resend *outstanding_next_resend(struct outstanding *o, uint64_t now) {
-    while (o->due_count) {
-        uint32_t sequence = o->due_first;
+    while (o->due[0].count + o->due[1].count) {
+        uint32_t sequence = o->due[o->due[1].count > 0].first;
         const struct packet *packet = outstanding_packet_of(o, sequence);
         uint64_t *why = outstanding_why_not_again(o, packet, now);
 

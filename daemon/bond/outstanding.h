@@ -42,6 +42,7 @@ struct outstanding_packet {
     uint32_t bucket_sequence;  /**< 24 bits, of its bucket */
     uint8_t bucket;            /**< 0: needs no order */
     bool mark_ce;              /**< congestion is to be marked in its header (queue_item) */
+    bool light;                /**< its flow sends little (queue_item): when due it goes before others */
     bool repair;               /**< to be sent again when lost; false: given up at the first loss, no buffer is kept */
     uint16_t index;            /**< number of the segment in split */
     uint16_t length;           /**< bytes of the segment */

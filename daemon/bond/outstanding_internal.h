@@ -16,7 +16,7 @@ struct packet {
     uint64_t kept;            /**< handle of its superpacket, KEPT_NONE: not kept */
     uint32_t bucket_sequence; /**< header */
     uint32_t transmissions;   /**< first of its list, 0: none */
-    uint32_t due_next;        /**< PACKET_DUE: sequence after it in the queue */
+    uint32_t due_next;        /**< PACKET_DUE: sequence after it in its queue */
     uint32_t due_previous;    /**< PACKET_DUE: sequence before it */
     uint16_t index;           /**< segment of its superpacket */
     uint16_t length;          /**< bytes */
@@ -25,6 +25,7 @@ struct packet {
     uint8_t tries;            /**< resends */
     uint8_t state;            /**< enum packet_state */
     bool mark_ce;             /**< header is to be marked */
+    bool light;               /**< it goes before those that are not */
     bool reprieved;           /**< a leg fell silent or died with it: that is why it is late */
     bool swallowed;           /**< all legs did: its age counts from the end of that */
 };
@@ -57,6 +58,12 @@ struct leg_record {
     uint64_t pto;        /**< ns */
 };
 
+/** Packets due for resending, in the order in which they became so. */
+struct due_queue {
+    uint32_t first, last; /**< sequences of its ends */
+    uint32_t count;       /**< packets in it */
+};
+
 /** The record. */
 struct outstanding {
     struct packet *ring;                      /**< by sequence */
@@ -68,8 +75,7 @@ struct outstanding {
     uint32_t stored;                          /**< packets stored */
     uint64_t heard;                           /**< ns, when a leg was known to work last; TIME_NEVER: never */
     uint64_t returned;                        /**< ns, when an outage of all legs ended last */
-    uint32_t due_first, due_last;             /**< ends of the queue for resending */
-    uint32_t due_count;                       /**< packets in it */
+    struct due_queue due[2];                  /**< 1: of flows that send little, which go first */
     struct transmission *transmissions;       /**< transmission_count of them; slot 0 is not used */
     uint32_t transmission_count;              /**< a power of two */
     uint32_t carved;                          /**< slots ever used, slot 0 included */
@@ -92,7 +98,7 @@ static inline struct packet *outstanding_packet_of(const struct outstanding *o, 
     return &o->ring[sequence & (o->ring_count - 1)];
 }
 
-/** Take a packet out of the queue for resending: it is flying again. */
+/** Take a packet out of its queue for resending: it is flying again. */
 void outstanding_due_remove(struct outstanding *o, uint32_t sequence);
 /** When a packet is too old to be sent again, ns. */
 uint64_t outstanding_expires_at(const struct outstanding *o, const struct packet *packet);
@@ -105,7 +111,7 @@ bool outstanding_is_swallowed(const struct outstanding *o, const struct packet *
 void outstanding_settle(struct outstanding *o, uint32_t sequence, uint64_t now);
 /** A due packet may not be sent again any more. @param why counter of the reason */
 void outstanding_expire(struct outstanding *o, uint32_t sequence, uint64_t *why, uint64_t now);
-/** Put a packet at the end of the queue for resending. */
+/** Put a packet at the end of its queue for resending. */
 void outstanding_due_append(struct outstanding *o, uint32_t sequence);
 /** A packet is given up, unless a transmission of it is on its way. @param why counter of the reason */
 void outstanding_give_up(struct outstanding *o, uint32_t sequence, uint64_t *why);

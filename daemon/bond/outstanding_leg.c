@@ -79,7 +79,7 @@ void outstanding_leg_died(struct outstanding *o, unsigned leg, uint64_t now) {
 }
 
 void outstanding_leg_suspect(struct outstanding *o, unsigned leg, uint64_t now) {
-    uint32_t due = o->due_count;
+    uint32_t due = o->due[0].count + o->due[1].count;
 
     o->legs[leg].suspect = true;
     /* Nothing is given up here, since all of these are on their way: the list stays as it is. */
@@ -88,7 +88,7 @@ void outstanding_leg_suspect(struct outstanding *o, unsigned leg, uint64_t now) 
         if (!o->transmissions[slot].orphan)
             outstanding_settle(o, o->transmissions[slot].sequence, now);
     }
-    o->stats.suspected += o->due_count - due;
+    o->stats.suspected += o->due[0].count + o->due[1].count - due;
 }
 
 void outstanding_leg_recovered(struct outstanding *o, unsigned leg, uint64_t now) {
@@ -105,7 +105,7 @@ void outstanding_leg_recovered(struct outstanding *o, unsigned leg, uint64_t now
 
 void outstanding_outage_over(struct outstanding *o, uint64_t now) {
     o->returned = now;
-    o->due_count = 0;
+    o->due[0].count = o->due[1].count = 0;
     for (uint32_t s = o->floor; s != o->next; s++) {
         struct packet *packet = outstanding_packet_of(o, s);
         uint64_t *why;

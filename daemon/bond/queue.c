@@ -471,12 +471,11 @@ static bool judge(struct queue *queue, struct flow *flow, uint64_t now) {
 }
 
 /** Show the head of a flow. */
-static void show(struct queue *queue, struct flow *flow, bool mark_ce) {
+static void show(struct queue *queue, struct flow *flow) {
     const struct entry *entry = flow->head;
 
     queue->shown = flow;
     flow->judged = true;
-    flow->mark_ce = mark_ce;
     queue->item = (struct queue_item){
         .split = &entry->split,
         .inner = &entry->inner,
@@ -484,10 +483,11 @@ static void show(struct queue *queue, struct flow *flow, bool mark_ce) {
         .length = (uint16_t)split_length(&entry->split, entry->index),
         .flow_hash = entry->flow_hash,
         .flow_bytes = *backlog_of(queue, flow),
-        .sparse = flow->list == LIST_FRESH && !entry->next && sparse_has(&flow->rate, &entry->split, &entry->inner),
-        .mark_ce = mark_ce,
+        .light = sparse_has(&flow->rate, &entry->split, &entry->inner),
+        .mark_ce = flow->mark_ce,
         .queued_at = entry->queued_at,
     };
+    queue->item.sparse = queue->item.light && flow->list == LIST_FRESH && !entry->next;
 }
 
 const struct queue_item *queue_peek(struct queue *queue, uint64_t now) {
@@ -495,7 +495,6 @@ const struct queue_item *queue_peek(struct queue *queue, uint64_t now) {
     while (!queue->shown) {
         struct flow_fifo *fifo = queue->fresh.first ? &queue->fresh : &queue->stale;
         struct flow *flow = fifo->first;
-        bool mark_ce;
 
         if (!flow)
             return NULL;
@@ -506,9 +505,10 @@ const struct queue_item *queue_peek(struct queue *queue, uint64_t now) {
             flow->list = LIST_STALE;
             continue;
         }
-        mark_ce = flow->judged ? flow->mark_ce : judge(queue, flow, now);
+        if (!flow->judged)
+            flow->mark_ce = judge(queue, flow, now);
         if (flow->head) {
-            show(queue, flow, mark_ce);
+            show(queue, flow);
             break;
         }
         /* Empty. A fresh flow waits one round before it may be fresh again, or it would starve the stale ones. */

@@ -34,7 +34,8 @@ struct queue_item {
     uint16_t length;           /**< bytes of the segment, headers included */
     uint32_t flow_hash;        /**< inner_flow_hash() under the queue's key */
     uint32_t flow_bytes;       /**< bytes of segments that its flow has waiting, this one included */
-    bool sparse;               /**< its flow is fresh, sends little, and has nothing else waiting */
+    bool light;                /**< its flow sends little */
+    bool sparse;               /**< likewise, is fresh, and has nothing else waiting */
     bool mark_ce;              /**< congestion is to be marked in its header; queue_build() does it */
     uint64_t queued_at;        /**< ns, when queue_put() took it */
 };

@@ -180,6 +180,7 @@ void session_sent(struct session *session, unsigned slot, const struct frame_pac
                                               .bucket_sequence = frame->bucket_sequence,
                                               .bucket = frame->bucket,
                                               .mark_ce = item->mark_ce,
+                                              .light = item->light,
                                               .repair = repair,
                                               .index = item->index,
                                               .length = item->length,

@@ -153,6 +153,34 @@ START_TEST(a_tcp_flow_goes_on_however_its_path_dies) {
 }
 END_TEST
 
+/* A ping beside the flow, a hundred in a second, the path dying at one moment or another: what the flow had on its way
+ * is many packets, the other leg has its start-up before it, and neither a ping nor its answer waits for that. */
+START_TEST(a_ping_does_not_wait_for_what_a_dying_path_took_along) {
+    static const enum sched_id schedulers[] = {SCHED_FLOW, SCHED_BACKUP};
+    static const enum pair_death kinds[] = {PAIR_HOLE, PAIR_HOLE_UP, PAIR_HOLE_DOWN, PAIR_FLAP};
+    const char *scheduler = sched_kind(schedulers[_i % 2])->name;
+    struct pair_run run = goals_run("two_150");
+    char config[64];
+    snprintf(config, sizeof config, "[Tunnel]\nScheduler = %s\n", scheduler);
+    run.config = config;
+    run.down = _i / 2 % 2;
+    run.death = kinds[_i / 4];
+    run.busier = true;
+    run.ping_every = 0.01;
+    run.skip = 1;
+    for (run.seed = 1; run.seed <= 4; run.seed++) {
+        struct pair_result result;
+        run.dies = 1 + 0.0037 * (double)run.seed;
+        run.returns = run.dies + 0.5;
+        run.seconds = 2;
+        result = pair_run(&run);
+        ck_assert_msg(result.ping_longest <= 100, "%s, %u: an answer after %.1f ms", scheduler, (unsigned)run.death,
+                      result.ping_longest);
+        ck_assert_uint_eq(result.pings_lost, 0);
+    }
+}
+END_TEST
+
 START_TEST(what_waits_for_repair_on_long_paths_has_room) {
     struct pair_run run = goals_run("lte_starlink");
     struct pair_result result;
@@ -289,6 +317,7 @@ int main(void) {
     tcase_add_loop_test(add_case(suite, "steady"), steady_paths_are_full, 0, STEADY);
     tcase_add_loop_test(add_case(suite, "failover"), a_tcp_flow_goes_on_when_its_path_dies, 0, 2 * FAILURES);
     tcase_add_loop_test(add_case(suite, "deaths"), a_tcp_flow_goes_on_however_its_path_dies, 0, 2 * DEATHS);
+    tcase_add_loop_test(add_case(suite, "pings"), a_ping_does_not_wait_for_what_a_dying_path_took_along, 0, 16);
     tcase_add_test(rest, the_way_back_of_an_inner_quic_flow_is_no_bottleneck);
     tcase_add_test(rest, no_packet_of_an_inner_quic_flow_is_late_enough_to_be_taken_for_lost);
     tcase_add_test(rest, what_waits_for_repair_on_long_paths_has_room);

@@ -318,10 +318,10 @@ static void model_sent(uint64_t id, uint32_t sequence, unsigned leg) {
 static void model_sends(void) {
     const unsigned leg = draw() % MODEL_LEGS;
     const uint32_t sequence = outstanding_next(o);
-    const bool unordered = draw() % 4 == 0;
+    const uint32_t kind = draw() % 8;
 
-    model_of(sequence)->unordered = unordered;
-    model_sent(unordered ? send_unordered(leg) : send_packet(leg), sequence, leg);
+    model_of(sequence)->unordered = kind < 2;
+    model_sent(kind < 2 ? send_unordered(leg) : kind == 2 ? send_light(leg) : send_packet(leg), sequence, leg);
 }
 
 /** One of the oldest transmissions gets its answer. */

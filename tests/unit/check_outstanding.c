@@ -244,6 +244,32 @@ START_TEST(suspect_legs_packets_are_due_at_once_and_not_when_it_returns) {
 }
 END_TEST
 
+START_TEST(what_is_of_flows_that_send_little_is_due_first) {
+    static const uint32_t order[] = {3, 5, 0, 2, 4};
+    uint64_t ids[6];
+
+    for (unsigned i = 0; i < 6; i++)
+        ids[i] = i % 2 ? send_light(0) : send_packet(0);
+    outstanding_leg_suspect(o, 0, now);
+    ck_assert_uint_eq(outstanding_stats(o)->suspected, 6);
+    /* It is due no more when it is acknowledged, nor when its leg lives. */
+    outstanding_on_acked(o, ids[1], now);
+    ck_assert_uint_eq(outstanding_next_resend(o, now)->packet.sequence, WRAP + 3);
+    outstanding_leg_recovered(o, 0, now);
+    ck_assert_ptr_null(outstanding_next_resend(o, now));
+    outstanding_leg_suspect(o, 0, now);
+    for (unsigned i = 0; i < 5; i++) {
+        const struct outstanding_resend *due = outstanding_next_resend(o, now);
+
+        ck_assert_ptr_nonnull(due);
+        ck_assert_uint_eq(due->packet.sequence, WRAP + order[i]);
+        ck_assert_uint_eq(due->packet.light, order[i] % 2);
+        resend(1);
+    }
+    ck_assert_ptr_null(outstanding_next_resend(o, now));
+}
+END_TEST
+
 START_TEST(packets_that_the_peer_told_had_come_are_not_sent_again) {
     uint64_t ids[40], later;
 
@@ -579,6 +605,7 @@ int main(void) {
     tcase_add_test(tests, first_acknowledged_copy_is_enough);
     tcase_add_test(tests, packet_on_its_way_can_be_copied_until_its_fate_is_known);
     tcase_add_test(tests, suspect_legs_packets_are_due_at_once_and_not_when_it_returns);
+    tcase_add_test(tests, what_is_of_flows_that_send_little_is_due_first);
     tcase_add_test(tests, packets_that_the_peer_told_had_come_are_not_sent_again);
     tcase_add_test(tests, packet_on_its_way_on_a_suspect_leg_is_not_given_up);
     tcase_add_loop_test(tests, what_a_leg_took_along_may_be_sent_again_beyond_the_repair_limit, 0, 2);

@@ -296,6 +296,31 @@ START_TEST(what_waits_behind_its_own_flow_or_was_served_before_is_not_sparse) {
 }
 END_TEST
 
+START_TEST(a_flow_that_sends_little_is_light_wherever_its_packets_wait) {
+    for (unsigned i = 0; i < 30; i++)
+        put(1, 0);
+    for (unsigned i = 0; i < 2; i++)
+        ck_assert_int_eq(put_packet(make(2, 56, 0, 0), 0), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        ck_assert(!queue_peek(queue, 0)->light);
+        queue_commit(queue);
+    }
+    /* One more of its flow waits, and then none. */
+    ck_assert(queue_peek(queue, 0)->light && !queue_peek(queue, 0)->sparse);
+    queue_commit(queue);
+    ck_assert(queue_peek(queue, 0)->light && queue_peek(queue, 0)->sparse);
+    queue_commit(queue);
+    /* It has had its turn, and the large one has not. */
+    ck_assert(!queue_peek(queue, 0)->light);
+    ck_assert_int_eq(put_packet(make(2, 56, 0, 0), 0), 0);
+    ck_assert(!queue_peek(queue, 0)->light);
+    ck_assert(queue_skip(queue));
+    ck_assert(queue_peek(queue, 0)->light && !queue_peek(queue, 0)->sparse);
+    queue_resume(queue);
+    ck_assert_uint_eq(drain(0), 29);
+}
+END_TEST
+
 START_TEST(an_answer_of_tcp_alone_is_not_sparse) {
     enum { FIN = 1, SYN = 2, RST = 4, PUSH = 8 };
 
@@ -851,6 +876,7 @@ int main(void) {
     tcase_add_test(tc, a_flow_that_sends_little_is_sparse);
     tcase_add_test(tc, a_flow_that_was_large_is_sparse_a_second_later);
     tcase_add_test(tc, what_waits_behind_its_own_flow_or_was_served_before_is_not_sparse);
+    tcase_add_test(tc, a_flow_that_sends_little_is_light_wherever_its_packets_wait);
     tcase_add_test(tc, an_answer_of_tcp_alone_is_not_sparse);
     tcase_add_test(tc, standing_queue_is_dropped_until_the_wait_is_short);
     tcase_add_test(tc, a_patient_queue_drops_nothing);

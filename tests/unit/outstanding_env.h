@@ -74,6 +74,17 @@ static inline uint64_t send_unordered(unsigned leg) {
     return id;
 }
 
+/** Send a packet of a flow that sends little, of its own buffer. @return its id */
+static inline uint64_t send_light(unsigned leg) {
+    struct split split = make(100);
+    struct outstanding_packet packet = {
+        .sequence = outstanding_next(o), .bucket = 3, .light = true, .repair = true, .length = 100, .split = &split};
+    uint64_t id = outstanding_add(o, leg, &packet, now);
+
+    buf_unref(split.packet.buf);
+    return id;
+}
+
 /** Send a packet of its own buffer. @return its id */
 static inline uint64_t send_packet(unsigned leg) {
     struct split split = make(100);
