@@ -250,22 +250,27 @@ static void pump_owed(struct session *session, uint64_t now) {
             session_copied(session, slot, copy, now);
 }
 
-/* No DATAGRAM carries it: the stream of the first leg that works does. @return the slot; SCHED_WAIT: their streams are
+/* No DATAGRAM carries it: the stream of the best leg that works does. @return the slot; SCHED_WAIT: their streams are
  * full; SCHED_NONE: no leg works */
 static int write_capsule(struct session *session, const struct frame_packet *frame, const struct segment *segment,
                          uint64_t now) {
-    int slot = SCHED_NONE;
+    int slot, otherwise = SCHED_NONE;
+    uint16_t ending = 0, full = 0;
     finish_packets(session);
-    for (unsigned i = 0; slot < 0 && i < SESSION_LEGS_MAX; i++) {
-        const struct session_leg *leg = &session->legs[i];
-        const struct carrier *carrier = leg->owner;
-        if (!leg->leg || !leg_is_open(leg->leg) || leg->suspect || carrier->closing || carrier->error)
-            continue;
-        slot = leg_write_capsule(leg->leg, frame, segment, now) ? SCHED_WAIT : (int)i;
+    for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
+        const struct carrier *carrier = session->legs[i].owner;
+        if (carrier && (carrier->closing || carrier->error))
+            ending |= (uint16_t)(1u << i);
     }
-    if (slot >= 0)
-        carrier_mark_only(session->legs[slot].owner);
-    return slot;
+    while ((slot = session_pick_stream(session, ending, full)) >= 0) {
+        if (!leg_write_capsule(session->legs[slot].leg, frame, segment, now)) {
+            carrier_mark_only(session->legs[slot].owner);
+            return slot;
+        }
+        full |= (uint16_t)(1u << slot);
+        otherwise = SCHED_WAIT;
+    }
+    return otherwise;
 }
 
 /* No leg takes a packet again as a DATAGRAM. The leg that it came by may be gone, and the others be narrower, or not

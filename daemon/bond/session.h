@@ -246,6 +246,10 @@ void session_on_timer(struct session *session, uint64_t now);
 int session_pick(struct session *session, const struct queue_item *item, uint16_t *copies, uint64_t now);
 /** Which leg a packet goes to again. @param avoid slots it was on already (bits) @return as session_pick() */
 int session_pick_resend(struct session *session, size_t length, uint16_t avoid, uint64_t now);
+/** Which leg's stream takes a packet that is too long for a DATAGRAM on any: the primary leg with the shortest round
+ * trip, or a backup while no primary one is fit for use. @param ending slots of legs that end (bits) @param full slots
+ * whose streams take no more @return slot or SCHED_NONE */
+int session_pick_stream(const struct session *session, uint16_t ending, uint16_t full);
 /** A leg that is to get a copy cannot send now: it is to follow. */
 void session_owe(struct session *session, unsigned slot, uint32_t sequence, size_t length, uint64_t now);
 /** A copy that is owed and can be sent now; session_copied() or another call shows the next. @param slot out: its leg

@@ -141,6 +141,30 @@ int session_pick_resend(struct session *session, size_t length, uint16_t avoid, 
     return sched_pick_resend(legs, count, length, avoid);
 }
 
+int session_pick_stream(const struct session *session, uint16_t ending, uint16_t full) {
+    uint64_t best_rtt = TIME_NEVER;
+    bool any_primary = false;
+    int best = SCHED_NONE;
+    for (int i = 0; i < (int)SESSION_LEGS_MAX; i++) {
+        const struct session_leg *leg = &session->legs[i];
+        const bool primary = leg->state != CONTROL_STANDBY;
+        struct conn_statistics s;
+        if (!leg->leg || !leg_is_open(leg->leg) || !session_is_usable(leg) || ending >> i & 1 ||
+            (any_primary && !primary))
+            continue;
+        if (primary && !any_primary) {
+            any_primary = true;
+            best = SCHED_NONE;
+        }
+        conn_statistics(leg_conn(leg->leg), &s);
+        if (full >> i & 1 || (best >= 0 && s.rtt_smoothed >= best_rtt))
+            continue;
+        best_rtt = s.rtt_smoothed;
+        best = i;
+    }
+    return best;
+}
+
 /* TCP's data mind order, but for flows that are loose, and so does QUIC, whose loss threshold is three packets (RFC
  * 9002 section 6.1.1); most other UDP does not. TCP's acknowledgements do not either: the highest number counts. */
 static bool minds_order(const struct session *session, const struct queue_item *item) {

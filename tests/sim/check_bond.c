@@ -478,6 +478,63 @@ START_TEST(a_removed_path_is_out_of_the_set_before_its_own_word_comes) {
 }
 END_TEST
 
+/* Packets of 1280 bytes from the server, which no DATAGRAM of such paths carries. */
+static void down_by_streams(uint32_t first, uint32_t count) {
+    struct ip_addr own = end_address(&client, 6), server6;
+    ip_addr_parse("fd77::1", &server6);
+    flow_send(&server, &server6, &own, first, count, 1280, MS);
+}
+
+/* The server knows that a leg drains long before the leg itself says that it is closed: what its stream took meanwhile
+ * would be lost. */
+START_TEST(the_stream_of_a_leg_that_drains_takes_no_packet) {
+    const struct link_quality far = {.delay = 150 * MS, .rate_bps = 20000000, .mtu_bytes = 1280};
+    const struct link_quality near = {.delay = 10 * MS, .rate_bps = 20000000, .mtu_bytes = 1280};
+    const char *leaves = _i ? "sima" : "simb";
+    begin(63, &near, &near, "");
+    ck_assert(comes_up(2, 2 * NS_PER_SEC));
+    world_device_quality(client_host, leaves, &far);
+    settle();
+    down_by_streams(0, 50);
+    settle();
+    is_whole(&at_client, 50);
+    ck_assert(!client_remove_path(&client.client, leaves));
+    turn_client();
+    world_run(world_now() + 20 * MS, NULL, NULL);
+    ck_assert_uint_eq(server.crew.server->sessions->leg_count, 2);
+    down_by_streams(50, 100);
+    ck_assert_uint_eq(server.crew.server->sessions->leg_count, 2);
+    settle();
+    is_whole(&at_client, 150);
+    finish();
+}
+END_TEST
+
+START_TEST(streams_of_backups_take_packets_only_while_no_primary_leg_does) {
+    const struct link_quality narrow = {.delay = 10 * MS, .rate_bps = 20000000, .mtu_bytes = 1280};
+    const struct config_path backup = {.backup = true, .weight = 1};
+    const char *first = _i ? "sima" : "simb", *other = _i ? "simb" : "sima";
+    const struct leg_counters *counters = NULL;
+    begin(64, &narrow, &narrow, "");
+    ck_assert(comes_up(2, 2 * NS_PER_SEC));
+    ck_assert(!client_set_path(&client.client, first, &backup));
+    settle();
+    for (unsigned slot = 0; slot < 2; slot++) {
+        const struct session_leg *leg = &server.crew.server->sessions->legs[slot];
+        if (leg->number == client_path_leg(client_find_path(&client.client, first))->number)
+            counters = leg_counters(leg->leg);
+    }
+    down_by_streams(0, 50);
+    ck_assert_uint_eq(counters->capsules_sent, 0);
+    world_device_quality(client_host, other, &dead);
+    down_by_streams(50, 500);
+    ck_assert_uint_ge(counters->capsules_sent, 300);
+    settle();
+    ck_assert_uint_ge(at_client.received, 400);
+    finish();
+}
+END_TEST
+
 START_TEST(a_silent_path_is_out_of_the_set_once_it_is_suspect) {
     begin(62, &fast, &fast, "[Tunnel]\nScheduler = wrr\n");
     ck_assert(comes_up(2, NS_PER_SEC));
@@ -763,6 +820,8 @@ int main(void) {
     tcase_add_test(tcase, a_path_may_come_and_go_more_often_than_there_are_numbers);
     tcase_add_test(tcase, no_number_is_given_again_at_once);
     tcase_add_test(tcase, a_removed_path_is_out_of_the_set_before_its_own_word_comes);
+    tcase_add_loop_test(tcase, the_stream_of_a_leg_that_drains_takes_no_packet, 0, 2);
+    tcase_add_loop_test(tcase, streams_of_backups_take_packets_only_while_no_primary_leg_does, 0, 2);
     tcase_add_test(tcase, a_silent_path_is_out_of_the_set_once_it_is_suspect);
     tcase_add_test(tcase, a_path_is_added_and_removed_under_traffic);
     tcase_add_test(tcase, the_scheduler_changes_live_for_both_directions);
