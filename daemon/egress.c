@@ -287,7 +287,7 @@ static void resend_capsule(struct session *session, const struct outstanding_res
         return;
     }
     session_resent(session, (unsigned)slot, resend, now);
-    outstanding_on_streamed(session->outstanding, id, now);
+    session_streamed(session, (unsigned)slot, id, now);
 }
 
 /* Send again what is due. @param light only what is of flows that send little @return true: something is due and no
@@ -323,7 +323,7 @@ static bool send_bonded_capsule(struct session *session, const struct frame_pack
     if (slot < 0)
         return false;
     session_sent(session, (unsigned)slot, frame, item, false, now);
-    outstanding_on_streamed(session->outstanding, id, now);
+    session_streamed(session, (unsigned)slot, id, now);
     return true;
 }
 

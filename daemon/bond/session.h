@@ -50,6 +50,8 @@ struct session_leg {
     uint64_t last_sent;           /**< ns, when a packet was sent on it last */
     uint64_t unheard_since;    /**< ns, when the first packet was sent on it that nothing was heard of since; 0: all was
                                   heard */
+    bool streams;              /**< its stream took a packet since when it acknowledged nothing at all */
+    uint64_t streams_answers;  /**< packets received on it by then that acknowledged something */
     uint64_t srtt;             /**< ns, smoothed round trip when session_roll() was called last */
     uint64_t gust;             /**< ns, longest that it was silent beyond srtt and then heard again, since gust_since */
     uint64_t gust_before;      /**< ns, likewise in the time before */
@@ -264,6 +266,8 @@ void session_sent(struct session *session, unsigned slot, const struct frame_pac
                   const struct queue_item *item, bool repair, uint64_t now);
 /** A leg took a packet again that outstanding_next_resend() showed. */
 void session_resent(struct session *session, unsigned slot, const struct outstanding_resend *resend, uint64_t now);
+/** A packet that was sent or resent went by the leg's stream: it is done with. @param id of that transmission */
+void session_streamed(struct session *session, unsigned slot, uint64_t id, uint64_t now);
 /** The next mark to send, if any is due. @param slot out: the leg to send it on @return false: none */
 bool session_next_mark(struct session *session, struct frame_mark *mark, unsigned *slot, uint64_t now);
 /** The mark was sent. */

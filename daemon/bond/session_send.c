@@ -224,6 +224,19 @@ void session_resent(struct session *session, unsigned slot, const struct outstan
     session_count_sent(session, slot, length, now);
 }
 
+/* Nobody tells when a packet on a stream was acknowledged, so anything that is tells that the leg lives
+ * (session_look). */
+void session_streamed(struct session *session, unsigned slot, uint64_t id, uint64_t now) {
+    struct session_leg *leg = &session->legs[slot];
+    struct conn_statistics s;
+    outstanding_on_streamed(session->outstanding, id, now);
+    if (leg->streams)
+        return;
+    conn_statistics(leg_conn(leg->leg), &s);
+    leg->streams = true;
+    leg->streams_answers = s.answers;
+}
+
 /* fates */
 
 /* A leg is heard: remember how long it was silent, if that is what its jitter does to it. */
@@ -260,6 +273,7 @@ static void trust(struct session *session, struct session_leg *leg, uint64_t now
     leg->suspect_since = now;
     leg->unanswered = 0;
     leg->unheard_since = 0;
+    leg->streams = false;
     leg->asks = false;
     outstanding_leg_recovered(session->outstanding, (unsigned)(leg - session->legs), now);
 }
@@ -278,6 +292,20 @@ void session_on_acked(struct session *session, const struct leg *leg, uint64_t i
     of->asks = false;
 }
 
+/* A trusted leg acknowledged something, perhaps what its stream carries: if nothing else is on its way, it was heard.
+ */
+static void look_at_streams(const struct session *session, struct session_leg *leg) {
+    struct outstanding_leg record;
+    struct conn_statistics s;
+    conn_statistics(leg_conn(leg->leg), &s);
+    if (s.answers == leg->streams_answers)
+        return;
+    leg->streams = false;
+    outstanding_leg_get(session->outstanding, (unsigned)(leg - session->legs), &record);
+    if (record.oldest_sent == TIME_NEVER)
+        leg->unheard_since = 0;
+}
+
 /* A path may die in one direction only: that the peer is heard says nothing of what we send, so a suspect leg is back
  * when something was acknowledged on it. But whoever is heard may hear us, too, and is asked at once. On a link that is
  * down what still comes was on its way before. */
@@ -285,6 +313,8 @@ void session_look(struct session *session, uint64_t now) {
     for (size_t i = 0; i < SESSION_LEGS_MAX; i++) {
         struct session_leg *leg = &session->legs[i];
         struct conn_statistics s;
+        if (leg->leg && leg->streams && !leg->suspect)
+            look_at_streams(session, leg);
         if (!leg->leg || !leg->suspect || leg->state == CONTROL_DOWN)
             continue;
         conn_statistics(leg_conn(leg->leg), &s);

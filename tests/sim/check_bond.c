@@ -535,6 +535,35 @@ START_TEST(streams_of_backups_take_packets_only_while_no_primary_leg_does) {
 }
 END_TEST
 
+/* What is acknowledged of it tells that the leg lives, though no DATAGRAM is. And a leg that dies is noticed. */
+START_TEST(a_leg_that_carries_nothing_but_streams_is_suspect_only_when_it_dies) {
+    const struct link_quality narrow = {.delay = 10 * MS, .rate_bps = 20000000, .mtu_bytes = 1280};
+    const struct session_leg *legs;
+    unsigned used;
+    begin(65, &narrow, &narrow, "");
+    ck_assert(comes_up(2, 2 * NS_PER_SEC));
+    settle();
+    legs = server.crew.server->sessions->legs;
+    down_by_streams(0, 2000);
+    ck_assert_uint_eq(legs[0].fell, 0);
+    ck_assert_uint_eq(legs[1].fell, 0);
+    used = legs[1].last_sent > legs[0].last_sent;
+    ck_assert_uint_ge(leg_counters(legs[used].leg)->capsules_sent, 1000);
+    world_run(world_now() + 50 * MS, NULL, NULL);
+    is_whole(&at_client, 2000);
+    world_device_quality(
+        client_host,
+        legs[used].number == client_path_leg(client_find_path(&client.client, "sima"))->number ? "sima" : "simb",
+        &dead);
+    down_by_streams(2000, 150);
+    ck_assert(legs[used].suspect);
+    ck_assert_uint_ge(legs[!used].last_sent, world_now() - 2 * MS);
+    settle();
+    ck_assert_uint_ge(at_client.received, 2030);
+    finish();
+}
+END_TEST
+
 START_TEST(a_silent_path_is_out_of_the_set_once_it_is_suspect) {
     begin(62, &fast, &fast, "[Tunnel]\nScheduler = wrr\n");
     ck_assert(comes_up(2, NS_PER_SEC));
@@ -821,6 +850,7 @@ int main(void) {
     tcase_add_test(tcase, no_number_is_given_again_at_once);
     tcase_add_test(tcase, a_removed_path_is_out_of_the_set_before_its_own_word_comes);
     tcase_add_loop_test(tcase, the_stream_of_a_leg_that_drains_takes_no_packet, 0, 2);
+    tcase_add_test(tcase, a_leg_that_carries_nothing_but_streams_is_suspect_only_when_it_dies);
     tcase_add_loop_test(tcase, streams_of_backups_take_packets_only_while_no_primary_leg_does, 0, 2);
     tcase_add_test(tcase, a_silent_path_is_out_of_the_set_once_it_is_suspect);
     tcase_add_test(tcase, a_path_is_added_and_removed_under_traffic);
