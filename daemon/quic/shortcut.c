@@ -6,14 +6,18 @@
  *
  * - Connection IDs are compared by words instead of by memcmp(), which reads the bytes that were copied a moment ago by
  *   wider loads and so waits for the copies. The order stays ngtcp2's. Paths over IPv4 are compared by two words, too.
+ * - Which of our own connection IDs a packet came to is looked for by equality among the few that there are, in place
+ * of ngtcp2's search by order, which calls a function that calls a function for each.
  * - The packet numbers that came are a list of gaps in a tree. Where the number is the next one, its gap is moved on in
  *   place instead of by a search, an intersection, a cut and another search. So is the range of numbers that are to be
- *   acknowledged.
+ *   acknowledged. And the record of a packet that was sent goes to the front of the list of them, as it has the
+ *   largest number.
  * - What is taken from a list of free memory was freed when packets were acknowledged, long ago for the processor's
- *   near caches: the next one is fetched while this one is used. And the record of a packet is cleared by plain stores:
- *   REP STOS takes longer to begin than they take.
- * - ngtcp2's log, for which this daemon registers no function, returns before it touches the page of stack that it
- *   formats in.
+ *   near caches: the next one is fetched while this one is used. So are the records of packets, and their frames, while
+ *   an acknowledgement goes through them. And the record of a packet is cleared by plain stores: REP STOS takes longer
+ * to begin than they take.
+ * - ngtcp2's log and its qlog, for which this daemon registers no functions, return before they touch the page of stack
+ *   that they format in.
  *
  * What it relies on: the layouts below, those of ngtcp2 1.11.0 (ngtcp2_ksl.h, ngtcp2_gaptr.h, ngtcp2_acktr.h,
  * ngtcp2_rtb.h, ngtcp2_objalloc.h in its lib/). What it leaves out: cases that are not every packet's, which are
@@ -54,6 +58,13 @@ struct ksl_1_11 {
     size_t count, key_bytes, node_bytes;
 };
 
+/** ngtcp2_ksl_it: a place in such a tree. */
+struct place_1_11 {
+    const struct ksl_1_11 *list;  /**< the tree */
+    struct ksl_block_1_11 *block; /**< a leaf */
+    size_t node;                  /**< its node */
+};
+
 /** ngtcp2_acktr: packets to be acknowledged. */
 struct acktr_1_11 {
     uint64_t memory[78];    /**< of ranges, and what was acknowledged */
@@ -73,6 +84,8 @@ struct range_1_11 {
     uint64_t at;    /**< ns, when it came */
 };
 
+#define FETCHED_AHEAD 6u       /**< nodes from the one that leaves to the one that is fetched */
+#define NODES_MAX 31u          /**< in a block: one more splits it */
 #define ACKTR_ACTIVE 0x02u     /**< flag: something is to be acknowledged */
 #define ACKTR_RANGES_MAX 0x21u /**< ranges that are kept, and one: then the oldest goes */
 
@@ -88,9 +101,10 @@ struct rtb_entry_1_11 {
     uint16_t entry_flags;        /**< of the record */
 };
 _Static_assert(sizeof(struct rtb_entry_1_11) == 0x78 && offsetof(struct rtb_entry_1_11, entry_flags) == 0x70 &&
-                   offsetof(struct ksl_1_11, count) == 0x68 && offsetof(struct objalloc_1_11, free) == 0x38 &&
-                   offsetof(struct acktr_1_11, ranges) == 0x270 && offsetof(struct acktr_1_11, flags) == 0x2f8 &&
-                   offsetof(struct acktr_1_11, first_unacked) == 0x300 && offsetof(struct acktr_1_11, largest) == 0x310,
+                   offsetof(struct ksl_1_11, count) == 0x68 && offsetof(struct ksl_block_1_11, nodes) == 0x18 &&
+                   offsetof(struct objalloc_1_11, free) == 0x38 && offsetof(struct acktr_1_11, ranges) == 0x270 &&
+                   offsetof(struct acktr_1_11, flags) == 0x2f8 && offsetof(struct acktr_1_11, first_unacked) == 0x300 &&
+                   offsetof(struct acktr_1_11, largest) == 0x310,
                "as ngtcp2's code has them");
 
 int __wrap_ngtcp2_cid_less(const ngtcp2_cid *one, const ngtcp2_cid *other);
@@ -99,6 +113,17 @@ int __wrap_ngtcp2_cid_eq(const ngtcp2_cid *one, const ngtcp2_cid *other);
 int __real_ngtcp2_cid_eq(const ngtcp2_cid *one, const ngtcp2_cid *other);
 int __wrap_ngtcp2_path_eq(const ngtcp2_path *one, const ngtcp2_path *other);
 int __real_ngtcp2_path_eq(const ngtcp2_path *one, const ngtcp2_path *other);
+struct place_1_11 __wrap_ngtcp2_ksl_lower_bound(const struct ksl_1_11 *list, const void *key);
+struct place_1_11 __real_ngtcp2_ksl_lower_bound(const struct ksl_1_11 *list, const void *key);
+int __wrap_ngtcp2_ksl_insert(struct ksl_1_11 *list, struct place_1_11 *place, const void *key, void *data);
+int __real_ngtcp2_ksl_insert(struct ksl_1_11 *list, struct place_1_11 *place, const void *key, void *data);
+int __wrap_ngtcp2_ksl_remove_hint(struct ksl_1_11 *list, struct place_1_11 *next, const struct place_1_11 *hint,
+                                  const void *key);
+int __real_ngtcp2_ksl_remove_hint(struct ksl_1_11 *list, struct place_1_11 *next, const struct place_1_11 *hint,
+                                  const void *key);
+void __wrap_ngtcp2_rst_update_rate_sample(void *rst, const struct rtb_entry_1_11 *entry, uint64_t now);
+void __real_ngtcp2_rst_update_rate_sample(void *rst, const struct rtb_entry_1_11 *entry, uint64_t now);
+int ngtcp2_ksl_int64_greater(const void *one, const void *other);
 int __wrap_ngtcp2_gaptr_push(struct ksl_1_11 *gaps, uint64_t begin, uint64_t count);
 int __real_ngtcp2_gaptr_push(struct ksl_1_11 *gaps, uint64_t begin, uint64_t count);
 int __wrap_ngtcp2_gaptr_is_pushed(struct ksl_1_11 *gaps, uint64_t begin, uint64_t count);
@@ -111,6 +136,7 @@ int __wrap_ngtcp2_rtb_entry_objalloc_new(struct rtb_entry_1_11 **out, const ngtc
 int __real_ngtcp2_rtb_entry_objalloc_new(struct rtb_entry_1_11 **out, const ngtcp2_pkt_hd *header, void *frames,
                                          uint64_t now, size_t bytes, uint16_t flags, struct objalloc_1_11 *memory);
 void __wrap_ngtcp2_log_info(void *log, int event, const char *format, ...);
+void __wrap_ngtcp2_qlog_metrics_updated(void *qlog, const void *stat);
 
 /** Eight bytes of a connection ID, in the byte order that makes words compare as bytes do. */
 static uint64_t word(const ngtcp2_cid *cid, size_t at) {
@@ -143,6 +169,22 @@ int __wrap_ngtcp2_cid_eq(const ngtcp2_cid *one, const ngtcp2_cid *other) {
     return word(one, 0) == word(other, 0) && word(one, length - WORD) == word(other, length - WORD);
 }
 
+/* Keys are unique, so the first that is not less than one that is there is that one. Of the lists only that of our own
+ * connection IDs has keys of their size. */
+struct place_1_11 __wrap_ngtcp2_ksl_lower_bound(const struct ksl_1_11 *list, const void *key) {
+    struct ksl_block_1_11 *block = list->head;
+
+    if (list->key_bytes == sizeof(ngtcp2_cid) && list->count > 0 && block->leaf) {
+        const uint8_t *node = (const uint8_t *)block->nodes;
+
+        for (size_t i = 0; i < block->count; i++, node += list->node_bytes) {
+            if (__wrap_ngtcp2_cid_eq((const ngtcp2_cid *)(const void *)(node + sizeof(void *)), key))
+                return (struct place_1_11){list, block, i};
+        }
+    }
+    return __real_ngtcp2_ksl_lower_bound(list, key);
+}
+
 /** Family, port and address of IPv4, which are all that counts. */
 static uint64_t address_word(const ngtcp2_addr *addr) {
     uint64_t value;
@@ -159,6 +201,55 @@ int __wrap_ngtcp2_path_eq(const ngtcp2_path *one, const ngtcp2_path *other) {
         return __real_ngtcp2_path_eq(one, other);
     return address_word(&one->local) == address_word(&other->local) &&
            address_word(&one->remote) == address_word(&other->remote);
+}
+
+/* Before the first one of a list of numbers, the largest first, where a node is free: no key above it changes. */
+int __wrap_ngtcp2_ksl_insert(struct ksl_1_11 *list, struct place_1_11 *place, const void *key, void *data) {
+    struct ksl_block_1_11 *block = list->front;
+    int64_t number;
+
+    if (list->compare != (void *)ngtcp2_ksl_int64_greater || list->count == 0 || block->count >= NODES_MAX)
+        return __real_ngtcp2_ksl_insert(list, place, key, data);
+    memcpy(&number, key, sizeof number);
+    if (number <= (int64_t)block->nodes[0].begin)
+        return __real_ngtcp2_ksl_insert(list, place, key, data);
+    memmove((uint8_t *)block->nodes + list->node_bytes, block->nodes, block->count * list->node_bytes);
+    block->nodes[0].data = data;
+    block->nodes[0].begin = (uint64_t)number;
+    block->count++;
+    list->count++;
+    if (place != NULL)
+        *place = (struct place_1_11){list, block, 0};
+    return 0;
+}
+
+/* An acknowledgement takes many out of the list of packets sent, one after the other; a record has up to three lines of
+ * the cache. Other lists of numbers have less behind them, and fetching too much does no harm. */
+int __wrap_ngtcp2_ksl_remove_hint(struct ksl_1_11 *list, struct place_1_11 *next, const struct place_1_11 *hint,
+                                  const void *key) {
+    const struct ksl_block_1_11 *block = hint->block;
+    size_t ahead = hint->node + FETCHED_AHEAD;
+
+    if (ahead >= block->count && block->next != NULL) {
+        ahead -= block->count;
+        block = block->next;
+    }
+    if (list->compare == (void *)ngtcp2_ksl_int64_greater && ahead < block->count) {
+        const uint8_t *data = block->nodes[0].data;
+
+        memcpy(&data, (const uint8_t *)block->nodes + ahead * list->node_bytes, sizeof data);
+        __builtin_prefetch(data);
+        __builtin_prefetch(data + offsetof(struct rtb_entry_1_11, bytes));
+        __builtin_prefetch(data + offsetof(struct rtb_entry_1_11, entry_flags));
+    }
+    return __real_ngtcp2_ksl_remove_hint(list, next, hint, key);
+}
+
+/* ngtcp2 tells this of each packet acknowledged before it looks at the frames of the next one. */
+void __wrap_ngtcp2_rst_update_rate_sample(void *rst, const struct rtb_entry_1_11 *entry, uint64_t now) {
+    if (entry->next != NULL && entry->next->next != NULL)
+        __builtin_prefetch(entry->next->next->frames);
+    __real_ngtcp2_rst_update_rate_sample(rst, entry, now);
 }
 
 /** The last gap, the one without an end, where all gaps lie in one block. @return NULL: they do not, or there is none
@@ -247,4 +338,8 @@ int __wrap_ngtcp2_rtb_entry_objalloc_new(struct rtb_entry_1_11 **out, const ngtc
 
 void __wrap_ngtcp2_log_info(void *log, int event, const char *format, ...) {
     (void)log, (void)event, (void)format;
+}
+
+void __wrap_ngtcp2_qlog_metrics_updated(void *qlog, const void *stat) {
+    (void)qlog, (void)stat;
 }

@@ -188,6 +188,176 @@ START_TEST(what_is_acknowledged_is_ngtcp2s) {
 }
 END_TEST
 
+/* Lists: trees of blocks of up to 31 nodes, of which the words below are known here. */
+
+#define FRONT_WORD 9       /* of a list: its first leaf */
+#define NODE_BYTES_WORD 15 /* of a list */
+#define BLOCK_HEADER 0x18  /* bytes before a block's nodes */
+#define BLOCK_COUNT 0x10   /* where a block has the number of its nodes, 32 bits */
+#define NODE_KEY 8         /* where a node has its key */
+#define LISTED_MAX 512     /* nodes of a list here */
+#define CIDS 90            /* connection IDs: three blocks of them */
+
+struct place {
+    void *list, *block; /**< as in ngtcp2 */
+    size_t node;        /**< likewise */
+};
+
+void ngtcp2_ksl_init(void *list, int (*compare)(const void *one, const void *other),
+                     size_t (*search)(const void *list, const void *block, const void *key), size_t key_bytes,
+                     const ngtcp2_mem *mem);
+void ngtcp2_ksl_free(void *list);
+int ngtcp2_ksl_remove(void *list, struct place *next, const void *key);
+int __wrap_ngtcp2_ksl_remove_hint(void *list, struct place *next, const struct place *hint, const void *key);
+int __real_ngtcp2_ksl_remove_hint(void *list, struct place *next, const struct place *hint, const void *key);
+int ngtcp2_ksl_int64_greater(const void *one, const void *other);
+size_t ngtcp2_ksl_int64_greater_search(const void *list, const void *block, const void *key);
+int ngtcp2_ksl_uint64_less(const void *one, const void *other);
+size_t ngtcp2_ksl_uint64_less_search(const void *list, const void *block, const void *key);
+struct place __wrap_ngtcp2_ksl_lower_bound(const void *list, const void *key);
+struct place __real_ngtcp2_ksl_lower_bound(const void *list, const void *key);
+int __wrap_ngtcp2_ksl_insert(void *list, struct place *place, const void *key, void *data);
+int __real_ngtcp2_ksl_insert(void *list, struct place *place, const void *key, void *data);
+
+static const uint8_t *node_of(const uint64_t *list, const void *block, size_t node) {
+    return (const uint8_t *)block + BLOCK_HEADER + node * list[NODE_BYTES_WORD];
+}
+
+static uint32_t nodes_of(const void *block) {
+    uint32_t count;
+
+    memcpy(&count, (const uint8_t *)block + BLOCK_COUNT, sizeof count);
+    return count;
+}
+
+static int cid_less(const void *one, const void *other) {
+    return __real_ngtcp2_cid_less(one, other);
+}
+
+static size_t search_cids(const void *list, const void *block, const void *key) {
+    size_t node = 0;
+
+    while (node < nodes_of(block) && cid_less(node_of(list, block, node) + NODE_KEY, key)) {
+        node++;
+    }
+    return node;
+}
+
+START_TEST(connection_ids_are_found_as_by_ngtcp2) {
+    uint64_t list[STATE_WORDS] = {0}, seed = 6;
+    ngtcp2_mem mem = *ngtcp2_mem_default();
+    ngtcp2_cid cids[CIDS];
+    unsigned found = 0;
+
+    ngtcp2_ksl_init(list, cid_less, search_cids, sizeof(ngtcp2_cid), &mem);
+    for (unsigned i = 0; i < CIDS; i++) {
+        make(&seed, &cids[i]);
+        /* One that is there already is refused. */
+        __real_ngtcp2_ksl_insert(list, NULL, &cids[i], &cids[i]);
+        if (i % 3 == 0) {
+            ngtcp2_ksl_remove(list, NULL, &cids[i / 2]);
+        }
+        for (unsigned j = 0; j <= i; j++) {
+            struct place quick = __wrap_ngtcp2_ksl_lower_bound(list, &cids[j]),
+                         plain = __real_ngtcp2_ksl_lower_bound(list, &cids[j]);
+
+            ck_assert_ptr_eq(quick.list, plain.list);
+            ck_assert_ptr_eq(quick.block, plain.block);
+            ck_assert_uint_eq(quick.node, plain.node);
+            found += plain.node < nodes_of(plain.block) &&
+                     __real_ngtcp2_cid_eq((const void *)(node_of(list, plain.block, plain.node) + NODE_KEY), &cids[j]);
+        }
+    }
+    ck_assert_uint_gt(found, CIDS);
+    ck_assert_uint_lt(found, CIDS * CIDS / 2);
+    ngtcp2_ksl_free(list);
+}
+END_TEST
+
+/* All numbers of a list of them, with their data, in order. @return how many */
+static size_t list_all(const uint64_t *list, uint64_t out[LISTED_MAX][2]) {
+    const void *block = (const void *)(uintptr_t)list[FRONT_WORD];
+    size_t count = 0;
+
+    while (block != NULL) {
+        uint32_t nodes = nodes_of(block);
+
+        ck_assert_uint_le(count + nodes, LISTED_MAX);
+        for (size_t node = 0; node < nodes; node++, count++) {
+            memcpy(out[count], node_of(list, block, node), sizeof out[count]);
+        }
+        memcpy(&block, block, sizeof block);
+    }
+    return count;
+}
+
+static void insert_into_both(uint64_t *quick, uint64_t *plain, uint64_t number) {
+    struct place by_quick, by_plain;
+    int rv = __real_ngtcp2_ksl_insert(plain, &by_plain, &number, (void *)(uintptr_t)(number + 1));
+
+    ck_assert_int_eq(__wrap_ngtcp2_ksl_insert(quick, &by_quick, &number, (void *)(uintptr_t)(number + 1)), rv);
+    if (rv == 0) {
+        ck_assert_ptr_eq(by_quick.list, quick);
+        ck_assert_mem_eq(node_of(quick, by_quick.block, by_quick.node) + NODE_KEY, &number, sizeof number);
+    }
+}
+
+static void remove_from_both(uint64_t *quick, uint64_t *plain, uint64_t number) {
+    struct place in_quick = __real_ngtcp2_ksl_lower_bound(quick, &number),
+                 in_plain = __real_ngtcp2_ksl_lower_bound(plain, &number), next_quick, next_plain;
+
+    ck_assert_int_eq(__wrap_ngtcp2_ksl_remove_hint(quick, &next_quick, &in_quick, &number), 0);
+    ck_assert_int_eq(__real_ngtcp2_ksl_remove_hint(plain, &next_plain, &in_plain, &number), 0);
+    ck_assert_ptr_eq(next_quick.list, quick);
+    ck_assert_int_eq(next_quick.node == nodes_of(next_quick.block), next_plain.node == nodes_of(next_plain.block));
+    if (next_plain.node < nodes_of(next_plain.block))
+        ck_assert_mem_eq(node_of(quick, next_quick.block, next_quick.node),
+                         node_of(plain, next_plain.block, next_plain.node), 2 * sizeof number);
+}
+
+/* Each number of a list is found in its tree, where the list has it. */
+static void check_tree(const uint64_t *list, uint64_t numbers[LISTED_MAX][2], size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        struct place place = __real_ngtcp2_ksl_lower_bound(list, &numbers[i][1]);
+
+        ck_assert_mem_eq(node_of(list, place.block, place.node), numbers[i], sizeof numbers[i]);
+    }
+}
+
+static void compare_lists(int (*compare)(const void *one, const void *other),
+                          size_t (*search)(const void *list, const void *block, const void *key), unsigned most) {
+    static uint64_t by_quick[LISTED_MAX][2], by_plain[LISTED_MAX][2];
+    uint64_t quick[STATE_WORDS] = {0}, plain[STATE_WORDS] = {0}, seed = 7, next = 0;
+    ngtcp2_mem mem = *ngtcp2_mem_default();
+
+    ngtcp2_ksl_init(quick, compare, search, sizeof(int64_t), &mem);
+    ngtcp2_ksl_init(plain, compare, search, sizeof(int64_t), &mem);
+    for (unsigned i = 0; i < NUMBERS / 2; i++) {
+        size_t count, left;
+
+        insert_into_both(quick, plain, number_at(&seed, 2 * i, &next));
+        if (i % 7 != 0)
+            continue;
+        count = list_all(plain, by_plain);
+        /* Packets are acknowledged many at a time, and then and now all of them. */
+        for (left = count >= most ? (i % 5 == 0 ? 0 : most / 2) : count; count > left; count--) {
+            remove_from_both(quick, plain, by_plain[count - 1][1]);
+        }
+        ck_assert_uint_eq(list_all(quick, by_quick), count);
+        ck_assert_mem_eq(by_quick, by_plain, count * sizeof by_plain[0]);
+        check_tree(quick, by_quick, i % (7 * ASKED_EVERY) == 0 ? count : 0);
+    }
+    ngtcp2_ksl_free(quick);
+    ngtcp2_ksl_free(plain);
+}
+
+START_TEST(lists_of_numbers_are_those_of_ngtcp2) {
+    compare_lists(ngtcp2_ksl_int64_greater, ngtcp2_ksl_int64_greater_search, 20);
+    compare_lists(ngtcp2_ksl_int64_greater, ngtcp2_ksl_int64_greater_search, 500);
+    compare_lists(ngtcp2_ksl_uint64_less, ngtcp2_ksl_uint64_less_search, 200); /* of no interest to us */
+}
+END_TEST
+
 /* Memory for the record of a packet sent: new at first, then what was freed. */
 
 struct entry {
@@ -248,6 +418,34 @@ START_TEST(records_of_packets_are_those_of_ngtcp2) {
 }
 END_TEST
 
+/* What is told of packets that were acknowledged, in a list of them. */
+
+void ngtcp2_rst_init(void *rst);
+void __wrap_ngtcp2_rst_update_rate_sample(void *rst, const struct entry *entry, uint64_t now);
+void __real_ngtcp2_rst_update_rate_sample(void *rst, const struct entry *entry, uint64_t now);
+
+START_TEST(delivery_is_told_as_to_ngtcp2) {
+    enum { ENTRIES = 40 };
+    uint64_t quick[STATE_WORDS] = {0}, plain[STATE_WORDS] = {0}, seed = 8;
+    struct entry entries[ENTRIES] = {0};
+
+    ngtcp2_rst_init(quick);
+    ngtcp2_rst_init(plain);
+    for (unsigned i = 0; i < ENTRIES; i++) {
+        for (unsigned word = 0; word < sizeof entries[i].words / sizeof entries[i].words[0]; word++) {
+            made_fill(&seed, (uint8_t *)&entries[i].words[word], 3);
+        }
+        entries[i].words[0] = i + 1 < ENTRIES ? (uint64_t)(uintptr_t)&entries[i + 1] : 0;
+    }
+    for (unsigned i = 0; i < ENTRIES; i++) {
+        __wrap_ngtcp2_rst_update_rate_sample(quick, &entries[i], i);
+        __real_ngtcp2_rst_update_rate_sample(plain, &entries[i], i);
+        ck_assert_mem_eq(quick, plain, sizeof quick);
+    }
+    ck_assert_uint_ne(quick[0x58 / sizeof quick[0]], 0); /* bytes delivered */
+}
+END_TEST
+
 int main(void) {
     TCase *tc = tcase_create("shortcut");
     Suite *suite = suite_create("shortcut");
@@ -256,7 +454,10 @@ int main(void) {
     tcase_add_test(tc, paths_compare_as_in_ngtcp2);
     tcase_add_test(tc, gaps_are_those_of_ngtcp2);
     tcase_add_test(tc, what_is_acknowledged_is_ngtcp2s);
+    tcase_add_test(tc, connection_ids_are_found_as_by_ngtcp2);
+    tcase_add_test(tc, lists_of_numbers_are_those_of_ngtcp2);
     tcase_add_test(tc, records_of_packets_are_those_of_ngtcp2);
+    tcase_add_test(tc, delivery_is_told_as_to_ngtcp2);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }
