@@ -10,6 +10,7 @@ libcommon_a_SOURCES += \
 	common/drop.def \
 	common/drop.h \
 	common/error.def \
+	common/fetch.h \
 	common/jsonrpc.c \
 	common/jsonrpc.h \
 	common/log.c \

@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "common/fetch.h"
 #include "common/log.h"
 #include "os/udp_private.h"
 
@@ -419,6 +420,9 @@ void udp_tx_commit(struct udp_tx *tx, size_t length, const union sock_addr *loca
     run->count++;
     run->closed = alone || length < run->segment_bytes;
     batch->used += (uint32_t)length;
+    /* The next one is most likely as long. Its memory was written a batch ago: stores to what the near caches have lost
+     * wait, and so does the encryption that reads them. */
+    fetch_to_write(batch->buf->data + batch->used, length);
 }
 
 void udp_tx_flush(struct udp_tx *tx) {

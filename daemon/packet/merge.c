@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/fetch.h"
 #include "packet/checksum.h"
 #include "packet/inner.h"
 
@@ -288,6 +289,12 @@ static bool copy_verified(uint8_t *to, const struct arrival *in) {
     return checksum_fold(sum) == 0xffff;
 }
 
+/** Fetch the memory that the flow's next segment will be copied to: it was written a superpacket ago, and a copy to
+ * what the near caches have lost fills the processor's buffers for stores and then waits. */
+static void fetch_next(const struct slot *slot) {
+    fetch_to_write(superpacket_data(&slot->packet) + slot->packet.length, slot->gso_size);
+}
+
 /** Append a candidate that joins(), and finish the superpacket when nothing may follow. @return false: its checksum is
  * wrong, nothing done */
 static bool append(struct merge *merge, unsigned at, const struct arrival *in, enum id_mode mode) {
@@ -299,6 +306,7 @@ static bool append(struct merge *merge, unsigned at, const struct arrival *in, e
         return false;
     slot->packet.length += in->payload;
     slot->next_sequence += in->payload;
+    fetch_next(slot);
     slot->count++;
     slot->id_mode = mode;
     slot->last_id = get16(in->data + 4);
@@ -344,6 +352,8 @@ static int begin(struct merge *merge, const struct arrival *in) {
     memcpy(superpacket_data(&slot->packet), in->data, in->header_bytes);
     if (!copy_verified(superpacket_data(&slot->packet) + in->header_bytes, in))
         finish(merge, merge->open - 1);
+    else
+        fetch_next(slot);
     return 0;
 }
 

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "common/fetch.h"
 #include "packet/checksum.h"
 #include "packet/inner.h"
 
@@ -174,6 +175,8 @@ void split_segment(const struct split *split, size_t index, struct segment *out)
     out->following = split->packet.length - (uint32_t)(out->payload - data) - (uint32_t)bytes;
     if (split->header_bytes == 0)
         return;
+    /* The next one, while this one is summed, copied and encrypted. */
+    fetch_to_read(out->payload + bytes, out->following < bytes ? out->following : bytes);
     memcpy(out->header, data, split->header_bytes);
     finish_ip(split, index, out->header, (unsigned)length);
     put16(pseudo_length, l4_length);
