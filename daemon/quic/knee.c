@@ -43,7 +43,10 @@
  *   loses everybody's packets: who sends slower beside another would take that for the path's ways, climb into it
  *   without ever draining, and take the link from whoever does. Start-up knows it first (knee_start.c).
  * - Where noise hides a queue, so does a limit that is nearer than the margin: the pace climbs far into it and losses
- *   alone tell. There the ones of the last rounds count while it climbs, and the pace goes back to before the climb.
+ *   alone tell. There the ones of the last rounds count while it climbs, a round sooner if the path keeps the order,
+ * the climb is never faster than a guess's, and the pace goes back to before it. Such packets wait for the latest of
+ * many, the longer the faster they follow each other: while a guess climbs, the margin grows with it, or the base of
+ * the few packets of start-up would end it far below the path's rate.
  * - A drain that does not shorten the queue shows that the queue is not ours. If noise explains it, or it came all at
  *   once (more in a round than a pace near the rate can make) and stays the same (the path has become longer), the base
  *   is wrong and is raised. Else, after FAILED drains, somebody else keeps the queue (crowded).
@@ -72,9 +75,18 @@
 #include "quic/knee_constants.h"
 #include "quic/knee_internal.h"
 
+/** Whether noise is nearly all of the margin, and was in start-up: what a change of the path makes fades. */
+static bool is_noisy(const struct knee *knee) {
+    return fmin(knee->noise.mean, knee->noise.quiet) >= NOISY;
+}
+
 double knee_margin(const struct knee *knee) {
     double m = clamp(knee->base * QUEUE_SHARE, QUEUE_MIN, QUEUE_MAX) + QUEUE_NOISE * knee->noise.mean;
 
+    /* Packets that keep their order wait for the latest of many, the longer the more they are. A guess leads far from
+     * the rate at which the base was found. */
+    if (knee->guess && knee->mode == KNEE_CRUISE && is_noisy(knee) && !knee->reorders)
+        m += GUESS_NOISE * knee->noise.mean * fmin(knee->climbed, GUESS_FAR);
     return knee->pace > 0 ? fmax(m, 2.5 * knee->packet / knee->pace) : m;
 }
 
@@ -98,14 +110,9 @@ static double standing(struct knee *knee, double rtt, uint64_t now) {
     return least;
 }
 
-/** Whether noise is nearly all of the margin, and was in start-up: what a change of the path makes fades. */
-static bool is_noisy(const struct knee *knee) {
-    return fmin(knee->noise.mean, knee->noise.quiet) >= NOISY;
-}
-
 /** @return factor on the climb: the slower climb relatively faster, so shares even out */
 static double evenness(const struct knee *knee) {
-    return clamp(CLIMB_RATE / knee->pace, EVEN_LEAST, is_noisy(knee) ? 1 : EVEN_MOST);
+    return clamp(CLIMB_RATE / knee->pace, EVEN_LEAST, is_noisy(knee) ? EVEN_NOISY : EVEN_MOST);
 }
 
 /** @return growth of ln(pace) without a queue after which it climbs faster */
@@ -294,6 +301,7 @@ static bool jumps(struct knee *knee) {
 static void climb(struct knee *knee, double duration, uint64_t now) {
     double step = fmin(CLIMB * duration / fmax(span(knee), 1) * evenness(knee) * knee->gentle, EVEN_STEP);
     double free = knee->climbed - free_climb(knee) / knee->gentle;
+    double most = knee->climbed <= CLIMB_FAR ? CLIMB_MOST : is_noisy(knee) ? GUESS_CLIMB : CLIMB_FASTEST;
     bool lossy = loses(knee);
 
     if (lossy || standing(knee, knee->smooth_rtt, now) > knee->base + knee_margin(knee)) {
@@ -316,7 +324,7 @@ static void climb(struct knee *knee, double duration, uint64_t now) {
     if (now < knee->hold_until && knee->rtt > knee->base + 0.3 * knee_margin(knee))
         step *= 0.2;
     if (free > 0)
-        step = fmin(step * exp(20 * free), knee->climbed > CLIMB_FAR ? CLIMB_FASTEST : CLIMB_MOST);
+        step = fmin(step * exp(20 * free), most);
     if (knee->guess)
         step = fmax(step, GUESS_CLIMB);
     knee->climbed += step;
@@ -407,12 +415,13 @@ static void note_round(struct knee *knee, const struct knee_round *done, double 
     knee->time = knee->time * fade + took;
 }
 
-/** Count losses of a round whose packets are all known. */
-static void note_losses(struct knee *knee, const struct knee_round *settled) {
+/** Count losses of a round whose packets are all known. @param rounds so many before the one now */
+static void note_losses(struct knee *knee, uint64_t rounds) {
+    const struct knee_round *settled = round_at(knee, knee->round - rounds);
     double sent = settled->lost + settled->acked, fades = LOSS_FADES;
 
     /* What was sent before the drain does not count against the pace after it. */
-    if (knee->round < knee->drain.round + 3)
+    if (knee->round < knee->drain.round + rounds + 1)
         return;
     /* A queue that others keep full loses packets at any pace. */
     if (knee->pace <= 0.975 * knee->drain.raw && mean_rtt(settled) < knee->base + MET * knee_margin(knee)) {
@@ -445,8 +454,10 @@ static void next_round(struct knee *knee, uint64_t now) {
     else {
         bool used = is_used(knee, done, duration);
 
+        /* Where noise hides a queue the pace goes on climbing until losses are seen: a path that keeps the order lets
+         * them be seen a round sooner. */
         if (used)
-            note_losses(knee, settled);
+            note_losses(knee, is_noisy(knee) && !knee->reorders ? 1 : 2);
         if (knee->mode == KNEE_DRAIN)
             watch_drain(knee, now);
         else if (used && (done->packets > 0 || loses(knee)))
@@ -541,6 +552,9 @@ static void note_noise(struct knee *knee, uint64_t now) {
     mean = n->sum / n->packets;
     if (n->before > 0)
         n->mean += (fmin(fabs(mean - n->before), knee->rtt / 4) - n->mean) / fmin(++n->count, 64);
+    /* The least of a few quarters before may be one by chance. */
+    if (knee->mode == KNEE_START && n->before > 0 && n->count == QUIET_QUARTERS && n->mean >= NOISY)
+        n->quiet = n->mean;
     n->before = mean;
     n->sum = n->packets = 0;
     n->since = now;

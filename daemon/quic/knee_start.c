@@ -8,7 +8,8 @@
  * are the reason) the mean of a few packets tells little: the last whole round must have been late, too, and what
  * arrived in rounds tells the rate. Still that may be far below the path's, and so it is where the sender had not
  * enough to fill its window. Such a rate is a guess: after the drain the pace climbs fast, once it is used, until a
- * queue shows.
+ * queue shows. Where noise hides a queue (varies) every delay that ends start-up leaves a guess, and less is to be lost
+ * than elsewhere to end it: there the queue is full before its delay is seen.
  *
  * What start-up lost is for the most part the path's own, as its queue only begins: so it is known when cruise begins,
  * a little (START_KNOWN; drains count far more of it soon), or the rate that arrived would be taken for the path's, and
@@ -53,9 +54,24 @@ void knee_leave_start(struct knee *knee, double pace, uint64_t now) {
     knee_begin_drain(knee, START_DRAIN, now);
 }
 
+/** Whether round-trip times vary about as much in all rounds, and by more than a queue of ours makes them. */
+static bool varies(const struct knee *knee) {
+    return knee_stall(knee) == 0 && knee->jitter < START_ALIKE * knee->calm && knee->noise.quiet >= NOISY;
+}
+
+/** Whether more was lost of a round than of those before. */
+static bool loses_more(const struct knee *knee, const struct knee_round *known) {
+    double before = knee->lost / knee->sent;
+
+    if (varies(knee))
+        return loss_of(known) > fmin(START_LOSS_NOISY + before, START_LOSS_MOST) &&
+               known->lost > START_LOST_NOISY * knee->packet;
+    return loss_of(known) > fmin(START_LOSS + 2 * before, START_LOSS_MOST) && known->lost > 10 * knee->packet;
+}
+
 void knee_start_round(struct knee *knee, uint64_t now) {
     struct knee_round *r = round_at(knee, knee->round - 1), *before = round_at(knee, knee->round - 4);
-    const struct knee_round *settled = round_at(knee, knee->round - 2), *known;
+    const struct knee_round *settled = round_at(knee, knee->round - 2);
     double rtt = mean_rtt(r), got, grown, arrived = round_at(knee, knee->round)->arrived;
     double took = (double)(now - round_at(knee, knee->round)->start);
     bool lossy;
@@ -70,9 +86,7 @@ void knee_start_round(struct knee *knee, uint64_t now) {
     /* The first window alone made a long queue: only its first packet met none. */
     if (r->packets >= 8 && rtt > 3.5 * knee->least + SLOW)
         knee->base = knee->least;
-    known = knee->reorders ? settled : r;
-    lossy = loss_of(known) > fmin(START_LOSS + 2 * knee->lost / knee->sent, START_LOSS_MOST) &&
-            known->lost > 10 * knee->packet;
+    lossy = loses_more(knee, knee->reorders ? settled : r);
     if (lossy || rtt > 3.5 * knee->base + SLOW) {
         if (lossy)
             knee->lost = knee->sent = 0;
@@ -94,8 +108,8 @@ void knee_grow(struct knee *knee, double bytes, double in_flight, uint64_t now) 
     /* What is on its way to a host that has stopped tells no rate. */
     double most = knee->silence.longest > 0 && knee->best > 0 ? knee->best : INFINITY;
     bool early = knee->round < KNEE_ROUNDS + START_ROUNDS + 3;
-    bool noisy = !early && knee_stall(knee) == 0 && 3 * knee->jitter > START_NOISY * knee->base &&
-                 knee->jitter < START_ALIKE * knee->calm;
+    bool noisy = !early && (varies(knee) || (knee_stall(knee) == 0 && 3 * knee->jitter > START_NOISY * knee->base &&
+                                             knee->jitter < START_ALIKE * knee->calm));
 
     if (early)
         late = fmax(late, 0.75 * knee->base);
@@ -108,7 +122,7 @@ void knee_grow(struct knee *knee, double bytes, double in_flight, uint64_t now) 
     if ((in_flight <= USED * knee->window && knee->window <= 2 * INITIAL_PACKETS * knee->packet) || !loads(knee))
         return;
     knee_leave_start(knee, fmin(fmax(in_flight / knee->recent_rtt, noisy ? knee->best : 0), most), now);
-    knee->guess |= noisy;
+    knee->guess |= noisy || varies(knee);
 }
 
 void knee_restart(struct knee *knee, const struct knee_round *unused, uint64_t now) {

@@ -3,7 +3,7 @@
  * default configuration reaches its goals it must reach them, elsewhere it must not become worse. Other flows, and the
  * other direction: check_flows.c. Whole tables: bench_pairs. */
 #include <check.h>
-#include <math.h>
+#include <stdlib.h>
 
 #include "goals.h"
 #include "tests/unit/suite.h"
@@ -29,29 +29,46 @@ START_TEST(one_flow_up_reaches_what_it_is_to) {
 END_TEST
 
 /* What a flow carries from its first second to its fourth, percent of what the paths can: neither jitter nor repair nor
- * the legs' own start-up may end its slow start early. The median of three seeds. And when it ends, by what waits too
- * long being dropped, the flow is not held up for long: ms without a byte, at most, of all three. */
+ * the legs' own start-up may end its slow start early. The median of the seeds. And when it ends, by what waits too
+ * long being dropped, the flow is not held up for long: ms without a byte, at most, of all seeds, and in their median.
+ * On dual_lte that is chance: of 80 seeds about a dozen hold it up for more than 290 ms, and three tell nothing of it.
+ */
 static const struct beginning {
     const char *pair;
-    double least, longest;
-} beginnings[] = {
-    {"rtt_70", 70, 170}, {"jit_20", 45, 260}, {"loss_2", 80, 200}, {"dual_lte", 65, 290}, {"lte_starlink", 20, 270}};
-enum { BEGINNINGS = sizeof beginnings / sizeof *beginnings };
+    size_t seeds;
+    double least, longest, middle;
+} beginnings[] = {{"rtt_70", 3, 70, 170, 170},
+                  {"jit_20", 3, 45, 260, 260},
+                  {"loss_2", 3, 80, 200, 200},
+                  {"dual_lte", 15, 80, 450, 230},
+                  {"lte_starlink", 3, 20, 270, 270}};
+enum { BEGINNINGS = sizeof beginnings / sizeof *beginnings, SEEDS_MAX = 15 };
+
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
 
 START_TEST(a_flow_fills_the_paths_soon) {
-    struct pair_run run = goals_run(beginnings[_i].pair);
-    double share[3], median, longest = 0;
+    const struct beginning *b = &beginnings[_i];
+    struct pair_run run = goals_run(b->pair);
+    double share[SEEDS_MAX], gap[SEEDS_MAX];
     run.skip = 1;
     run.seconds = 3;
-    for (run.seed = 1; run.seed <= 3; run.seed++) {
+    for (size_t i = 0; i < b->seeds; i++) {
+        run.seed = i + 1;
         const struct pair_result result = pair_run(&run);
-        share[run.seed - 1] = 100 * result.goodput / result.bound;
-        longest = fmax(longest, (double)result.tcp.longest_gap / 1e6);
+        share[i] = 100 * result.goodput / result.bound;
+        gap[i] = (double)result.tcp.longest_gap / 1e6;
     }
-    median = fmax(fmin(share[0], share[1]), fmin(fmax(share[0], share[1]), share[2]));
-    ck_assert_msg(median >= beginnings[_i].least, "%s: %.0f %% (%.0f, %.0f, %.0f)", beginnings[_i].pair, median,
-                  share[0], share[1], share[2]);
-    ck_assert_msg(longest <= beginnings[_i].longest, "%s: %.0f ms without a byte", beginnings[_i].pair, longest);
+    qsort(share, b->seeds, sizeof *share, ascending);
+    qsort(gap, b->seeds, sizeof *gap, ascending);
+    ck_assert_msg(share[b->seeds / 2] >= b->least, "%s: %.0f %% (%.0f to %.0f)", b->pair, share[b->seeds / 2], share[0],
+                  share[b->seeds - 1]);
+    ck_assert_msg(gap[b->seeds - 1] <= b->longest, "%s: %.0f ms without a byte", b->pair, gap[b->seeds - 1]);
+    ck_assert_msg(gap[b->seeds / 2] <= b->middle, "%s: %.0f ms without a byte in the median", b->pair,
+                  gap[b->seeds / 2]);
 }
 END_TEST
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* check_cc: our congestion controller in real connections over simulated links: each link of rows.h, beside others, and
  * when the link changes. */
+#include <stdlib.h>
+
 #include "tests/sim/cc/flows.h"
 #include "tests/sim/cc/rows.h"
 #include "tests/sim/chance.h"
@@ -26,20 +28,60 @@ START_TEST(a_link_is_filled_without_much_queue_or_many_drops) {
 }
 END_TEST
 
-/* Slow paths climb faster than others, but not past a queue that noise hides: 64 ms in the mean of these seeds then. */
-START_TEST(a_slow_path_does_not_climb_on_behind_noise) {
-    double delay = 0, share = 0;
+enum { NOISY_SEEDS = 20 };
 
-    for (uint64_t seed = 2; seed <= 4; seed++) {
-        struct flows_settings s = {
-            .path = {20, 50, 0.02}, .jitter = 20, .skip = 5, .seconds = 20, .seed = seed, .flow = {"own"}};
+/** What came of noisy links, each sorted. */
+struct noisy {
+    double share[NOISY_SEEDS], delay[NOISY_SEEDS], drops[NOISY_SEEDS], reached[NOISY_SEEDS];
+};
+
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/** Some seconds with each of the seeds. @param s what they have in common */
+static void run_noisy(struct flows_settings s, size_t seeds, struct noisy *out) {
+    for (size_t i = 0; i < seeds; i++) {
+        s.seed = i + 1;
         struct flows_result r = run(&s);
 
-        delay += r.delay / 3;
-        share += r.share / 3;
+        out->share[i] = r.share;
+        out->delay[i] = r.delay;
+        out->drops[i] = r.drops;
+        out->reached[i] = r.reached > 0 ? r.reached : s.seconds;
     }
-    ck_assert_msg(share >= 0.9, "share %.3f", share);
-    ck_assert_msg(delay <= 60, "delay %.1f ms", delay);
+    qsort(out->share, seeds, sizeof *out->share, ascending);
+    qsort(out->delay, seeds, sizeof *out->delay, ascending);
+    qsort(out->drops, seeds, sizeof *out->drops, ascending);
+    qsort(out->reached, seeds, sizeof *out->reached, ascending);
+}
+
+/* Slow paths climb faster than others, but not past a queue that noise hides: its delay is within 15 ms of what jitter
+ * costs by itself (50.1 ms), in the median. Seeds differ by 15 ms, so a few of them would tell little. */
+START_TEST(a_slow_path_does_not_climb_on_behind_noise) {
+    struct noisy of;
+
+    run_noisy((struct flows_settings){.path = {20, 50, 0.02}, .jitter = 20, .skip = 5, .seconds = 30, .flow = {"own"}},
+              NOISY_SEEDS, &of);
+    ck_assert_msg(of.share[NOISY_SEEDS / 2] >= 0.95, "share %.3f", of.share[NOISY_SEEDS / 2]);
+    ck_assert_msg(of.share[0] >= 0.9 * of.share[NOISY_SEEDS / 2], "worst share %.3f", of.share[0]);
+    ck_assert_msg(of.delay[NOISY_SEEDS / 2] <= 65.1, "delay %.1f ms", of.delay[NOISY_SEEDS / 2]);
+}
+END_TEST
+
+/* Where noise hides a short queue the climb does not lead far into it, the pace that is found is used soon, and no
+ * start-up that ends early leaves the link unused for long. */
+START_TEST(a_limit_that_noise_hides_is_found_without_many_drops) {
+    enum { SEEDS = 13 };
+    struct noisy of;
+
+    run_noisy((struct flows_settings){.path = {100, 50, 0.01}, .jitter = 25, .skip = 5, .seconds = 30, .flow = {"own"}},
+              SEEDS, &of);
+    ck_assert_msg(of.share[0] >= 0.9 * of.share[SEEDS / 2], "share %.3f, worst %.3f", of.share[SEEDS / 2], of.share[0]);
+    ck_assert_msg(of.drops[SEEDS / 2] <= 0.005, "drops %.4f", of.drops[SEEDS / 2]);
+    ck_assert_msg(of.reached[SEEDS / 2] <= 5.0, "used after %.1f s", of.reached[SEEDS / 2]);
 }
 END_TEST
 
@@ -167,6 +209,7 @@ int main(void) {
     tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, a_link_is_filled_without_much_queue_or_many_drops, 0, (int)(sizeof rows / sizeof *rows));
     tcase_add_test(tc, a_slow_path_does_not_climb_on_behind_noise);
+    tcase_add_test(tc, a_limit_that_noise_hides_is_found_without_many_drops);
     tcase_add_test(tc, the_same_seed_gives_the_same_run);
     tcase_add_loop_test(tc, start_up_is_soon_over_and_does_not_overshoot_much, 0, 4);
     tcase_add_test(tc, start_up_with_losses_does_not_overshoot_much);
