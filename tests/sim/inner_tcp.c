@@ -347,7 +347,7 @@ struct inner_tcp *inner_tcp_new(const struct inner_tcp_settings *settings) {
     if (settings->quic)
         inner_quic_init(tcp);
     tcp->open_again_at = settings->cc == INNER_BBR ? world_now() : TIME_NEVER;
-    if (!settings->quic)
+    if (!settings->quic && !settings->foreign)
         host_congestion(settings->from, settings->port, settings->cc == INNER_BBR ? "bbr" : "cubic");
     inner_tcp_want_wake(tcp, world_now());
     return tcp;

@@ -23,6 +23,9 @@ struct inner_tcp_settings {
     uint32_t mtu_bytes;            /**< of data packets */
     enum inner_cc cc;              /**< congestion control; QUIC: CUBIC */
     bool quic;                     /**< QUIC, not TCP */
+    bool paced;                    /**< CUBIC: it paces, as a host with fq does */
+    double limit_bps;              /**< what its sender sends at most, bits per second; 0: no such limit */
+    bool foreign;                  /**< the sender is another host's, forwarded: no kernel here knows it */
 };
 
 /** What became of a flow so far. */

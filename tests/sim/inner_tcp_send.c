@@ -308,6 +308,16 @@ static void try_undo(struct inner_tcp *tcp, const struct inner_ack *ack, bool un
     s->state = INNER_OPEN;
 }
 
+/* Linux paces CUBIC at 1.2 windows a round trip, two in slow start; a link before the tunnel does what it can. */
+static void set_pace(struct inner_tcp *tcp) {
+    struct inner_sender *s = &tcp->s;
+    double limit = tcp->settings.limit_bps / 8e9 / tcp->mss;
+    if (tcp->settings.paced && s->srtt > 0)
+        s->pace = s->cwnd / s->srtt * (s->cwnd < s->ssthresh / 2 ? 2 : 1.2);
+    if (limit > 0 && (s->pace <= 0 || s->pace > limit))
+        s->pace = limit;
+}
+
 void inner_send_on_ack(struct inner_tcp *tcp, const struct inner_ack *ack) {
     struct inner_sender *s = &tcp->s;
     struct inner_sample sample = {0};
@@ -338,6 +348,7 @@ void inner_send_on_ack(struct inner_tcp *tcp, const struct inner_ack *ack) {
     }
     if (sample.acked)
         arm(s);
+    set_pace(tcp);
 }
 
 /* time */

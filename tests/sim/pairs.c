@@ -235,7 +235,10 @@ static void begin_flows(const struct pair_run *run, uint32_t mtu_bytes) {
                                                     .port = (uint16_t)(PORT + i),
                                                     .mtu_bytes = mtu_bytes,
                                                     .cc = run->cc,
-                                                    .quic = run->quic};
+                                                    .quic = run->quic,
+                                                    .paced = run->paced,
+                                                    .limit_bps = run->limit_bps,
+                                                    .foreign = run->foreign};
         lab.tcp[i] = inner_tcp_new(&settings);
         lab.flows++;
     }

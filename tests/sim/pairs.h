@@ -44,6 +44,9 @@ struct pair_run {
     unsigned flows;          /**< inner TCP flows, at most PAIR_FLOWS_MAX */
     enum inner_cc cc;        /**< of these */
     bool quic;               /**< these are QUIC's */
+    bool paced;              /**< CUBIC's senders pace, as hosts with fq do */
+    double limit_bps;        /**< bits per second that each of their senders sends at most; 0: no such limit */
+    bool foreign;            /**< their senders are other hosts, forwarded by the ends */
     bool down;               /**< from the server to the client */
     bool both;               /**< every second of them goes the other way */
     const char *path_config; /**< more lines for each [Path] */
