@@ -21,6 +21,8 @@
 #include "packet/inner.h"
 #include "tunnel.h"
 
+#define TCP_BYTES 20u /* its header without options */
+
 /* Write an ICMP error about a packet that this host sent or forwards back into the TUN. Its source is the packet's
  * target: an address of ours would be a martian to the kernel. */
 static void icmp_to_tun(struct worker *worker, enum icmp_reason reason, const struct superpacket *about,
@@ -359,25 +361,63 @@ static int choose(struct session *session, struct last_sent *last, const struct 
     return slot;
 }
 
+static uint32_t number_at(const uint8_t *p) {
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* What a superpacket of TCP has of its flow's data. @return false: nothing */
+static bool data_of(const struct queue_item *item, struct trial_data *data, uint64_t now) {
+    const size_t start = item->inner->header_bytes, length = item->split->packet.length;
+    const uint8_t *l4 = superpacket_data(&item->split->packet) + start;
+    size_t header;
+    if (length < start + TCP_BYTES)
+        return false;
+    header = start + (size_t)(l4[12] >> 4) * 4;
+    if (length <= header)
+        return false;
+    data->number = number_at(l4 + 4);
+    data->bytes = (uint32_t)(length - header);
+    data->segment = item->split->count > 1 ? item->split->segment_payload : data->bytes;
+    data->waited = now > item->queued_at ? now - item->queued_at : 0;
+    return true;
+}
+
+static void log_loose(const struct session *session, const struct queue_item *item, const char *why) {
+    const struct inner *inner = item->inner;
+    char source[IP_ADDR_TEXT_MAX], target[IP_ADDR_TEXT_MAX];
+    log_debug("flow from %s port %u to %s port %u: %s %s", ip_addr_print(&inner->source, source), inner->source_port,
+              ip_addr_print(&inner->target, target), inner->target_port, why,
+              loose_has(&session->loose, item->flow_hash) ? "needs no order" : "needs order");
+}
+
+/* A flow whose sender nobody knows: what it sends shows whether it needs order. */
+static void try_loose(struct session *session, const struct queue_item *item, uint64_t now) {
+    struct trial_data data;
+    if (data_of(item, &data, now) && loose_on_data(&session->loose, item->flow_hash, &data, now))
+        log_loose(session, item, "by trial it");
+}
+
 /* A TCP flow sends much: whether it needs order is asked of this host's kernel, once. */
 static void look_for_loose(struct session *session, const struct queue_item *item, uint64_t now) {
     const struct worker *worker = tunnel_of(session)->worker;
     const struct inner *inner = item->inner;
-    char name[SOCKDIAG_NAME_MAX], source[IP_ADDR_TEXT_MAX], target[IP_ADDR_TEXT_MAX];
+    char name[SOCKDIAG_NAME_MAX];
     struct sockdiag_flow flow;
     bool known;
-    if (!worker->sockdiag || !loose_on_sent(&session->loose, item->flow_hash, item->split->packet.length, now))
+    if (!loose_on_sent(&session->loose, item->flow_hash, item->split->packet.length, now)) {
+        if (loose_is_tried(&session->loose, item->flow_hash))
+            try_loose(session, item, now);
         return;
+    }
     flow = (struct sockdiag_flow){.local = inner->source,
                                   .remote = inner->target,
                                   .local_port = inner->source_port,
                                   .remote_port = inner->target_port,
                                   .ifindex = tun_ifindex(worker->tun)};
-    known = !sockdiag_congestion(worker->sockdiag, &flow, name);
+    known = worker->sockdiag && !sockdiag_congestion(worker->sockdiag, &flow, name);
     loose_on_answer(&session->loose, item->flow_hash, known ? name : NULL);
     if (loose_has(&session->loose, item->flow_hash))
-        log_debug("flow from %s port %u to %s port %u: %s needs no order", ip_addr_print(&inner->source, source),
-                  inner->source_port, ip_addr_print(&inner->target, target), inner->target_port, name);
+        log_loose(session, item, name);
 }
 
 /* @return the slot it went by, 0 also for a stream; SCHED_WAIT; SCHED_SKIP */

@@ -48,8 +48,10 @@ libmpvpn_a_SOURCES += \
 	daemon/bond/sparse.c \
 	daemon/bond/sparse.h \
 	daemon/bond/thin.c \
-	daemon/bond/thin.h
-unit_tests += tests/unit/check_loose tests/unit/check_queue tests/unit/check_thin
+	daemon/bond/thin.h \
+	daemon/bond/trial.c \
+	daemon/bond/trial.h
+unit_tests += tests/unit/check_loose tests/unit/check_queue tests/unit/check_thin tests/unit/check_trial
 unit_tests += tests/unit/check_duplicate tests/unit/check_frame tests/unit/check_legset \
 	tests/unit/check_reorder tests/unit/check_reorder_sim
 fuzz_targets += tests/fuzz/fuzz_frame tests/fuzz/fuzz_reorder

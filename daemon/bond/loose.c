@@ -8,8 +8,9 @@
  * for congestion.
  *
  * How it works: nothing in its packets tells soon what a sender does, but its own kernel knows. So a flow that sends
- * more than a little is asked for once; one of another host, that is only forwarded here, is kept in order. A flow has
- * a place by its hash, which another one takes over when it has paused.
+ * more than a little is asked for once. Of one of another host, that is only forwarded here, nobody knows: it is kept
+ * in order, and tried without where that seems to starve it (trial.c). A flow has a place by its hash, which another
+ * one takes over when it has paused.
  *
  * Left out: asking (the hall's; os/sockdiag). Sources: Cardwell et al., "BBR: Congestion-Based Congestion Control", ACM
  * Queue 14(5), 2016; draft-cardwell-iccrg-bbr-congestion-control. */
@@ -42,6 +43,18 @@ bool loose_on_sent(struct loose *loose, uint32_t hash, uint32_t bytes, uint64_t 
 void loose_on_answer(struct loose *loose, uint32_t hash, const char *congestion) {
     struct loose_flow *flow = &loose->flows[hash % LOOSE_FLOWS];
 
-    if (flow->hash == hash)
-        flow->loose = congestion && !strncmp(congestion, TOLERANT, strlen(TOLERANT));
+    if (flow->hash != hash)
+        return;
+    flow->tried = !congestion;
+    flow->loose = congestion && !strncmp(congestion, TOLERANT, strlen(TOLERANT));
+}
+
+bool loose_on_data(struct loose *loose, uint32_t hash, const struct trial_data *data, uint64_t now) {
+    struct loose_flow *flow = &loose->flows[hash % LOOSE_FLOWS];
+    bool was = flow->loose;
+
+    if (!loose_is_tried(loose, hash))
+        return false;
+    flow->loose = trial_on_sent(&flow->trial, &loose->legs, data, now);
+    return flow->loose != was;
 }

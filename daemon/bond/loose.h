@@ -1,25 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* loose: which TCP flows of this end need no order, as their sender's congestion control takes neither a loss nor a
- * packet out of order for congestion (BBR). */
+/* loose: which TCP flows need no order, as their sender's congestion control takes neither a loss nor a packet out of
+ * order for congestion (BBR). */
 #ifndef MPVPN_BOND_LOOSE_H
 #define MPVPN_BOND_LOOSE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bond/trial.h"
+
 #define LOOSE_FLOWS 16u /**< flows that are remembered */
 
 /** A flow. */
 struct loose_flow {
-    uint64_t seen;  /**< ns, when it sent last */
-    uint32_t hash;  /**< of the flow */
-    uint32_t bytes; /**< that it sent, until it is worth a question */
-    bool asked;     /**< for its congestion control */
-    bool loose;     /**< it needs no order */
+    uint64_t seen;      /**< ns, when it sent last */
+    uint32_t hash;      /**< of the flow */
+    uint32_t bytes;     /**< that it sent, until it is worth a question */
+    bool asked;         /**< for its congestion control */
+    bool tried;         /**< nobody knows that, so it is tried whether it needs order */
+    bool loose;         /**< it needs none */
+    struct trial trial; /**< how that goes */
 };
 
 /** Zeroed: none is known. */
 struct loose {
+    struct trial_legs legs;               /**< as they are: the session's to set */
     struct loose_flow flows[LOOSE_FLOWS]; /**< by hash */
 };
 
@@ -28,6 +33,14 @@ struct loose {
 bool loose_on_sent(struct loose *loose, uint32_t hash, uint32_t bytes, uint64_t now);
 /** The answer for a flow. @param congestion its congestion control's name; NULL: nobody knows it */
 void loose_on_answer(struct loose *loose, uint32_t hash, const char *congestion);
+/** Whether data of a flow are to be told. */
+static inline bool loose_is_tried(const struct loose *loose, uint32_t hash) {
+    const struct loose_flow *flow = &loose->flows[hash % LOOSE_FLOWS];
+
+    return flow->tried && flow->hash == hash;
+}
+/** Data of a flow go that is tried. @return whether it needs order now and did not before, or the other way round */
+bool loose_on_data(struct loose *loose, uint32_t hash, const struct trial_data *data, uint64_t now);
 /** Whether a flow needs no order. */
 static inline bool loose_has(const struct loose *loose, uint32_t hash) {
     const struct loose_flow *flow = &loose->flows[hash % LOOSE_FLOWS];

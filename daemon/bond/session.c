@@ -347,6 +347,25 @@ void session_be_patient(struct session *session, uint64_t now) {
     queue_be_patient(session->queue, session->patient_until);
 }
 
+/* What the legs are like, for flows that are tried without order. */
+static void tell_trials(struct session *session) {
+    struct trial_legs *legs = &session->loose.legs;
+    uint64_t shortest = TIME_NEVER;
+    *legs = (struct trial_legs){
+        .round_trip = session->acks_apart * ACKS, .sent_bps = session->sent.rate_bps, .lossy = session->uneven};
+    for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
+        const struct session_leg *leg = &session->legs[i];
+        struct conn_statistics s;
+        if (!leg->leg || !session_is_usable(leg))
+            continue;
+        conn_statistics(leg_conn(leg->leg), &s);
+        shortest = s.rtt_min < shortest ? s.rtt_min : shortest;
+        if (s.rtt_smoothed)
+            legs->room_bps += s.cwnd_bytes * 8 * 1000 / (s.rtt_smoothed / (NS_PER_SEC / 1000) + 1);
+    }
+    legs->order_costs = shortest != TIME_NEVER && outstanding_wait(session->outstanding) > 2 * shortest;
+}
+
 void session_roll(struct session *session, uint64_t now) {
     uint64_t slowest = 0, slowest_of_all = 0, repair = 0, repair_of_all = 0, time, rate_bps = 0;
     uint64_t windows = session_windows(session);
@@ -404,6 +423,8 @@ void session_roll(struct session *session, uint64_t now) {
     }
     session->acks_apart = acks_apart(session, now);
     session->uneven = jittery && lossy;
-    if (session->bonded)
-        thin_follow_rounds(session->thin, session->uneven);
+    if (!session->bonded)
+        return;
+    thin_follow_rounds(session->thin, session->uneven);
+    tell_trials(session);
 }

@@ -339,6 +339,8 @@ static void judge(const struct pair_run *run, const struct tally *before, struct
     result->share_b = b / (a + b);
     result->sojourn = (double)queue_stats(from->queue)->sojourn_average / 1e6;
     result->tcp = inner_tcp_statistics(lab.tcp[0]);
+    for (unsigned i = 0; i < LOOSE_FLOWS; i++)
+        result->tried += from->loose.flows[i].trial.runs || from->loose.flows[i].trial.rest;
 }
 
 struct pair_result pair_run(const struct pair_run *run) {

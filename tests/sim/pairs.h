@@ -82,6 +82,7 @@ struct pair_result {
     uint64_t late;               /**< packets that came after they were given up */
     double share_b;              /**< part of the transmissions that went over path B */
     double queue_drops;          /**< percent of the packets that CoDel dropped */
+    unsigned tried;              /**< flows that were tried without order */
     double sojourn;              /**< ms in the session's queue, average at the end */
     struct inner_tcp_statistics tcp; /**< of the first flow */
 };

@@ -58,12 +58,37 @@ START_TEST(another_flow_takes_a_place_over_only_after_a_pause) {
 }
 END_TEST
 
+START_TEST(only_a_flow_that_nobody_knows_is_tried) {
+    static const char *const names[] = {NULL, "bbr", "cubic"};
+    static const struct trial_data data = {.bytes = BULK, .segment = BULK};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct loose loose = {.legs = {.round_trip = NS_PER_SEC, .room_bps = UINT64_MAX, .order_costs = true}};
+        struct trial_data next = data;
+        unsigned changes = 0;
+
+        ck_assert(loose_on_sent(&loose, HASH, BULK, NS_PER_SEC));
+        ck_assert(!loose_is_tried(&loose, HASH));
+        loose_on_answer(&loose, HASH, names[i]);
+        ck_assert(loose_is_tried(&loose, HASH) == !names[i]);
+        ck_assert(!loose_is_tried(&loose, HASH + LOOSE_FLOWS));
+        for (uint64_t second = 1; second < 20; second++, next.number += BULK) {
+            changes += loose_on_data(&loose, HASH, &next, second * NS_PER_SEC);
+            ck_assert(!loose_on_data(&loose, HASH + LOOSE_FLOWS, &next, second * NS_PER_SEC));
+        }
+        ck_assert_uint_eq(changes, !names[i]);
+        ck_assert(loose_has(&loose, HASH) == (i < 2));
+    }
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("loose");
     TCase *tcase = tcase_create("loose");
     tcase_add_test(tcase, a_flow_is_asked_for_once_when_it_sends_much);
     tcase_add_test(tcase, bbr_in_all_its_versions_needs_no_order_and_nothing_else);
     tcase_add_test(tcase, another_flow_takes_a_place_over_only_after_a_pause);
+    tcase_add_test(tcase, only_a_flow_that_nobody_knows_is_tried);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
