@@ -13,8 +13,9 @@
  * it has queues and repair in it. So the sender's rounds are followed, too, by what it sends: one begins with an
  * acknowledgement of more than had been sent when the last one began, and of its data each goes on for a part of its
  * own only, or after some intervals. Only plain ones wait: no data, no flag but ACK, no option but timestamps, and more
- * acknowledged than before. Whatever else comes of the flow goes on at once, behind what waits. A flow has a place by
- * its hash; another one that comes there takes it over. What is acknowledged in spans of about a round trip tells
+ * acknowledged than before. One that was overtaken by what waits (they come in any order) is left out: to the sender it
+ * would be news, and one more. Whatever else comes of the flow goes on at once, behind what waits. A flow has a place
+ * by its hash; another one that comes there takes it over. What is acknowledged in spans of about a round trip tells
  * whether a flow grows: as long as one of the last few had a quarter more than any before. A flow that paused, or fell
  * far back, begins anew.
  *
@@ -217,8 +218,8 @@ static bool is_growing(const struct thin *thin, struct thin_flow *flow, uint64_t
 /** A plain acknowledgement came of a flow. @return whether it is kept */
 static bool take_plain(struct thin *thin, struct thin_flow *flow, uint32_t acked, const uint8_t *packet, size_t length,
                        uint64_t now) {
-    if ((int32_t)(acked - flow->acked) < 0)
-        return false;           /* overtaken on its way by another, it tells nothing new */
+    if ((int32_t)(acked - flow->acked) < 0) /* overtaken on its way: it tells nothing new, or that one waits */
+        return flow->length > 0;
     if (acked == flow->acked) { /* a duplicate tells of a loss, or of the window */
         release(thin, flow, now);
         return false;
