@@ -29,7 +29,7 @@
 #define WAIT_PART 16u                /**< of a span: data of a flow that is paced wait no longer */
 #define PARTIAL_PART 16u             /**< of the superpackets may end with less than a segment */
 #define GROWTH_PART 8u               /**< of its rate by which a flow that grows has more half the spans later */
-#define STEADY_PART 3u               /**< of the least rate by which the largest is larger where a window varies */
+#define STEADY_PART 2u               /**< of the least rate by which the largest is larger where a window varies */
 #define ROOM 3u                      /**< times what is sent legs take of which most stands idle, … */
 #define ROOM_LOSSLESS 4u             /**< … and if they lose nothing, as windows are larger for jitter alone */
 #define FALL_SPANS 2u                /**< in which a trial is seen to harm */
