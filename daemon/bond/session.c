@@ -106,14 +106,14 @@ static void on_released(void *context, const uint8_t *packet, size_t length) {
     session->deliver(session, packet, length);
 }
 
-/* Whether packets wait for so long that senders should see it: their windows are too large. Where their rounds are
- * followed slow start ends by nothing else, so it is sooner then; but while the legs have not found their rates, a
- * queue may be theirs. */
+/* Whether packets wait for so long that senders should see it: their windows are too large. While the legs' windows
+ * grow a queue is theirs, and a single moment of it would end slow start at a fraction of what they carry soon. Where
+ * the senders' rounds are followed slow start ends by nothing else, so it is sooner then. */
 static bool has_long_queue(const struct session *session) {
     const struct queue *queue = session->queue;
-    bool soon = session->uneven && session->now >= session->patient_until;
-    uint64_t limit = soon ? queue_target(queue) / SOON_PART : LONG_QUEUE * queue_target(queue);
-    return queue_bytes(queue) > 0 && queue_stats(queue)->sojourn_last > limit;
+    uint64_t limit = session->uneven ? queue_target(queue) / SOON_PART : LONG_QUEUE * queue_target(queue);
+    return session->now >= session->patient_until && queue_bytes(queue) > 0 &&
+           queue_stats(queue)->sojourn_last > limit;
 }
 
 static void deliver(void *context, const uint8_t *packet, size_t length) {
