@@ -6,7 +6,8 @@
  * end of the turn: what was lost and is due again; then, while a leg can send: take the next segment from the queue,
  * let the session pick the leg (bonded) and number it, rebuild its header, write it as a DATAGRAM straight into the
  * next slot of that leg's GSO batch, commit. Small packets that wait together go in one QUIC packet, each as a DATAGRAM
- * of its own. New packets of flows that send little go before what is due of others.
+ * of its own. While something is due that a leg took along, new packets of flows that send little go by turns with what
+ * is due.
  *
  * Hop limits: the kernel decrements them when it forwards a packet into the TUN, which is the hop that RFC 9484 section
  * 7 asks of a proxy; packets of this host keep theirs, as it allows. So nothing is decremented here, or every forwarded
@@ -21,7 +22,8 @@
 #include "packet/inner.h"
 #include "tunnel.h"
 
-#define TCP_BYTES 20u /* its header without options */
+#define TCP_BYTES 20u    /* its header without options */
+#define LIGHT_REFUSED 4u /* flows that send little whose legs cannot send: more are not asked for in a pump */
 
 /* Write an ICMP error about a packet that this host sent or forwards back into the TUN. Its source is the packet's
  * target: an address of ours would be a martian to the kernel. */
@@ -223,7 +225,8 @@ static bool pump_plain(struct session *session, uint64_t now) {
     return waiting;
 }
 
-/* A bonded session: what was lost first, then what is new, then marks; but flows that send little before all. */
+/* A bonded session: what was lost first, then what is new, then marks; but flows that send little do not wait for what
+ * a leg took along. */
 
 /* What was sent, to be written once more. */
 static void cut_again(const struct outstanding_packet *packet, struct frame_packet *frame, struct segment *segment) {
@@ -308,8 +311,11 @@ static bool pump_resends(struct session *session, bool light, uint64_t now) {
         }
         if (slot < 0)
             return true;
-        if (write_again(session, (unsigned)slot, packet, now))
-            session_resent(session, (unsigned)slot, resend, now);
+        if (!write_again(session, (unsigned)slot, packet, now))
+            continue;
+        if (!packet->light)
+            session->light_ahead -= packet->length < session->light_ahead ? packet->length : session->light_ahead;
+        session_resent(session, (unsigned)slot, resend, now);
     }
     return false;
 }
@@ -488,16 +494,29 @@ static int send_shown(struct session *session, struct last_sent *last, const str
     return slot;
 }
 
-/* What a leg took along that died is many packets, and the others may have their start-up before them, so that it takes
- * them a tenth of a second. Packets of flows that send little do not wait for that, lost or new. */
+/* What a leg took along that fell silent or died is many packets, and the others may have their start-up before them,
+ * so that it takes them a tenth of a second. Packets of flows that send little do not wait for that, lost or new. But
+ * the new ones, which may be as much as the legs carry where such flows are many, are a quantum ahead at most, until as
+ * much of what is due went: by turns neither starves. */
 static void pump_light(struct session *session, uint64_t now) {
     const struct queue_item *item;
     struct last_sent last = {.split = NULL};
-    if (!outstanding_next_resend(session->outstanding, now) || pump_resends(session, true, now))
+    unsigned refused = 0;
+    if (!outstanding_is_takeover(session->outstanding)) {
+        session->light_ahead = 0;
         return;
-    while ((item = queue_peek(session->queue, now)))
-        if ((!item->light || send_shown(session, &last, item, now) < 0) && !queue_skip(session->queue))
+    }
+    if (pump_resends(session, true, now))
+        return;
+    while (session->light_ahead < QUEUE_QUANTUM_BYTES && (item = queue_peek(session->queue, now))) {
+        const uint32_t length = item->length;
+        const bool light = item->light;
+        const int slot = light ? send_shown(session, &last, item, now) : SCHED_SKIP;
+        if (slot >= 0)
+            session->light_ahead += length;
+        else if (slot != SCHED_SKIP || (light && ++refused == LIGHT_REFUSED) || !queue_skip(session->queue))
             break;
+    }
     queue_resume(session->queue);
     finish_packets(session);
 }

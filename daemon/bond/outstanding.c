@@ -89,6 +89,7 @@ void outstanding_due_append(struct outstanding *o, uint32_t sequence) {
     struct due_queue *due = &o->due[packet->light];
 
     packet->state = PACKET_DUE;
+    o->taken += outstanding_is_taken(packet);
     packet->due_previous = due->last;
     if (due->count++ == 0)
         due->first = sequence;
@@ -101,6 +102,7 @@ void outstanding_due_remove(struct outstanding *o, uint32_t sequence) {
     struct packet *packet = outstanding_packet_of(o, sequence);
     struct due_queue *due = &o->due[packet->light];
 
+    o->taken -= outstanding_is_taken(packet);
     packet->state = PACKET_FLYING;
     due->count--;
     if (sequence == due->first)

@@ -142,6 +142,9 @@ void outstanding_give_up_stored(struct outstanding *outstanding);
 /** What is known of a leg's transmissions, for suspicion. */
 void outstanding_leg_get(const struct outstanding *outstanding, unsigned leg, struct outstanding_leg *out);
 
+/** Legs take over what another one fell silent or died with: of that something is due, of flows that send more than a
+ * little. */
+bool outstanding_is_takeover(const struct outstanding *outstanding);
 /** The packet to be sent again first; shown until resent, refused or no longer due. @return NULL: none is due */
 const struct outstanding_resend *outstanding_next_resend(struct outstanding *outstanding, uint64_t now);
 /**

@@ -76,6 +76,7 @@ struct outstanding {
     uint64_t heard;                           /**< ns, when a leg was known to work last; TIME_NEVER: never */
     uint64_t returned;                        /**< ns, when an outage of all legs ended last */
     struct due_queue due[2];                  /**< 1: of flows that send little, which go first */
+    uint32_t taken;                           /**< packets due for which outstanding_is_taken() holds */
     struct transmission *transmissions;       /**< transmission_count of them; slot 0 is not used */
     uint32_t transmission_count;              /**< a power of two */
     uint32_t carved;                          /**< slots ever used, slot 0 included */
@@ -96,6 +97,11 @@ struct outstanding {
 /** The place of a packet in the ring. */
 static inline struct packet *outstanding_packet_of(const struct outstanding *o, uint32_t sequence) {
     return &o->ring[sequence & (o->ring_count - 1)];
+}
+
+/** A leg fell silent or died with a packet that is due, and it is of no flow that sends little. */
+static inline bool outstanding_is_taken(const struct packet *packet) {
+    return packet->state == PACKET_DUE && packet->reprieved && !packet->light;
 }
 
 /** Take a packet out of its queue for resending: it is flying again. */

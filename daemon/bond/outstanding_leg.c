@@ -60,8 +60,14 @@ uint64_t outstanding_deadline(const struct outstanding *o) {
 /** A leg falls silent or dies with a transmission: its packet waits for the legs that take over, whose start-up may be
  * before them, and no repair limit, which reckons with legs that lose a packet now and then, has that in it. */
 static void reprieve(struct outstanding *o, uint32_t slot) {
-    if (!o->transmissions[slot].orphan)
-        outstanding_packet_of(o, o->transmissions[slot].sequence)->reprieved = true;
+    struct packet *packet;
+
+    if (o->transmissions[slot].orphan)
+        return;
+    packet = outstanding_packet_of(o, o->transmissions[slot].sequence);
+    o->taken -= outstanding_is_taken(packet);
+    packet->reprieved = true;
+    o->taken += outstanding_is_taken(packet);
 }
 
 void outstanding_leg_died(struct outstanding *o, unsigned leg, uint64_t now) {
@@ -105,7 +111,7 @@ void outstanding_leg_recovered(struct outstanding *o, unsigned leg, uint64_t now
 
 void outstanding_outage_over(struct outstanding *o, uint64_t now) {
     o->returned = now;
-    o->due[0].count = o->due[1].count = 0;
+    o->due[0].count = o->due[1].count = o->taken = 0;
     for (uint32_t s = o->floor; s != o->next; s++) {
         struct packet *packet = outstanding_packet_of(o, s);
         uint64_t *why;
@@ -127,6 +133,10 @@ void outstanding_outage_over(struct outstanding *o, uint64_t now) {
         else
             outstanding_due_append(o, s);
     }
+}
+
+bool outstanding_is_takeover(const struct outstanding *o) {
+    return o->taken > 0;
 }
 
 void outstanding_give_up_stored(struct outstanding *o) {

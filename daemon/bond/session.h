@@ -124,6 +124,7 @@ struct session {
     uint64_t reckoned;                        /**< … ns, when; and … */
     uint64_t reckoned_bytes;                  /**< … sent.bytes then */
     uint64_t acks_apart;                      /**< ns: how far apart it lets them go on */
+    uint32_t light_ahead;                     /**< bytes of light flows' packets ahead of what is due of others */
     bool uneven;                              /**< legs in use vary and lose: round trips of flows are far longer */
     uint64_t now;                             /**< ns, of the call that delivers packets */
     struct control_serials serials;           /**< of the peer's capsules */

@@ -13,6 +13,11 @@
 #define VOICE_COST 280u     /* bytes on the way, about */
 #define ALWAYS 15260u       /* bytes a second that copies may have always, … */
 #define AT_ONCE (16u << 10) /* … and at once */
+#define MANY 120u           /* flows that send little, … */
+#define MANY_BYTES 400u     /* bytes of a packet of theirs, … */
+#define MANY_BPS 17000000u  /* … and bits a second in all */
+
+static const struct link_quality narrow = {.delay = 10 * MS, .rate_bps = 8000000, .loss = 0.02};
 
 static void begin_with(uint64_t seed, const struct link_quality *a, const struct link_quality *b) {
     begin(seed, a, b, "");
@@ -144,6 +149,77 @@ START_TEST(no_copy_goes_by_a_path_that_is_suspect_nor_by_the_only_one) {
 }
 END_TEST
 
+/* While something is due that a leg of the client took along: how often packets are to go, and how often the scheduler
+ * is asked for a leg and has none. The linker puts these before the functions of the daemon. */
+static struct { uint64_t pumps, refused; } takeover;
+
+static bool takes_over(const struct session *session) {
+    return session == client.client.session && outstanding_is_takeover(session->outstanding);
+}
+
+bool __real_egress_pump(struct session *session, uint64_t now);
+bool __wrap_egress_pump(struct session *session, uint64_t now);
+bool __wrap_egress_pump(struct session *session, uint64_t now) {
+    takeover.pumps += takes_over(session);
+    return __real_egress_pump(session, now);
+}
+
+int __real_session_pick(struct session *session, const struct queue_item *item, uint16_t *copies, uint64_t now);
+int __wrap_session_pick(struct session *session, const struct queue_item *item, uint16_t *copies, uint64_t now);
+int __wrap_session_pick(struct session *session, const struct queue_item *item, uint16_t *copies, uint64_t now) {
+    const int slot = __real_session_pick(session, item, copies, now);
+    takeover.refused += slot < 0 && takes_over(session);
+    return slot;
+}
+
+/* A flow of so many packets of 1000 bytes in a second beside MANY that send little each, but all together more than the
+ * paths carry. */
+static void beside_many(uint64_t rate, uint64_t length) {
+    const uint64_t gap = 8 * MANY_BYTES * NS_PER_SEC / MANY_BPS, end = world_now() + length;
+    const struct ip_addr own = end_address(&client, 4);
+    static uint32_t number;
+    uint64_t next = world_now();
+    struct ip_addr target;
+    ip_addr_parse("10.77.0.1", &target);
+    for (unsigned n = 0; world_now() < end; n++) {
+        flow_choose(1 + n % MANY);
+        flow_send(&client, &own, &target, number++ % FLOW_PACKETS_MAX, 1, MANY_BYTES, gap);
+        flow_choose(0);
+        for (; world_now() >= next; next += NS_PER_SEC / rate)
+            up(number++ % FLOW_PACKETS_MAX, 1, 0);
+    }
+}
+
+START_TEST(repair_does_not_starve_beside_many_flows_that_send_little) {
+    const struct outstanding_stats *stats;
+    begin_with(170 + (uint64_t)_i, &narrow, &narrow);
+    stats = outstanding_stats(client.client.session->outstanding);
+    beside_many(1250, 3 * NS_PER_SEC);
+    ck_assert_uint_ge(stats->resent, 100);
+    ck_assert_uint_eq(stats->too_old, 0);
+    finish();
+}
+END_TEST
+
+/* Nor does what a path takes along that dies, and where no leg can send, not each of those flows asks for one. */
+START_TEST(a_takeover_is_short_beside_many_flows_that_send_little) {
+    const struct outstanding_stats *stats;
+    begin_with(180 + (uint64_t)_i, &narrow, &narrow);
+    stats = outstanding_stats(client.client.session->outstanding);
+    beside_many(1250, NS_PER_SEC);
+    settle();
+    takeover.pumps = takeover.refused = 0;
+    beside_many(2500, NS_PER_SEC / 2);
+    world_device_quality(client_host, _i % 2 ? "sima" : "simb", &dead);
+    beside_many(2500, NS_PER_SEC);
+    ck_assert_uint_ge(takeover.pumps, 50);
+    ck_assert_uint_le(takeover.pumps, 1000);
+    ck_assert_uint_le(takeover.refused, 4 * takeover.pumps);
+    ck_assert_uint_le(stats->too_old, 2);
+    finish();
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("sim_sparse");
     TCase *tcase = tcase_create("sparse");
@@ -155,6 +231,8 @@ int main(void) {
     tcase_add_test(tcase, beside_full_paths_copies_follow);
     tcase_add_test(tcase, no_copy_goes_by_a_longer_path_nor_by_a_backup);
     tcase_add_test(tcase, no_copy_goes_by_a_path_that_is_suspect_nor_by_the_only_one);
+    tcase_add_loop_test(tcase, repair_does_not_starve_beside_many_flows_that_send_little, 0, 2);
+    tcase_add_loop_test(tcase, a_takeover_is_short_beside_many_flows_that_send_little, 0, 4);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -72,7 +72,7 @@ tests_sim_check_return_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 unit_tests += tests/sim/check_sparse
 tests_sim_check_sparse_CPPFLAGS = $(libworld_a_CPPFLAGS)
 tests_sim_check_sparse_LDADD = $(world_libs)
-tests_sim_check_sparse_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
+tests_sim_check_sparse_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps) -Wl,--wrap=session_pick -Wl,--wrap=egress_pump
 unit_tests += tests/sim/check_tunnel
 tests_sim_check_tunnel_CPPFLAGS = $(libworld_a_CPPFLAGS)
 tests_sim_check_tunnel_LDADD = $(world_libs)

@@ -270,6 +270,52 @@ START_TEST(what_is_of_flows_that_send_little_is_due_first) {
 }
 END_TEST
 
+START_TEST(what_a_leg_took_along_is_told_from_usual_losses) {
+    const struct outstanding_packet copy = {.sequence = WRAP + 5, .length = 100};
+    uint64_t ids[6], lost;
+
+    /* Lost, or of a flow that sends little. */
+    outstanding_on_lost(o, send_packet(0), now);
+    ck_assert_ptr_nonnull(outstanding_next_resend(o, now));
+    ck_assert(!outstanding_is_takeover(o));
+    resend(1);
+    send_light(2);
+    outstanding_leg_suspect(o, 2, now);
+    ck_assert_ptr_nonnull(outstanding_next_resend(o, now));
+    ck_assert(!outstanding_is_takeover(o));
+    resend(1);
+    /* It is until all of it was sent again, … */
+    for (unsigned i = 0; i < 3; i++)
+        ids[i] = send_packet(0);
+    outstanding_leg_suspect(o, 0, now);
+    for (unsigned i = 0; i < 3; i++) {
+        ck_assert(outstanding_is_takeover(o));
+        ids[3 + i] = resend(1);
+    }
+    ck_assert(!outstanding_is_takeover(o));
+    /* … and when that was lost, … */
+    outstanding_on_lost(o, ids[3], now);
+    outstanding_on_lost(o, ids[4], now);
+    ck_assert(outstanding_is_takeover(o));
+    /* … but not when it is acknowledged, or its leg lives. */
+    outstanding_on_acked(o, ids[0], now);
+    ck_assert(outstanding_is_takeover(o));
+    outstanding_leg_recovered(o, 0, now);
+    ck_assert(!outstanding_is_takeover(o));
+    /* What is due already becomes so when the leg with its other copy dies. */
+    outstanding_leg_suspect(o, 4, now);
+    lost = send_packet(3);
+    outstanding_add(o, 4, &copy, now);
+    outstanding_on_lost(o, lost, now);
+    ck_assert_ptr_nonnull(outstanding_next_resend(o, now));
+    ck_assert(!outstanding_is_takeover(o));
+    outstanding_leg_died(o, 4, now);
+    ck_assert(outstanding_is_takeover(o));
+    resend(1);
+    ck_assert(!outstanding_is_takeover(o));
+}
+END_TEST
+
 START_TEST(packets_that_the_peer_told_had_come_are_not_sent_again) {
     uint64_t ids[40], later;
 
@@ -606,6 +652,7 @@ int main(void) {
     tcase_add_test(tests, packet_on_its_way_can_be_copied_until_its_fate_is_known);
     tcase_add_test(tests, suspect_legs_packets_are_due_at_once_and_not_when_it_returns);
     tcase_add_test(tests, what_is_of_flows_that_send_little_is_due_first);
+    tcase_add_test(tests, what_a_leg_took_along_is_told_from_usual_losses);
     tcase_add_test(tests, packets_that_the_peer_told_had_come_are_not_sent_again);
     tcase_add_test(tests, packet_on_its_way_on_a_suspect_leg_is_not_given_up);
     tcase_add_loop_test(tests, what_a_leg_took_along_may_be_sent_again_beyond_the_repair_limit, 0, 2);
