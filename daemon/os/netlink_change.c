@@ -4,9 +4,9 @@
  * known from "made by us"; what was there before is struck out of the journal again and never undone. Removing looks in
  * the journal first: what is not ours stays. Routes and rules carry a protocol number of ours, which the kernel
  * compares when it deletes. Where the kernel, or its answer, is short of memory, a change of ours is neither taken for
- * made nor for gone: it is due to be made again. It leaves out replacing: who wants another gateway removes the old
- * route and adds the new one. Invariant: whatever was changed and not undone stands in the journal. Standards: RFC
- * 3549; rtnetlink(7). */
+ * made nor for gone: it is due to be made again, or undone if it is not wanted any more. It leaves out replacing: who
+ * wants another gateway removes the old route and adds the new one. Invariant: whatever was changed and not undone
+ * stands in the journal. Standards: RFC 3549; rtnetlink(7). */
 #include <errno.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
@@ -279,11 +279,14 @@ static bool is_passing(int error) {
     return error == -ENOMEM || error == -ENOBUFS || error == -EAGAIN || error == -EINTR;
 }
 
-/** A change of ours could not be seen to: netlink_restore() is to make it, if it is not there. @return 0 */
-static int change_due(struct netlink *netlink, const struct netlink_change *change, int error) {
+/** A change of ours could not be seen to: netlink_restore() is to do that. @param index of it in the journal
+ * @return 0 */
+static int change_due(struct netlink *netlink, size_t index, enum netlink_due due, int error) {
     const struct netlink_hooks *hooks = &netlink->monitor.hooks;
+    struct netlink_change *change = &netlink->journal.changes[index];
 
-    log_failure(netlink, "make", change, error);
+    change->due = due;
+    log_failure(netlink, due == NETLINK_DUE_UNDOING ? "undo" : "make", change, error);
     if (hooks->on_undone)
         hooks->on_undone(hooks->context);
     return 0;
@@ -293,16 +296,18 @@ static int change_due(struct netlink *netlink, const struct netlink_change *chan
  * make again), or -errno with a line in the log */
 static int change_make(struct netlink *netlink, const struct netlink_change *change) {
     struct netlink_journal *journal = &netlink->journal;
-    bool ours = netlink_journal_find(journal, change) < journal->count;
+    const size_t index = netlink_journal_find(journal, change);
+    const bool ours = index < journal->count;
     int rc = ours ? 0 : netlink_journal_add(journal, change);
 
     if (rc)
         return rc;
+    journal->changes[index].due = NETLINK_DUE_NOTHING;
     rc = change_request(netlink, change, true);
     if (rc == 0 || (rc == -EEXIST && ours))
         return 0;
     if (ours && is_passing(rc))
-        return change_due(netlink, change, rc);
+        return change_due(netlink, index, NETLINK_DUE_MAKING, rc);
     if (!ours)
         netlink_journal_strike(journal, journal->count - 1);
     if (rc == -EEXIST && serves_as_well(netlink, change))
@@ -311,7 +316,8 @@ static int change_make(struct netlink *netlink, const struct netlink_change *cha
     return rc;
 }
 
-/** Undo a change if it is ours. @return 0, or -errno with a line in the log (then it stays in the journal) */
+/** Undo a change if it is ours. @return 0 (also when it is netlink_restore() that is to undo it), or -errno with a line
+ * in the log (then it stays in the journal, and is not made again) */
 static int change_remove(struct netlink *netlink, const struct netlink_change *change) {
     struct netlink_journal *journal = &netlink->journal;
     size_t index = netlink_journal_find(journal, change);
@@ -320,7 +326,10 @@ static int change_remove(struct netlink *netlink, const struct netlink_change *c
     if (index == journal->count)
         return 0;
     rc = change_request(netlink, change, false);
+    if (is_passing(rc))
+        return change_due(netlink, index, NETLINK_DUE_UNDOING, rc);
     if (rc && !already_gone(rc)) {
+        journal->changes[index].due = NETLINK_DUE_UNDOING;
         log_failure(netlink, "undo", change, rc);
         return rc;
     }
@@ -377,11 +386,12 @@ static int change_begin(struct netlink *netlink, enum netlink_change_kind kind, 
 /** Make or undo a change of a device that was begun. @param begun what change_begin() returned */
 static int change_set(struct netlink *netlink, const struct netlink_change *change, bool present, int begun) {
     const struct netlink_journal *journal = &netlink->journal;
+    const size_t index = netlink_journal_find(journal, change);
 
     if (!present)
         return begun == -ENODEV ? 0 : change_remove(netlink, change);
-    if (is_passing(begun) && netlink_journal_find(journal, change) < journal->count)
-        return change_due(netlink, change, begun);
+    if (is_passing(begun) && index < journal->count)
+        return change_due(netlink, index, NETLINK_DUE_MAKING, begun);
     return begun ? begun : change_make(netlink, change);
 }
 
@@ -455,23 +465,47 @@ int netlink_rule_set(struct netlink *netlink, const struct ip_addr *from, uint32
     return present ? change_make(netlink, &change) : change_remove(netlink, &change);
 }
 
+/** Undo what is not wanted any more, newest first. @return whether some is due once more */
+static bool undo_due(struct netlink *netlink) {
+    struct netlink_journal *journal = &netlink->journal;
+    bool again = false;
+
+    for (size_t i = journal->count; i > 0; i--) {
+        int rc;
+
+        if (journal->changes[i - 1].due != NETLINK_DUE_UNDOING)
+            continue;
+        rc = change_request(netlink, &journal->changes[i - 1], false);
+        again |= is_passing(rc);
+        if (rc == 0 || already_gone(rc))
+            netlink_journal_strike(journal, i - 1);
+    }
+    return again;
+}
+
 int netlink_restore(struct netlink *netlink, bool *again) {
     const struct netlink_journal *journal = &netlink->journal;
     char text[NETLINK_CHANGE_TEXT_MAX];
     int made = 0;
 
-    *again = false;
+    *again = undo_due(netlink);
     for (size_t i = 0; i < journal->count; i++) {
-        const struct netlink_change *change = &journal->changes[i];
+        struct netlink_change *change = &journal->changes[i];
+        const bool doubtful = change->due == NETLINK_DUE_MAKING;
         int rc;
 
-        if (change->kind == NETLINK_CHANGE_UP || change->kind == NETLINK_CHANGE_MTU)
+        if (change->due == NETLINK_DUE_UNDOING)
+            continue;
+        if (!doubtful && (change->kind == NETLINK_CHANGE_UP || change->kind == NETLINK_CHANGE_MTU))
             continue; /* who sets the device down means it */
         rc = change_request(netlink, change, true);
         *again |= is_passing(rc);
+        if (rc == 0 || rc == -EEXIST)
+            change->due = NETLINK_DUE_NOTHING;
         if (rc)
             continue;
-        log_notice("netlink: %s was removed by somebody: made again", netlink_change_print(change, text));
+        log_notice("netlink: %s %s", netlink_change_print(change, text),
+                   doubtful ? "could be made now" : "was removed by somebody: made again");
         made++;
     }
     return made;

@@ -31,6 +31,13 @@ enum netlink_change_kind {
     NETLINK_CHANGE_KINDS    /**< how many there are */
 };
 
+/** What netlink_restore() does about a change of ours. */
+enum netlink_due {
+    NETLINK_DUE_NOTHING, /**< make it again, if somebody has removed it */
+    NETLINK_DUE_MAKING,  /**< make it: it may never have come to be */
+    NETLINK_DUE_UNDOING, /**< undo it: it is not wanted any more */
+};
+
 /** One change of ours, complete enough to make and to undo it. What a kind does not use is zero, so that memcmp
  * compares. */
 struct netlink_change {
@@ -43,6 +50,7 @@ struct netlink_change {
     uint32_t table;                /**< route, rule: table number */
     uint32_t metric;               /**< route: metric; rule: preference */
     uint32_t mtu_bytes;            /**< route: MTU metric; MTU: value before ours */
+    enum netlink_due due;          /**< in the list of this process alone; the file does not tell */
 };
 
 /** The changes of this process, oldest first, and the file they stand in. */

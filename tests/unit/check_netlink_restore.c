@@ -117,6 +117,43 @@ START_TEST(a_change_that_could_not_be_seen_to_stays_ours_and_is_due_again) {
 }
 END_TEST
 
+START_TEST(a_change_that_could_not_be_undone_is_undone_later_and_not_made_again) {
+    const struct netlink_route_spec host = route_to("192.0.2.1/32", "10.1.0.254", "va");
+    const struct ip_addr from = addr("10.1.0.1");
+    bool again = false;
+
+    ck_assert_int_eq(netlink_route_set(netlink, &host, true), 0);
+    ck_assert_int_eq(netlink_rule_set(netlink, &from, 100, 1000, true), 0);
+    settle();
+    undone_told = 0;
+    fill_request_socket(); /* the kernel does it, but its answer is lost */
+    ck_assert_int_eq(netlink_rule_set(netlink, &from, 100, 1000, false), 0);
+    ck_assert(!shows("ip rule show", "1000:"));
+    ck_assert_uint_eq(undone_told, 1);
+    fill_request_socket();
+    netlink_restore(netlink, &again);
+    ck_assert(again);
+    ck_assert(!shows("ip rule show", "1000:"));
+    ck_assert_int_eq(restored(), 0);
+    ck_assert(!shows("ip rule show", "1000:"));
+    ck_assert_uint_eq(netlink->journal.count, 1);
+
+    /* Wanted again before that, it is made. */
+    fill_request_socket();
+    ck_assert_int_eq(netlink_route_set(netlink, &host, false), 0);
+    netlink_restore(netlink, &again);
+    ck_assert(!shows("ip route show", "192.0.2.1"));
+    ck_assert_int_eq(netlink_rule_set(netlink, &from, 100, 1000, true), 0);
+    fill_request_socket();
+    ck_assert_int_eq(netlink_rule_set(netlink, &from, 100, 1000, false), 0);
+    ck_assert_int_eq(netlink_rule_set(netlink, &from, 100, 1000, true), 0);
+    ck_assert_int_eq(restored(), 0);
+    ck_assert(shows("ip rule show", "1000:\tfrom 10.1.0.1 lookup 100"));
+    ck_assert_int_eq(netlink_rule_set(netlink, &from, 100, 1000, false), 0);
+    ck_assert_uint_eq(netlink->journal.count, 0);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("netlink_restore");
     TCase *kernel = tcase_create("kernel");
@@ -125,6 +162,7 @@ int main(void) {
     tcase_add_checked_fixture(kernel, setup, teardown);
     tcase_add_test(kernel, what_others_remove_is_told_and_made_again);
     tcase_add_test(kernel, a_change_that_could_not_be_seen_to_stays_ours_and_is_due_again);
+    tcase_add_test(kernel, a_change_that_could_not_be_undone_is_undone_later_and_not_made_again);
     suite_add_tcase_of_root(suite, kernel);
     return suite_run(suite);
 }
