@@ -3,10 +3,11 @@
  * Each change is one value (struct netlink_change): journalled, then made with NLM_F_EXCL, so that "already there" is
  * known from "made by us"; what was there before is struck out of the journal again and never undone. Removing looks in
  * the journal first: what is not ours stays. Routes and rules carry a protocol number of ours, which the kernel
- * compares when it deletes. Where the kernel, or its answer, is short of memory, a change of ours is neither taken for
- * made nor for gone: it is due to be made again, or undone if it is not wanted any more. It leaves out replacing: who
- * wants another gateway removes the old route and adds the new one. Invariant: whatever was changed and not undone
- * stands in the journal. Standards: RFC 3549; rtnetlink(7). */
+ * compares when it deletes. Where the kernel, or its answer, is short of memory, a change is neither taken for made nor
+ * for gone: it stays in the journal, due to be made again, or undone if it is not wanted any more. What was there before
+ * is taken for ours then: routes and rules of others are safe by the protocol number, and addresses are set on a device
+ * of ours alone. It leaves out replacing: who wants another gateway removes the old route and adds the new one.
+ * Invariant: whatever was changed and not undone stands in the journal. Standards: RFC 3549; rtnetlink(7). */
 #include <errno.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
@@ -279,7 +280,7 @@ static bool is_passing(int error) {
     return error == -ENOMEM || error == -ENOBUFS || error == -EAGAIN || error == -EINTR;
 }
 
-/** A change of ours could not be seen to: netlink_restore() is to do that. @param index of it in the journal
+/** A change could not be seen to: netlink_restore() is to do that. @param index of it in the journal
  * @return 0 */
 static int change_due(struct netlink *netlink, size_t index, enum netlink_due due, int error) {
     const struct netlink_hooks *hooks = &netlink->monitor.hooks;
@@ -292,8 +293,8 @@ static int change_due(struct netlink *netlink, size_t index, enum netlink_due du
     return 0;
 }
 
-/** Journal and make a change. @return 0 (also when it was there already, or is one of ours that netlink_restore() is to
- * make again), or -errno with a line in the log */
+/** Journal and make a change. @return 0 (also when it was there already, or when it is netlink_restore() that is to make
+ * it), or -errno with a line in the log */
 static int change_make(struct netlink *netlink, const struct netlink_change *change) {
     struct netlink_journal *journal = &netlink->journal;
     const size_t index = netlink_journal_find(journal, change);
@@ -306,7 +307,7 @@ static int change_make(struct netlink *netlink, const struct netlink_change *cha
     rc = change_request(netlink, change, true);
     if (rc == 0 || (rc == -EEXIST && ours))
         return 0;
-    if (ours && is_passing(rc))
+    if (is_passing(rc))
         return change_due(netlink, index, NETLINK_DUE_MAKING, rc);
     if (!ours)
         netlink_journal_strike(journal, journal->count - 1);

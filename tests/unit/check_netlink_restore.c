@@ -2,7 +2,6 @@
 /* check_netlink_restore: what others remove of our changes, and that it comes back. */
 #include <netlink/msg.h>
 #include <netlink/socket.h>
-#include <errno.h>
 #include <linux/rtnetlink.h>
 
 #include "os/netlink_internal.h"
@@ -107,13 +106,55 @@ START_TEST(a_change_that_could_not_be_seen_to_stays_ours_and_is_due_again) {
     fill_request_socket();
     ck_assert_int_eq(netlink_rule_set(netlink, &from, 100, 1000, true), 0);
     ck_assert_uint_eq(undone_told, 2);
-    fill_request_socket(); /* of one that is not ours nothing is known */
-    ck_assert_int_eq(netlink_rule_set(netlink, &from, 100, 1001, true), -ENOMEM);
-    ck_assert_uint_eq(undone_told, 2);
     ck_assert(shows("ip route show", "192.0.2.1 via 10.1.0.254"));
     ck_assert_int_eq(restored(), 0);
     ck_assert_int_eq(netlink_route_set(netlink, &host, false), 0);
     ck_assert(!shows("ip route show", "192.0.2.1"));
+}
+END_TEST
+
+START_TEST(a_first_change_without_an_answer_is_ours_and_does_not_stay) {
+    const struct netlink_route_spec host = route_to("192.0.2.1/32", "10.1.0.254", "va");
+    const struct ip_addr from = addr("10.1.0.1");
+    bool again = false;
+
+    ck_assert_int_eq(netlink_route_set(netlink, &host, true), 0);
+    undone_told = 0;
+    fill_request_socket();
+    ck_assert_int_eq(netlink_rule_set(netlink, &from, 100, 1001, true), 0);
+    ck_assert_uint_eq(undone_told, 1);
+    ck_assert(shows("ip rule show", "1001:")); /* the kernel has made it, and could not say so */
+    ck_assert_int_eq(restored(), 0);
+    ck_assert_int_eq(netlink_rule_set(netlink, &from, 100, 1001, false), 0);
+    ck_assert(!shows("ip rule show", "1001:"));
+
+    fill_request_socket();
+    ck_assert_int_eq(netlink_rule_set(netlink, &from, 100, 1001, true), 0);
+    run("ip rule del priority 1001");
+    ck_assert_int_eq(restored(), 1); /* as if it had not */
+    ck_assert(shows("ip rule show", "1001:"));
+
+    fill_request_socket();
+    ck_assert_int_eq(netlink_rule_set(netlink, &from, 100, 1002, true), 0);
+    for (unsigned i = 0; i < 2; i++)
+        netlink_restore(netlink, &again); /* takes the answers that nobody read */
+    ck_assert(shows("ip rule show", "1002:"));
+    netlink_undo_all(netlink);
+    ck_assert(!shows("ip rule show", "1001:") && !shows("ip rule show", "1002:"));
+    ck_assert(!shows("ip route show", "192.0.2.1"));
+}
+END_TEST
+
+/* A rule of somebody else's that is just like ours is known by its protocol number. */
+START_TEST(without_an_answer_nothing_of_others_is_taken_for_ours) {
+    const struct ip_addr from = addr("10.1.0.1");
+
+    run("ip rule add from 10.1.0.1 table 100 priority 1001 protocol static");
+    fill_request_socket();
+    ck_assert_int_eq(netlink_rule_set(netlink, &from, 100, 1001, true), 0);
+    restored();
+    netlink_undo_all(netlink);
+    ck_assert(shows("ip rule show", "1001:"));
 }
 END_TEST
 
@@ -162,6 +203,8 @@ int main(void) {
     tcase_add_checked_fixture(kernel, setup, teardown);
     tcase_add_test(kernel, what_others_remove_is_told_and_made_again);
     tcase_add_test(kernel, a_change_that_could_not_be_seen_to_stays_ours_and_is_due_again);
+    tcase_add_test(kernel, a_first_change_without_an_answer_is_ours_and_does_not_stay);
+    tcase_add_test(kernel, without_an_answer_nothing_of_others_is_taken_for_ours);
     tcase_add_test(kernel, a_change_that_could_not_be_undone_is_undone_later_and_not_made_again);
     suite_add_tcase_of_root(suite, kernel);
     return suite_run(suite);
