@@ -54,7 +54,7 @@ struct client_path {
     uint64_t rtt;                 /**< ns, of its connection before, smoothed; 0: none was measured */
     bool requested;               /**< the carrier's request is on its way or answered */
     uint8_t joining[JOIN_ID_BYTES];     /**< ID of the session that it asked to join last */
-    bool again;                         /**< the server does not know our session: ask for a new one at once */
+    bool again;                         /**< this connection's end is no failure: the next begins at once */
     bool was_reset;                     /**< its leg ended by a stateless reset: that server has forgotten everything */
     bool doubted;                       /**< its server did not know the session while other legs seemed to work */
     bool removing;                      /**< `path remove`: gone once the carrier is */

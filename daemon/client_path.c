@@ -404,8 +404,10 @@ static void on_retry(void *context, uint64_t now) {
     (void)now;
     if (path->state == PATH_LOST)
         client_path_recover(path);
-    if (path->state == PATH_LOST && choose_address(path, why, sizeof why))
+    if (path->state == PATH_LOST && !path->carrier->closing && choose_address(path, why, sizeof why)) {
+        path->again = true; /* it is no failure, and the next may be as soon */
         return client_path_reconnect(path, "the way to the server is by another of its addresses now");
+    }
     client_path_connect(path);
 }
 

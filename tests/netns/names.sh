@@ -46,12 +46,14 @@ only 192.0.2.2/24
 check 'a link with IPv4 alone: the client starts' client_starts
 check 'a link with IPv4 alone: pings come back' pings "$client" 10.77.0.1 fd77::1
 first=$(session)
+retries=$(grep -c 'trying again' "$dir/client.log")
 for address in 2001:db8::2/64 192.0.2.2/24 2001:db8::2/64; do
     only "$address"
     # A connection without its address ends after 30 s.
     check "the link has ${address%/*} alone: the tunnel goes by it" until_true 15 in_ns "$client" ping -c 1 -W 1 10.77.0.1
     is "the link has ${address%/*} alone: in the same session" "$(session)" "$first"
 done
+is 'none of that counts as a failure' "$(grep -c 'trying again' "$dir/client.log")" "$retries"
 check 'it says why' said client 'path veth: the way to the server is by another of its addresses now'
 moves=$(grep -c 'by another of its addresses' "$dir/client.log")
 check 'IPv4 is back, too' ip -n "$client" address add 192.0.2.2/24 dev veth
