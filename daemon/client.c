@@ -25,7 +25,7 @@ void client_on_link(struct client *client, unsigned ifindex, bool present, bool 
     const unsigned own = tun_ifindex(client->worker->tun);
     struct client_path *path, *next;
     if (present ? !own : ifindex == own)
-        client_host_locate(client);
+        client_host_locate(client, !present);
     if (ifindex == own)
         return client_host_on_link(client, present && up);
     DL_FOREACH_SAFE(client->paths, path, next) {

@@ -244,16 +244,23 @@ void client_host_on_link(struct client *client, bool up) {
     client->device_down = !up && client->device_up;
 }
 
-void client_host_locate(struct client *client) {
+/* One that was away and is back before anybody looked has lost everything, too. If its index is the same, what was set
+ * is still in the journal. */
+void client_host_locate(struct client *client, bool gone) {
     const unsigned before = tun_ifindex(client->worker->tun);
-    const enum worker_device now = worker_locate_tun(client->worker);
-    if (now == WORKER_DEVICE_LEFT) {
+    const enum worker_device now = worker_locate_tun(client->worker, gone);
+    if (now == WORKER_DEVICE_STAYED)
+        return;
+    client->device_up = client->device_down = false;
+    if (before && before != tun_ifindex(client->worker->tun)) {
         netlink_forget(client->netlink, before);
         client->installed_count = client->routed_count = 0;
-        client->device_up = client->device_down = false;
-    } else if (now == WORKER_DEVICE_RETURNED) {
-        client_host_update(client);
     }
+    if (now == WORKER_DEVICE_LEFT)
+        return;
+    client_host_update(client);
+    renew_addresses(client);
+    update_routes(client, true);
 }
 
 void client_host_mtu(struct client *client) {

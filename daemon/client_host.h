@@ -15,7 +15,7 @@ void client_host_mtu(struct client *client);
 /** The device went up or down: set again what the kernel forgot with it. */
 void client_host_on_link(struct client *client, bool up);
 /** The device may have gone to another network namespace, or come back: then everything is set again. */
-void client_host_locate(struct client *client);
+void client_host_locate(struct client *client, bool gone);
 /** Whether a path may leave by this address of the host. */
 bool client_host_may_be_source(const struct client *client, const struct ip_addr *source);
 /** Make (or undo) the rule that sends packets from the path's source by the path's own gateway, so that no route into

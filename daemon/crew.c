@@ -152,22 +152,32 @@ static int configure_device(struct crew *crew, const struct tun *tun, char *why,
     return error;
 }
 
+/** Where the device is. */
+struct location {
+    bool gone;              /**< the kernel said that it is gone from here */
+    enum worker_device now; /**< what became of it */
+};
+
 static void locate_device(struct server *server, void *context) {
-    *(enum worker_device *)context = worker_locate_tun(server->worker);
+    struct location *location = context;
+    const enum worker_device now = worker_locate_tun(server->worker, location->gone);
+    if (now != WORKER_DEVICE_STAYED)
+        location->now = now;
 }
 
-/* All queues of the device go with it. */
-static void follow_device(struct crew *crew) {
+/* All queues of the device go with it. If it is back with the same index, what was set is still in the journal. */
+static void follow_device(struct crew *crew, bool gone) {
     const unsigned before = tun_ifindex(crew_tun(crew));
-    enum worker_device now = WORKER_DEVICE_STAYED;
+    struct location location = {.gone = gone, .now = WORKER_DEVICE_STAYED};
     char why[256];
-    crew_each(crew, locate_device, &now);
-    if (now == WORKER_DEVICE_LEFT) {
+    crew_each(crew, locate_device, &location);
+    if (location.now == WORKER_DEVICE_STAYED)
+        return;
+    crew->device_down = false;
+    if (before && before != tun_ifindex(crew_tun(crew)))
         netlink_forget(crew->netlink, before);
-        crew->device_down = false;
-    } else if (now == WORKER_DEVICE_RETURNED && configure_device(crew, crew_tun(crew), why, sizeof why)) {
+    if (location.now == WORKER_DEVICE_RETURNED && configure_device(crew, crew_tun(crew), why, sizeof why))
         log_warning("%s", why);
-    }
 }
 
 void crew_on_link(struct crew *crew, unsigned ifindex, bool present, bool up) {
@@ -176,7 +186,7 @@ void crew_on_link(struct crew *crew, unsigned ifindex, bool present, bool up) {
         return;
     own = tun_ifindex(crew_tun(crew));
     if (present ? !own : ifindex == own)
-        return follow_device(crew);
+        return follow_device(crew, !present);
     if (ifindex != own)
         return;
     if (up && crew->device_down)

@@ -354,7 +354,7 @@ int worker_open_tun(struct worker *worker, const char *name, size_t queues, char
     return -ENOMEM;
 }
 
-enum worker_device worker_locate_tun(struct worker *worker) {
+enum worker_device worker_locate_tun(struct worker *worker, bool gone) {
     const bool was_here = tun_ifindex(worker->tun) != 0;
     const int error = tun_locate(worker->tun);
     if (was_here && error == -EXDEV) {
@@ -364,7 +364,7 @@ enum worker_device worker_locate_tun(struct worker *worker) {
                         tun_name(worker->tun));
         return WORKER_DEVICE_LEFT;
     }
-    if (was_here || error)
+    if (error || (was_here && !gone))
         return WORKER_DEVICE_STAYED;
     if (worker->number == 0)
         log_notice("%s: the device is back in this network namespace", tun_name(worker->tun));

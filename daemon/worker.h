@@ -100,12 +100,13 @@ void worker_fini(struct worker *worker);
 int worker_open_tun(struct worker *worker, const char *name, size_t queues, char *why, size_t why_size);
 /** What became of a device. */
 enum worker_device {
-    WORKER_DEVICE_STAYED,  /**< nothing */
-    WORKER_DEVICE_LEFT,    /**< it was moved to another network namespace */
-    WORKER_DEVICE_RETURNED /**< it was moved back, and is down, without addresses */
+    WORKER_DEVICE_STAYED,   /**< nothing */
+    WORKER_DEVICE_LEFT,     /**< it was moved to another network namespace */
+    WORKER_DEVICE_RETURNED, /**< it was moved back, and is down, without addresses */
 };
-/** Look where the device is now; the first worker logs what became of it. */
-enum worker_device worker_locate_tun(struct worker *worker);
+/** Look where the device is now; the first worker logs what became of it.
+ * @param gone the kernel said that it is gone: if it is here, it has been away meanwhile, and returned */
+enum worker_device worker_locate_tun(struct worker *worker, bool gone);
 /** A new carrier without a leg (the role makes that with carrier_leg_hooks() and context = carrier). @return NULL: no
  * memory */
 struct carrier *carrier_new(struct worker *worker, struct udp_socket *socket, const struct carrier_hooks *hooks,

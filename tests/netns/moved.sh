@@ -65,6 +65,29 @@ check 'with the device back the server has its addresses' pings "$client" 10.77.
 is 'one line about each move' "$(grep -c 'mpvpn0: the device' "$dir/server.log")" 2
 is 'the session is the same one' "$(value server '[s["id"] for s in j["sessions"]]' session list)" '[1]'
 
+# Away and back before the daemon looks: first with the same index, then with another one, as a veth has taken its own.
+# away_and_back PID NS ELSEWHERE [INDEX TO TAKE MEANWHILE]
+away_and_back() {
+    kill -STOP "$1"
+    ip -n "$2" link set mpvpn0 netns "$3"
+    [ -z "${4-}" ] || ip -n "$2" link add name taken index "$4" type veth peer name taken-peer
+    ip -n "$3" link set mpvpn0 netns "$2"
+    kill -CONT "$1"
+}
+for meanwhile in same another; do
+    c=$(index "$client")
+    s=$(index "$server")
+    [ $meanwhile = another ] && take=("$c" "$s") || take=('' '')
+    away_and_back "$client_pid" "$client" "$elsewhere_c" "${take[0]}"
+    check "away and back at once, $meanwhile index: the client has set everything again" pings "$client" 10.77.0.1 fd77::1
+    is "away and back at once, $meanwhile index: and nothing twice" \
+        "$(ip -n "$client" -o address show dev mpvpn0 scope global | wc -l)" 2
+    away_and_back "$server_pid" "$server" "$elsewhere_s" "${take[1]}"
+    check "away and back at once, $meanwhile index: so has the server" pings "$client" 10.77.0.1 fd77::1
+    kept=$([ "$(index "$client") $(index "$server")" = "$c $s" ] && echo same || echo another)
+    is "away and back at once, $meanwhile index: that is what it has" "$kept" $meanwhile
+done
+
 ip -n "$client" link set mpvpn0 netns "$elsewhere_c"
 check 'moved once more' until_true 5 is_elsewhere client True
 ip -n "$elsewhere_c" link delete mpvpn0
