@@ -356,7 +356,7 @@ int worker_open_tun(struct worker *worker, const char *name, size_t queues, char
 
 enum worker_device worker_locate_tun(struct worker *worker, bool gone) {
     const bool was_here = tun_ifindex(worker->tun) != 0;
-    const int error = tun_locate(worker->tun);
+    const int error = tun_locate(worker->tun, gone);
     if (was_here && error == -EXDEV) {
         if (worker->number == 0)
             log_warning("%s: the device was moved to another network namespace: it goes on carrying packets there, but "

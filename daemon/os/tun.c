@@ -357,19 +357,21 @@ static void lengthen_queue(const char *name) {
     close(fd);
 }
 
-/* The namespace that the device is in. @return its inode; 0: unknown, as for one of another user's namespace */
-static ino_t namespace_of(int fd) {
-    struct stat status = {0};
-    int space = ioctl(fd, TUNGETDEVNETNS);
+/* The namespace that the device is in. @return 0 or -errno; -EPERM: it is of a user namespace where we may do nothing,
+ * or CAP_NET_ADMIN is missing here */
+static int namespace_of(int fd, ino_t *out) {
+    struct stat status;
+    int space = ioctl(fd, TUNGETDEVNETNS), error;
 
     if (space < 0) {
-        return 0;
+        return -errno;
     }
-    if (fstat(space, &status) != 0) {
-        status.st_ino = 0;
-    }
+    error = fstat(space, &status) != 0 ? -errno : 0;
     close(space);
-    return status.st_ino;
+    if (error == 0) {
+        *out = status.st_ino;
+    }
+    return error;
 }
 
 static int make_device(const struct tun_settings *settings, struct tun *tun) {
@@ -389,7 +391,7 @@ static int make_device(const struct tun_settings *settings, struct tun *tun) {
     }
     memcpy(tun->name, request.ifr_name, sizeof tun->name);
     tun->ifindex = if_nametoindex(tun->name);
-    tun->home = namespace_of(fd);
+    (void)namespace_of(fd, &tun->home); /* or it stays unknown */
     lengthen_queue(tun->name);
     tun->file = ring_file_open(tun->loop, fd);
     return 0;
@@ -468,8 +470,10 @@ unsigned tun_ifindex(const struct tun *tun) {
     return tun->ifindex;
 }
 
-int tun_locate(struct tun *tun) {
+int tun_locate(struct tun *tun, bool gone) {
     struct ifreq request = {0};
+    ino_t space = 0;
+    int error;
 
     if (tun->home == 0) {
         return -EOPNOTSUPP;
@@ -477,8 +481,12 @@ int tun_locate(struct tun *tun) {
     if (ioctl(tun->file.fd, TUNGETIFF, &request) != 0) {
         return -errno;
     }
+    error = namespace_of(tun->file.fd, &space);
+    if (error != 0 && !(error == -EPERM && gone)) {
+        return error;
+    }
     tun->ifindex = 0;
-    if (namespace_of(tun->file.fd) != tun->home) {
+    if (space != tun->home) {
         return -EXDEV;
     }
     memcpy(tun->name, request.ifr_name, sizeof tun->name);

@@ -8,8 +8,11 @@
 #include <check.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
+#include <errno.h>
 #include <netinet/udp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "os/ring.h"
 #include "os_env.h"
@@ -502,6 +505,27 @@ START_TEST(device_that_is_deleted_is_reported) {
 }
 END_TEST
 
+/* Asking for its namespace takes a descriptor. */
+START_TEST(device_that_cannot_be_asked_for_is_where_it_was) {
+    const unsigned ifindex = tun_ifindex(tun);
+    struct rlimit before, none;
+    const int next = dup(sock);
+
+    ck_assert_uint_ne(ifindex, 0);
+    ck_assert_int_eq(tun_locate(tun, false), 0);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    ck_assert_int_ge(next, 0);
+    close(next);
+    none = (struct rlimit){.rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    ck_assert_int_eq(tun_locate(tun, true), -EMFILE);
+    ck_assert_uint_eq(tun_ifindex(tun), ifindex);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    ck_assert_int_eq(tun_locate(tun, true), 0);
+    ck_assert_uint_eq(tun_ifindex(tun), ifindex);
+}
+END_TEST
+
 static TCase *make_tcase(const char *name, void (*set_up)(void)) {
     TCase *tc = tcase_create(name);
 
@@ -517,6 +541,7 @@ static TCase *make_tcase(const char *name, void (*set_up)(void)) {
     tcase_add_test(tc, device_may_be_closed_in_on_packet);
     tcase_add_test(tc, device_that_is_taken_down_comes_back);
     tcase_add_test(tc, device_that_is_deleted_is_reported);
+    tcase_add_test(tc, device_that_cannot_be_asked_for_is_where_it_was);
     return tc;
 }
 
