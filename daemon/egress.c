@@ -410,6 +410,8 @@ static void look_for_loose(struct session *session, const struct queue_item *ite
     char name[SOCKDIAG_NAME_MAX];
     struct sockdiag_flow flow;
     bool known;
+    if (inner_opens_flow(inner, superpacket_data(&item->split->packet)))
+        loose_on_begin(&session->loose, item->flow_hash);
     if (!loose_on_sent(&session->loose, item->flow_hash, item->split->packet.length, now)) {
         if (loose_is_tried(&session->loose, item->flow_hash))
             try_loose(session, item, now);

@@ -10,7 +10,7 @@
  * How it works: nothing in its packets tells soon what a sender does, but its own kernel knows. So a flow that sends
  * more than a little is asked for once. Of one of another host, that is only forwarded here, nobody knows: it is kept
  * in order, and tried without where that seems to starve it (trial.c). A flow has a place by its hash, which another
- * one takes over when it has paused.
+ * one takes over when it has paused, or at once if it has the same addresses and ports, by its SYN.
  *
  * Left out: asking (the hall's; os/sockdiag). Sources: Cardwell et al., "BBR: Congestion-Based Congestion Control", ACM
  * Queue 14(5), 2016; draft-cardwell-iccrg-bbr-congestion-control. */
@@ -38,6 +38,13 @@ bool loose_on_sent(struct loose *loose, uint32_t hash, uint32_t bytes, uint64_t 
     flow->bytes = bytes < BULK_BYTES ? flow->bytes + bytes : BULK_BYTES;
     flow->asked = flow->bytes >= BULK_BYTES;
     return flow->asked;
+}
+
+void loose_on_begin(struct loose *loose, uint32_t hash) {
+    struct loose_flow *flow = &loose->flows[hash % LOOSE_FLOWS];
+
+    if (flow->hash == hash)
+        *flow = (struct loose_flow){0};
 }
 
 void loose_on_answer(struct loose *loose, uint32_t hash, const char *congestion) {

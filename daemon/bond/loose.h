@@ -31,6 +31,8 @@ struct loose {
 /** A TCP flow sends so many bytes. @return true: its congestion control is to be asked for; false: it was, or it
  * sent too little yet, or its place is taken */
 bool loose_on_sent(struct loose *loose, uint32_t hash, uint32_t bytes, uint64_t now);
+/** A TCP flow begins: what is known of a former one with its addresses and ports is not true of it. */
+void loose_on_begin(struct loose *loose, uint32_t hash);
 /** The answer for a flow. @param congestion its congestion control's name; NULL: nobody knows it */
 void loose_on_answer(struct loose *loose, uint32_t hash, const char *congestion);
 /** Whether data of a flow are to be told. */

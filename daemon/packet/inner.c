@@ -20,7 +20,7 @@
 /** Layout of the headers walked, bytes. */
 enum { IP4_HEADER = 20, IP6_HEADER = 40, FRAGMENT_HEADER = 8 };
 /** In TCP's header: bytes without options, its length in the upper half of a byte, and flags. */
-enum { TCP_HEADER = 20, TCP_OFFSET = 12, TCP_FLAGS = 13, TCP_OPENS_OR_ENDS = 0x07 /* SYN, RST, FIN */ };
+enum { TCP_HEADER = 20, TCP_OFFSET = 12, TCP_FLAGS = 13, TCP_SYN = 0x02, TCP_HEADER_MAX = 60, TCP_OPENS_OR_ENDS = 0x07 /* SYN, RST, FIN */ };
 
 /** A 16-bit number in network order. */
 static uint16_t be16(const uint8_t *p) {
@@ -238,6 +238,14 @@ bool inner_is_bare_ack(const struct inner *inner, const uint8_t *packet) {
 
     return inner->protocol == IPPROTO_TCP && !inner->fragment && bytes >= TCP_HEADER &&
            bytes == (l4[TCP_OFFSET] >> 4) * 4 && !(l4[TCP_FLAGS] & TCP_OPENS_OR_ENDS);
+}
+
+bool inner_opens_flow(const struct inner *inner, const uint8_t *packet) {
+    const uint16_t bytes = inner->total_bytes - inner->header_bytes;
+
+    /* by size first: what is larger need not be read */
+    return bytes >= TCP_HEADER && bytes <= TCP_HEADER_MAX && inner->protocol == IPPROTO_TCP && !inner->fragment &&
+           packet[inner->header_bytes + TCP_FLAGS] & TCP_SYN;
 }
 
 bool inner_mark_ce(uint8_t *packet) {

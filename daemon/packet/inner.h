@@ -39,6 +39,8 @@ uint32_t inner_flow_hash(const struct inner *inner, const uint8_t key[16]);
 /** Whether a packet of TCP is an acknowledgement and nothing else: no data, and neither SYN, RST nor FIN.
  * @param packet what was parsed, no superpacket */
 bool inner_is_bare_ack(const struct inner *inner, const uint8_t *packet);
+/** Whether a packet of TCP has a SYN, and nothing or little of data. @param packet what was parsed */
+bool inner_opens_flow(const struct inner *inner, const uint8_t *packet);
 /** The number that all fragments of a datagram share, besides addresses and protocol. @param packet one that
  * inner_parse() took, and told to be a fragment @param inner what it told @return the identification of version 4 or of
  * version 6's fragment header, host order */

@@ -191,13 +191,14 @@ START_TEST(an_acknowledgement_without_anything_else_is_told_from_the_rest) {
     static const struct {
         int protocol;
         uint8_t flags;
-        bool sack, data, bare;
+        bool sack, data, bare, opens;
     } rows[] = {
-        {IPPROTO_TCP, ACK, false, false, true},        {IPPROTO_TCP, ACK, true, false, true},
-        {IPPROTO_TCP, ACK | ECE, false, false, true},  {IPPROTO_TCP, ACK | PSH, false, true, false},
-        {IPPROTO_TCP, SYN | ACK, false, false, false}, {IPPROTO_TCP, FIN | ACK, false, false, false},
-        {IPPROTO_TCP, RST | ACK, false, false, false}, {IPPROTO_TCP, ACK, true, true, false},
-        {IPPROTO_UDP, ACK, false, false, false},
+        {IPPROTO_TCP, ACK, false, false, true, false},        {IPPROTO_TCP, ACK, true, false, true, false},
+        {IPPROTO_TCP, ACK | ECE, false, false, true, false},  {IPPROTO_TCP, ACK | PSH, false, true, false, false},
+        {IPPROTO_TCP, SYN | ACK, false, false, false, true},  {IPPROTO_TCP, FIN | ACK, false, false, false, false},
+        {IPPROTO_TCP, RST | ACK, false, false, false, false}, {IPPROTO_TCP, ACK, true, true, false, false},
+        {IPPROTO_TCP, SYN, true, false, false, true},         {IPPROTO_UDP, SYN, false, false, false, false},
+        {IPPROTO_UDP, ACK, false, false, false, false},
     };
     for (int version = 4; version <= 6; version += 2)
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -210,6 +211,7 @@ START_TEST(an_acknowledgement_without_anything_else_is_told_from_the_rest) {
             length = made_write(&m, packet);
             ck_assert_int_eq(inner_parse(packet, length, false, &inner), 0);
             ck_assert_msg(inner_is_bare_ack(&inner, packet) == rows[i].bare, "IPv%d, row %zu", version, i);
+            ck_assert_msg(inner_opens_flow(&inner, packet) == rows[i].opens, "IPv%d, row %zu", version, i);
         }
 }
 END_TEST

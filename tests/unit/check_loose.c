@@ -58,6 +58,23 @@ START_TEST(another_flow_takes_a_place_over_only_after_a_pause) {
 }
 END_TEST
 
+START_TEST(a_flow_with_the_ports_of_a_former_one_is_another_flow) {
+    struct loose loose = {0};
+
+    ck_assert(loose_on_sent(&loose, HASH, BULK, NS_PER_SEC));
+    loose_on_answer(&loose, HASH, "bbr");
+    loose_on_begin(&loose, HASH + LOOSE_FLOWS); /* of another one that shares its place */
+    ck_assert(loose_has(&loose, HASH));
+    loose_on_begin(&loose, HASH);
+    ck_assert(!loose_has(&loose, HASH));
+    ck_assert(!loose_on_sent(&loose, HASH, 60, NS_PER_SEC));
+    ck_assert(loose_on_sent(&loose, HASH, BULK, NS_PER_SEC)); /* it is asked for again */
+    loose_on_answer(&loose, HASH, NULL);
+    loose_on_begin(&loose, HASH);
+    ck_assert(!loose_is_tried(&loose, HASH));
+}
+END_TEST
+
 START_TEST(only_a_flow_that_nobody_knows_is_tried) {
     static const char *const names[] = {NULL, "bbr", "cubic"};
     static const struct trial_data data = {.bytes = BULK, .segment = BULK};
@@ -87,6 +104,7 @@ int main(void) {
     TCase *tcase = tcase_create("loose");
     tcase_add_test(tcase, a_flow_is_asked_for_once_when_it_sends_much);
     tcase_add_test(tcase, bbr_in_all_its_versions_needs_no_order_and_nothing_else);
+    tcase_add_test(tcase, a_flow_with_the_ports_of_a_former_one_is_another_flow);
     tcase_add_test(tcase, another_flow_takes_a_place_over_only_after_a_pause);
     tcase_add_test(tcase, only_a_flow_that_nobody_knows_is_tried);
     suite_add_tcase(suite, tcase);
