@@ -90,7 +90,8 @@ int netlink_route_set(struct netlink *netlink, const struct netlink_route_spec *
 int netlink_rule_set(struct netlink *netlink, const struct ip_addr *from, uint32_t table, uint32_t priority,
                      bool present);
 /** Make again the addresses, routes and rules of ours that are not there any more, and undo what could not be undone
- * when that was asked for. What cannot be made, as a link is down, say, is let be. @param again for some there was no memory: it is due once more, a moment later
+ * when that was asked for. What cannot be made, as a link is down, say, is let be. @param again for some there was no
+ * memory: it is due once more, a moment later
  * @return how many were made */
 int netlink_restore(struct netlink *netlink, bool *again);
 /** A device was moved to another network namespace: forget its changes, which the kernel has undone. */

@@ -4,9 +4,9 @@
  * known from "made by us"; what was there before is struck out of the journal again and never undone. Removing looks in
  * the journal first: what is not ours stays. Routes and rules carry a protocol number of ours, which the kernel
  * compares when it deletes. Where the kernel, or its answer, is short of memory, a change is neither taken for made nor
- * for gone: it stays in the journal, due to be made again, or undone if it is not wanted any more. What was there before
- * is taken for ours then: routes and rules of others are safe by the protocol number, and addresses are set on a device
- * of ours alone. It leaves out replacing: who wants another gateway removes the old route and adds the new one.
+ * for gone: it stays in the journal, due to be made again, or undone if it is not wanted any more. What was there
+ * before is taken for ours then: routes and rules of others are safe by the protocol number, and addresses are set on a
+ * device of ours alone. It leaves out replacing: who wants another gateway removes the old route and adds the new one.
  * Invariant: whatever was changed and not undone stands in the journal. Standards: RFC 3549; rtnetlink(7). */
 #include <errno.h>
 #include <linux/fib_rules.h>
@@ -293,8 +293,8 @@ static int change_due(struct netlink *netlink, size_t index, enum netlink_due du
     return 0;
 }
 
-/** Journal and make a change. @return 0 (also when it was there already, or when it is netlink_restore() that is to make
- * it), or -errno with a line in the log */
+/** Journal and make a change. @return 0 (also when it was there already, or when it is netlink_restore() that is to
+ * make it), or -errno with a line in the log */
 static int change_make(struct netlink *netlink, const struct netlink_change *change) {
     struct netlink_journal *journal = &netlink->journal;
     const size_t index = netlink_journal_find(journal, change);

@@ -20,7 +20,14 @@
 /** Layout of the headers walked, bytes. */
 enum { IP4_HEADER = 20, IP6_HEADER = 40, FRAGMENT_HEADER = 8 };
 /** In TCP's header: bytes without options, its length in the upper half of a byte, and flags. */
-enum { TCP_HEADER = 20, TCP_OFFSET = 12, TCP_FLAGS = 13, TCP_SYN = 0x02, TCP_HEADER_MAX = 60, TCP_OPENS_OR_ENDS = 0x07 /* SYN, RST, FIN */ };
+enum {
+    TCP_HEADER = 20,
+    TCP_OFFSET = 12,
+    TCP_FLAGS = 13,
+    TCP_SYN = 0x02,
+    TCP_HEADER_MAX = 60,
+    TCP_OPENS_OR_ENDS = 0x07 /* SYN, RST, FIN */
+};
 
 /** A 16-bit number in network order. */
 static uint16_t be16(const uint8_t *p) {
