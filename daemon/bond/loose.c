@@ -18,17 +18,14 @@
 
 #include <string.h>
 
-#include "common/clock.h"
-
 #define BULK_BYTES 65536u /**< that a flow sends before it is asked for */
-#define PAUSE NS_PER_SEC  /**< ns: a place whose flow sent nothing for so long is free */
 #define TOLERANT "bbr"    /**< congestion controls whose names begin so need no order */
 
 bool loose_on_sent(struct loose *loose, uint32_t hash, uint32_t bytes, uint64_t now) {
     struct loose_flow *flow = &loose->flows[hash % LOOSE_FLOWS];
 
     if (flow->hash != hash || !flow->seen) {
-        if (flow->seen && now - flow->seen < PAUSE)
+        if (flow->seen && now - flow->seen < LOOSE_PAUSE)
             return false;
         *flow = (struct loose_flow){.hash = hash};
     }
@@ -62,6 +59,7 @@ bool loose_on_data(struct loose *loose, uint32_t hash, const struct trial_data *
 
     if (!loose_is_tried(loose, hash))
         return false;
+    loose->tried = now;
     flow->loose = trial_on_sent(&flow->trial, &loose->legs, data, now);
     return flow->loose != was;
 }

@@ -8,8 +8,10 @@
 #include <stdint.h>
 
 #include "bond/trial.h"
+#include "common/clock.h"
 
-#define LOOSE_FLOWS 16u /**< flows that are remembered */
+#define LOOSE_FLOWS 16u        /**< flows that are remembered */
+#define LOOSE_PAUSE NS_PER_SEC /**< ns: a place whose flow sent nothing for so long is free */
 
 /** A flow. */
 struct loose_flow {
@@ -24,7 +26,8 @@ struct loose_flow {
 
 /** Zeroed: none is known. */
 struct loose {
-    struct trial_legs legs;               /**< as they are: the session's to set */
+    struct trial_legs legs;               /**< as they are: the session's to set while loose_tries() */
+    uint64_t tried;                       /**< ns, when data of a flow went last that is tried; 0: never */
     struct loose_flow flows[LOOSE_FLOWS]; /**< by hash */
 };
 
@@ -40,6 +43,10 @@ static inline bool loose_is_tried(const struct loose *loose, uint32_t hash) {
     const struct loose_flow *flow = &loose->flows[hash % LOOSE_FLOWS];
 
     return flow->tried && flow->hash == hash;
+}
+/** Whether some flow is tried now, so that it matters what the legs are like. */
+static inline bool loose_tries(const struct loose *loose, uint64_t now) {
+    return loose->tried && now - loose->tried < LOOSE_PAUSE;
 }
 /** Data of a flow go that is tried. @return whether it needs order now and did not before, or the other way round */
 bool loose_on_data(struct loose *loose, uint32_t hash, const struct trial_data *data, uint64_t now);

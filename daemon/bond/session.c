@@ -329,17 +329,20 @@ static void find_source(struct session *session) {
     }
 }
 
-uint64_t session_windows(const struct session *session) {
-    uint64_t windows = 0;
+struct session_room session_room(const struct session *session) {
+    struct session_room room = {.shortest = TIME_NEVER};
     for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
         const struct session_leg *leg = &session->legs[i];
         struct conn_statistics s;
         if (!leg->leg || !session_is_usable(leg))
             continue;
         conn_statistics(leg_conn(leg->leg), &s);
-        windows += s.cwnd_bytes;
+        room.windows += s.cwnd_bytes;
+        room.shortest = s.rtt_min < room.shortest ? s.rtt_min : room.shortest;
+        if (s.rtt_smoothed)
+            room.bps += s.cwnd_bytes * 8 * 1000 / (s.rtt_smoothed / (NS_PER_SEC / 1000) + 1);
     }
-    return windows;
+    return room;
 }
 
 void session_be_patient(struct session *session, uint64_t now) {
@@ -348,27 +351,18 @@ void session_be_patient(struct session *session, uint64_t now) {
 }
 
 /* What the legs are like, for flows that are tried without order. */
-static void tell_trials(struct session *session) {
-    struct trial_legs *legs = &session->loose.legs;
-    uint64_t shortest = TIME_NEVER;
-    *legs = (struct trial_legs){
-        .round_trip = session->acks_apart * ACKS, .sent_bps = session->sent.rate_bps, .lossy = session->uneven};
-    for (unsigned i = 0; i < SESSION_LEGS_MAX; i++) {
-        const struct session_leg *leg = &session->legs[i];
-        struct conn_statistics s;
-        if (!leg->leg || !session_is_usable(leg))
-            continue;
-        conn_statistics(leg_conn(leg->leg), &s);
-        shortest = s.rtt_min < shortest ? s.rtt_min : shortest;
-        if (s.rtt_smoothed)
-            legs->room_bps += s.cwnd_bytes * 8 * 1000 / (s.rtt_smoothed / (NS_PER_SEC / 1000) + 1);
-    }
-    legs->order_costs = shortest != TIME_NEVER && outstanding_wait(session->outstanding) > 2 * shortest;
+static void tell_trials(struct session *session, const struct session_room *room) {
+    session->loose.legs = (struct trial_legs){
+        .round_trip = session->acks_apart * ACKS,
+        .room_bps = room->bps,
+        .sent_bps = session->sent.rate_bps,
+        .lossy = session->uneven,
+        .order_costs = room->shortest != TIME_NEVER && outstanding_wait(session->outstanding) > 2 * room->shortest};
 }
 
 void session_roll(struct session *session, uint64_t now) {
     uint64_t slowest = 0, slowest_of_all = 0, repair = 0, repair_of_all = 0, time, rate_bps = 0;
-    uint64_t windows = session_windows(session);
+    const struct session_room room = session_room(session);
     bool jittery = false, lossy = false;
     session->rolled = now;
     meter_roll(&session->sent, now);
@@ -417,8 +411,8 @@ void session_roll(struct session *session, uint64_t now) {
         slowest = outstanding_wait(session->outstanding);
     queue_set_timing(session->queue, slowest, rate_bps);
     /* Windows that become larger than they ever were are those of legs in their start-up. */
-    if (windows > session->windows + session->windows / GROWTH_SHARE) {
-        session->windows = windows;
+    if (room.windows > session->windows + session->windows / GROWTH_SHARE) {
+        session->windows = room.windows;
         session_be_patient(session, now);
     }
     session->acks_apart = acks_apart(session, now);
@@ -426,5 +420,6 @@ void session_roll(struct session *session, uint64_t now) {
     if (!session->bonded)
         return;
     thin_follow_rounds(session->thin, session->uneven);
-    tell_trials(session);
+    if (loose_tries(&session->loose, now))
+        tell_trials(session, &room);
 }

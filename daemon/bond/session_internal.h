@@ -27,8 +27,13 @@ static inline bool session_loses(const struct conn_statistics *s) {
 /** The open leg, fit for use, with the shortest round trip. @param except this slot is not it; -1: any @return its
  * slot; -1: none */
 int session_fastest(const struct session *session, int except);
-/** What the legs fit for use let out without an answer, bytes. */
-uint64_t session_windows(const struct session *session);
+/** What the legs fit for use are like together. */
+struct session_room {
+    uint64_t windows;  /**< bytes that they let out without an answer */
+    uint64_t bps;      /**< bits per second that these are */
+    uint64_t shortest; /**< ns, the shortest round trip that was measured; TIME_NEVER: none */
+};
+struct session_room session_room(const struct session *session);
 /** A leg works again, or has joined. If no other does, all did not: what waited is no standing queue, and what was
  * swallowed is due again. Where others are suspect still the peer is asked on this one what came on them: what it tells
  * is due no more. */

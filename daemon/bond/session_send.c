@@ -371,7 +371,7 @@ static uint64_t suspicious_at(const struct session *session, unsigned slot, uint
 static void relieve(struct session *session, unsigned slot, uint64_t now) {
     struct session_leg *leg = &session->legs[slot];
     struct outstanding_leg record;
-    uint64_t windows = session_windows(session);
+    uint64_t windows = session_room(session).windows;
     outstanding_leg_get(session->outstanding, slot, &record);
     if (record.bytes <= 2 * windows)
         return;

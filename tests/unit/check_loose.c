@@ -88,12 +88,15 @@ START_TEST(only_a_flow_that_nobody_knows_is_tried) {
         ck_assert(!loose_is_tried(&loose, HASH));
         loose_on_answer(&loose, HASH, names[i]);
         ck_assert(loose_is_tried(&loose, HASH) == !names[i]);
+        ck_assert(!loose_tries(&loose, NS_PER_SEC));
         ck_assert(!loose_is_tried(&loose, HASH + LOOSE_FLOWS));
         for (uint64_t second = 1; second < 20; second++, next.number += BULK) {
             changes += loose_on_data(&loose, HASH, &next, second * NS_PER_SEC);
             ck_assert(!loose_on_data(&loose, HASH + LOOSE_FLOWS, &next, second * NS_PER_SEC));
         }
         ck_assert_uint_eq(changes, !names[i]);
+        ck_assert(loose_tries(&loose, 20 * NS_PER_SEC - 1) == !names[i]);
+        ck_assert(!loose_tries(&loose, 20 * NS_PER_SEC));
         ck_assert(loose_has(&loose, HASH) == (i < 2));
     }
 }
