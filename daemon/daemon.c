@@ -25,7 +25,8 @@
 
 #define FILES_MIN 64u                  /* descriptors: some twenty of its own, sixteen paths, mpvpnctl, and a reserve */
 #define GRACE (NS_PER_SEC / 5)         /* time for the last packets */
-#define RESTORE_AFTER (NS_PER_SEC / 2) /* what somebody took away is put back after this */
+#define RESTORE_AFTER (NS_PER_SEC / 2) /* what somebody took away is put back after this, … */
+#define RESTORE_MAX (8 * NS_PER_SEC)   /* … doubled up to this while there is no memory for it */
 #define DEFAULT_USER "mpvpn"           /* who to become when it exists and RunAs is not given */
 #define STATE_DIR "/var/lib/mpvpn"     /* users files */
 
@@ -60,8 +61,11 @@ static void on_restore(void *context, uint64_t now) {
     bool again = false;
     if (!daemon->stopping)
         netlink_restore(daemon->netlink, &again);
+    daemon->restore_wait = !again                                   ? RESTORE_AFTER
+                           : 2 * daemon->restore_wait < RESTORE_MAX ? 2 * daemon->restore_wait
+                                                                    : RESTORE_MAX;
     if (again)
-        timer_set(&daemon->worker.timers, &daemon->restore, now + RESTORE_AFTER);
+        timer_set(&daemon->worker.timers, &daemon->restore, now + daemon->restore_wait);
 }
 
 static void on_undone(void *context) {
@@ -69,6 +73,7 @@ static void on_undone(void *context) {
     if (daemon->restore.place)
         return;
     daemon->restore = (struct timer){.on_due = on_restore, .context = daemon};
+    daemon->restore_wait = RESTORE_AFTER;
     timer_set(&daemon->worker.timers, &daemon->restore, loop_now(daemon->worker.loop) + RESTORE_AFTER);
 }
 
