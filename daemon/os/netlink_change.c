@@ -231,12 +231,16 @@ static bool already_gone(int error) {
 
 /* A peer names the routes: what the kernel refuses must not fill the log. */
 static void log_failure(struct netlink *netlink, const char *verb, const struct netlink_change *change, int error) {
-    char text[NETLINK_CHANGE_TEXT_MAX];
+    char text[NETLINK_CHANGE_TEXT_MAX], others[48] = "";
 
     if (!log_limit_allows_burst(&netlink->failures, FAILURES_AT_ONCE, clock_now()))
         return;
-    log_warning("netlink: cannot %s %s: %s%s%s", verb, netlink_change_print(change, text), strerror(-error),
-                netlink->exchange.text[0] ? ": " : "", netlink->exchange.text);
+    if (netlink->failures.suppressed)
+        snprintf(others, sizeof others, " (%llu before were not told)",
+                 (unsigned long long)netlink->failures.suppressed);
+    netlink->failures.suppressed = 0;
+    log_warning("netlink: cannot %s %s: %s%s%s%s", verb, netlink_change_print(change, text), strerror(-error),
+                netlink->exchange.text[0] ? ": " : "", netlink->exchange.text, others);
 }
 
 /** What a route dump is searched for. */
