@@ -43,10 +43,10 @@
  *   loses everybody's packets: who sends slower beside another would take that for the path's ways, climb into it
  *   without ever draining, and take the link from whoever does. Start-up knows it first (knee_start.c).
  * - Where noise hides a queue, so does a limit that is nearer than the margin: the pace climbs far into it and losses
- *   alone tell. There the ones of the last rounds count while it climbs, a round sooner if the path keeps the order,
- * the climb is never faster than a guess's, and the pace goes back to before it. Such packets wait for the latest of
- * many, the longer the faster they follow each other: while a guess climbs, the margin grows with it, or the base of
- * the few packets of start-up would end it far below the path's rate.
+ *   alone tell. So the pace goes back to before the climb. If the path keeps the order, the losses of the last rounds
+ *   count while it climbs, a round sooner, and the climb is never faster than a guess's. Such packets wait for the
+ *   latest of many, the longer the faster they follow each other: while a guess climbs, the margin grows with it, or
+ *   the base of the few packets of start-up would end it far below the path's rate.
  * - A drain that does not shorten the queue shows that the queue is not ours. If noise explains it, or it came all at
  *   once (more in a round than a pace near the rate can make) and stays the same (the path has become longer), the base
  *   is wrong and is raised. Else, after FAILED drains, somebody else keeps the queue (crowded).
@@ -80,12 +80,18 @@ static bool is_noisy(const struct knee *knee) {
     return fmin(knee->noise.mean, knee->noise.quiet) >= NOISY;
 }
 
+/** Whether it is, and packets keep their order: they wait for the latest of many, and what is missing is lost. Where
+ * they overtake each other they wait for none, and what is missing may only be late. */
+static bool is_noisy_in_order(const struct knee *knee) {
+    return is_noisy(knee) && !knee->reorders;
+}
+
 double knee_margin(const struct knee *knee) {
     double m = clamp(knee->base * QUEUE_SHARE, QUEUE_MIN, QUEUE_MAX) + QUEUE_NOISE * knee->noise.mean;
 
     /* Packets that keep their order wait for the latest of many, the longer the more they are. A guess leads far from
      * the rate at which the base was found. */
-    if (knee->guess && knee->mode == KNEE_CRUISE && is_noisy(knee) && !knee->reorders)
+    if (knee->guess && knee->mode == KNEE_CRUISE && is_noisy_in_order(knee))
         m += GUESS_NOISE * knee->noise.mean * fmin(knee->climbed, GUESS_FAR);
     return knee->pace > 0 ? fmax(m, 2.5 * knee->packet / knee->pace) : m;
 }
@@ -197,6 +203,7 @@ void knee_reset(struct knee *knee, uint64_t now) {
     knee->gentle = 1;
     knee->base_since = now;
     knee->round = KNEE_ROUNDS; /* numbers of remembered rounds are never below 0 */
+    knee->settled = KNEE_ROUNDS - 1;
     knee->rounds[0] = (struct knee_round){.start = now, .window = knee->window};
     for (unsigned i = 1; i < KNEE_ROUNDS; i++)
         knee->rounds[i].start = UINT64_MAX;
@@ -415,14 +422,10 @@ static void note_round(struct knee *knee, const struct knee_round *done, double 
     knee->time = knee->time * fade + took;
 }
 
-/** Count losses of a round whose packets are all known. @param rounds so many before the one now */
-static void note_losses(struct knee *knee, uint64_t rounds) {
-    const struct knee_round *settled = round_at(knee, knee->round - rounds);
+/** Count losses of a round whose packets are all known. */
+static void note_losses(struct knee *knee, const struct knee_round *settled) {
     double sent = settled->lost + settled->acked, fades = LOSS_FADES;
 
-    /* What was sent before the drain does not count against the pace after it. */
-    if (knee->round < knee->drain.round + rounds + 1)
-        return;
     /* A queue that others keep full loses packets at any pace. */
     if (knee->pace <= 0.975 * knee->drain.raw && mean_rtt(settled) < knee->base + MET * knee_margin(knee)) {
         knee->clean_lost = knee->clean_lost * 0.93 + settled->lost;
@@ -436,10 +439,24 @@ static void note_losses(struct knee *knee, uint64_t rounds) {
     knee->sent = knee->sent * fades + sent;
 }
 
+/** Go on to the last round whose packets are all known. @param counts whether what was lost on the way there says
+ * something of the pace */
+static void settle_rounds(struct knee *knee, bool counts) {
+    /* Where noise hides a queue the pace goes on climbing until losses are seen: a path that keeps the order lets them
+     * be seen a round sooner. */
+    uint64_t last = knee->round - (is_noisy_in_order(knee) ? 1 : 2);
+
+    for (; knee->settled < last; knee->settled++) {
+        /* What was sent before the drain does not count against the pace after it. */
+        if (counts && knee->settled + 1 > knee->drain.round)
+            note_losses(knee, round_at(knee, knee->settled + 1));
+    }
+}
+
 static void next_round(struct knee *knee, uint64_t now) {
     struct knee_round *done = round_at(knee, knee->round - 1), *settled = round_at(knee, knee->round - 2);
     double duration = (double)(round_at(knee, knee->round)->start - done->start);
-    bool low = false;
+    bool low = false, used = is_used(knee, done, duration);
 
     if (knee->mode == KNEE_START && done->packets > 0 && done->packets < START_PACKETS) {
         knee_restart(knee, done, now);
@@ -447,22 +464,15 @@ static void next_round(struct knee *knee, uint64_t now) {
     }
     if (done->packets > 0)
         note_round(knee, done, duration, now);
+    settle_rounds(knee, used && (knee->mode == KNEE_CRUISE || knee->mode == KNEE_DRAIN));
     if (knee->mode == KNEE_START)
         knee_start_round(knee, now);
     else if (knee->mode == KNEE_CROWDED)
         low = knee_share_path(knee, settled, now);
-    else {
-        bool used = is_used(knee, done, duration);
-
-        /* Where noise hides a queue the pace goes on climbing until losses are seen: a path that keeps the order lets
-         * them be seen a round sooner. */
-        if (used)
-            note_losses(knee, is_noisy(knee) && !knee->reorders ? 1 : 2);
-        if (knee->mode == KNEE_DRAIN)
-            watch_drain(knee, now);
-        else if (used && (done->packets > 0 || loses(knee)))
-            climb(knee, duration * done->packets / fmax(done->packets + done->excused, 1), now);
-    }
+    else if (knee->mode == KNEE_DRAIN)
+        watch_drain(knee, now);
+    else if (used && (done->packets > 0 || loses(knee)))
+        climb(knee, duration * done->packets / fmax(done->packets + done->excused, 1), now);
     begin_round(knee, now, low);
 }
 

@@ -107,6 +107,7 @@ struct knee {
     unsigned empty;                /**< rounds of crowded mode in a row without a queue */
     uint64_t cut_at;               /**< round of the last cut for losses in crowded mode */
     uint64_t round;                /**< number of the round now */
+    uint64_t settled;              /**< number of the last round whose losses were looked at */
     uint64_t low_at;               /**< number of the last low round */
     uint64_t decide_at;            /**< round at whose start the next decision is due; UINT64_MAX: none yet */
     uint64_t random;               /**< state of the generator */
