@@ -118,7 +118,9 @@ static double standing(struct knee *knee, double rtt, uint64_t now) {
 
 /** @return factor on the climb: the slower climb relatively faster, so shares even out */
 static double evenness(const struct knee *knee) {
-    return clamp(CLIMB_RATE / knee->pace, EVEN_LEAST, is_noisy(knee) ? EVEN_NOISY : EVEN_MOST);
+    double most = is_noisy_in_order(knee) ? EVEN_NOISY : is_noisy(knee) ? 1 : EVEN_MOST;
+
+    return clamp(CLIMB_RATE / knee->pace, EVEN_LEAST, most);
 }
 
 /** @return growth of ln(pace) without a queue after which it climbs faster */
@@ -308,7 +310,7 @@ static bool jumps(struct knee *knee) {
 static void climb(struct knee *knee, double duration, uint64_t now) {
     double step = fmin(CLIMB * duration / fmax(span(knee), 1) * evenness(knee) * knee->gentle, EVEN_STEP);
     double free = knee->climbed - free_climb(knee) / knee->gentle;
-    double most = knee->climbed <= CLIMB_FAR ? CLIMB_MOST : is_noisy(knee) ? GUESS_CLIMB : CLIMB_FASTEST;
+    double most = knee->climbed <= CLIMB_FAR ? CLIMB_MOST : is_noisy_in_order(knee) ? GUESS_CLIMB : CLIMB_FASTEST;
     bool lossy = loses(knee);
 
     if (lossy || standing(knee, knee->smooth_rtt, now) > knee->base + knee_margin(knee)) {
@@ -433,7 +435,7 @@ static void note_losses(struct knee *knee, const struct knee_round *settled) {
     }
     /* Where noise hides a queue, losses alone tell the end of a climb: those of long ago tell nothing of a pace that
      * has grown since. */
-    if (is_noisy(knee) && knee->climbed > 0.5 * free_climb(knee))
+    if (is_noisy_in_order(knee) && knee->climbed > 0.5 * free_climb(knee))
         fades = LOSS_FADES_NOISY;
     knee->lost = knee->lost * fades + settled->lost;
     knee->sent = knee->sent * fades + sent;

@@ -59,8 +59,8 @@
 #define CLIMB_RATE 6.25e-3   /* bytes a ns: 50 Mbit/s */
 #define EVEN_LEAST 0.25      /* factor on that for faster paces at least … */
 #define EVEN_MOST 10.0       /* … and for slower ones at most, … */
-#define NOISY 5e6            /* … but where noise, of so many ns at least, hides a queue, … */
-#define EVEN_NOISY 0.5       /* … so many, … */
+#define NOISY 5e6            /* … but 1 where noise, of so many ns at least, hides a queue, … */
+#define EVEN_NOISY 0.5       /* … or this, if the path keeps the order, … */
 #define EVEN_STEP 0.12       /* … and growth in a round at most */
 #define CLIMB_FREE 0.04      /* having climbed so far, times that factor, without a queue, it climbs faster */
 #define CLIMB_MOST 0.05      /* growth in a round at most … */
@@ -91,7 +91,7 @@
 #define DEPTH_MIN 0.08       /* share of the window by which a low round lowers it, at least … */
 #define DEPTH_MAX 0.25       /* … at most */
 #define LOSS_FADES 0.98      /* weight of the losses of a round in the next … */
-#define LOSS_FADES_NOISY 0.5 /* … or this, having climbed where noise hides a queue */
+#define LOSS_FADES_NOISY 0.5 /* … or this, having climbed where noise in order hides a queue */
 #define LOSS_MAX 0.25        /* most that a path is believed to lose by itself */
 #define LOSS_UNKNOWN 0.02    /* … before anything is known of it */
 

@@ -85,6 +85,21 @@ START_TEST(a_limit_that_noise_hides_is_found_without_many_drops) {
 }
 END_TEST
 
+/* Where jitter changes the order, what noise in order needs (few losses that count, a slow climb) leaves links unused.
+ */
+START_TEST(a_link_whose_jitter_changes_the_order_is_used) {
+    struct noisy of;
+
+    run_noisy(
+        (struct flows_settings){
+            .path = {20, 50, 0.01}, .jitter = 20, .reorder = true, .skip = 10, .seconds = 30, .flow = {"own"}},
+        NOISY_SEEDS, &of);
+    ck_assert_msg(of.share[NOISY_SEEDS / 2] >= 0.4, "share %.3f", of.share[NOISY_SEEDS / 2]);
+    ck_assert_msg(of.share[0] >= 0.3, "worst share %.3f", of.share[0]);
+    ck_assert_msg(of.delay[NOISY_SEEDS / 2] <= 20, "delay %.1f ms", of.delay[NOISY_SEEDS / 2]);
+}
+END_TEST
+
 START_TEST(the_same_seed_gives_the_same_run) {
     struct flows_settings s = {
         .path = {50, 20, 0.01}, .jitter = 10, .skip = 1, .seconds = 3, .seed = 7, .flow = {"own", "bbr"}};
@@ -210,6 +225,7 @@ int main(void) {
     tcase_add_loop_test(tc, a_link_is_filled_without_much_queue_or_many_drops, 0, (int)(sizeof rows / sizeof *rows));
     tcase_add_test(tc, a_slow_path_does_not_climb_on_behind_noise);
     tcase_add_test(tc, a_limit_that_noise_hides_is_found_without_many_drops);
+    tcase_add_test(tc, a_link_whose_jitter_changes_the_order_is_used);
     tcase_add_test(tc, the_same_seed_gives_the_same_run);
     tcase_add_loop_test(tc, start_up_is_soon_over_and_does_not_overshoot_much, 0, 4);
     tcase_add_test(tc, start_up_with_losses_does_not_overshoot_much);
