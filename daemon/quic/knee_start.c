@@ -8,8 +8,9 @@
  * are the reason) the mean of a few packets tells little: the last whole round must have been late, too, and what
  * arrived in rounds tells the rate. Still that may be far below the path's, and so it is where the sender had not
  * enough to fill its window. Such a rate is a guess: after the drain the pace climbs fast, once it is used, until a
- * queue shows. Where noise hides a queue (varies) every delay that ends start-up leaves a guess, and less is to be lost
- * than elsewhere to end it: there the queue is full before its delay is seen.
+ * queue shows. Where noise hides a queue (varies) late packets that end start-up always leave a guess. A window that
+ * grows in vain, or a round several times as long as the base, does not: those are queues of our own. And less is to be
+ * lost there than elsewhere to end it, as the queue is full before its delay is seen.
  *
  * What start-up lost is for the most part the path's own, as its queue only begins: so it is known when cruise begins,
  * a little (START_KNOWN; drains count far more of it soon), or the rate that arrived would be taken for the path's, and
