@@ -112,8 +112,7 @@ static void on_released(void *context, const uint8_t *packet, size_t length) {
 static bool has_long_queue(const struct session *session) {
     const struct queue *queue = session->queue;
     uint64_t limit = session->uneven ? queue_target(queue) / SOON_PART : LONG_QUEUE * queue_target(queue);
-    return session->now >= session->patient_until && queue_bytes(queue) > 0 &&
-           queue_stats(queue)->sojourn_last > limit;
+    return session->now >= session->patient_until && queue_bytes(queue) > 0 && queue_stats(queue)->sojourn_last > limit;
 }
 
 static void deliver(void *context, const uint8_t *packet, size_t length) {
