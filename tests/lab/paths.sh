@@ -8,9 +8,9 @@
 #      server ══╦═ emulator: path A ═╦══ client        tunnel 10.77.0.1 ─── 10.77.0.x
 #               ╚═ emulator: path B ═╝
 #
-# How it works: both ends have their default configuration; each measurement is a client of its own with the paths A and B, A, or B. The reference of
-# the ping is one straight through each path beside UDP of 90 % of its rate, no tunnel. The bound is the TCP payload that the rates can
-# carry in the tunnel, where a full packet costs 1538 bytes.
+# How it works: both ends have their default configuration, and the buffers of the hosts' sockets may grow to 32 MB; each measurement is a client of its
+# own with the paths A and B, A, or B. The reference of the ping is one straight through each path beside UDP of 90 % of its rate, no tunnel. The bound is
+# the TCP payload that the rates can carry in the tunnel, where a full packet costs 1538 bytes.
 #
 # PAIRS (all): names of pairs. LOADS (cubic1 bbr1 cubic4 cubic16 udp10), DIRECTIONS (up down). ROUNDS (1). SECONDS_EACH (10) and SKIP (5): of a
 # run, and of its beginning that is left out; twice that beginning where a round trip is above 200 ms. ALONE (same): loads for which A and B alone are measured,
@@ -107,6 +107,7 @@ one_pair() {
 lane() {
     local number row
     emulator_start "$((${SEED:-1} + LANE))" a b
+    buffers
     mptcp_set_up
     server_start
     for ((number = 1; number <= rounds; number++)); do

@@ -20,14 +20,6 @@ out=$build/report.md
 document=$top/doc/report.md
 memory=$dir/memory.txt
 
-# One flow over both lines has 4.4 MB on its way: more than the 4 MB that the kernel lets a sender keep unless told otherwise.
-buffers() {
-    local ns
-    for ns in "$server" "$client"; do
-        in_ns "$ns" sysctl -qw net.ipv4.tcp_wmem='4096 16384 33554432' net.ipv4.tcp_rmem='4096 131072 33554432' || die "cannot set the buffers of $ns"
-    done
-}
-
 lines() {
     emulate 'set a up rate=700M delay=15ms packets=8000'
     emulate 'set a down rate=520M delay=15ms packets=8000'
