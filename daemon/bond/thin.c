@@ -37,6 +37,7 @@
 #define TCP_BYTES 20u                   /**< header without options */
 #define STAMPS_BYTES 32u                /**< with timestamps and nothing else */
 #define FLAG_ACK 0x10u                  /**< the one flag of a plain acknowledgement */
+#define FLAG_SYN 0x02u                  /**< of what opens a connection */
 #define PARTS 7u                        /**< of a round's data, for each of which an acknowledgement goes on */
 #define PART_WAIT 3u                    /**< intervals that one waits longer if it is for less, … */
 #define PART_WAIT_MAX (100 * NS_PER_MS) /**< … ns, but no longer than that */
@@ -125,6 +126,13 @@ static bool is_plain(const uint8_t *packet, size_t length, uint32_t *acked) {
         return false;
     *acked = number_at(l4 + 8);
     return true;
+}
+
+/** Whether it opens a connection, or answers what does. */
+static bool opens_flow(const uint8_t *packet, size_t length) {
+    size_t header = packet[0] >> 4 == 4 ? 20 : 40;
+
+    return length >= header + TCP_BYTES && packet[header + 13] & FLAG_SYN;
 }
 
 /** The place of the flow that an acknowledgement answers. @return NULL: it is no flow of ours, or no memory */
@@ -237,12 +245,13 @@ static bool take_plain(struct thin *thin, struct thin_flow *flow, uint32_t acked
 bool thin_take(struct thin *thin, const uint8_t *packet, size_t length, uint64_t now) {
     struct thin_flow *flow;
     uint32_t hash, acked = 0;
-    bool plain;
+    bool plain, opens;
 
     if (!is_tcp(packet, length))
         return false;
     plain = is_plain(packet, length, &acked);
-    if (!plain && thin->deadline == TIME_NEVER)
+    opens = thin->flows && opens_flow(packet, length);
+    if (!plain && !opens && thin->deadline == TIME_NEVER)
         return false;
     flow = find_place(thin, packet, length, &hash);
     if (!flow)
@@ -251,6 +260,7 @@ bool thin_take(struct thin *thin, const uint8_t *packet, size_t length, uint64_t
         if (plain)
             return take_plain(thin, flow, acked, packet, length, now);
         release(thin, flow, now);
+        flow->used = !opens; /* a former one of the same ports had other numbers */
     } else if (plain) {
         release(thin, flow, now);
         *flow = (struct thin_flow){

@@ -482,16 +482,17 @@ int tun_locate(struct tun *tun, bool gone) {
         return -errno;
     }
     error = namespace_of(tun->file.fd, &space);
-    if (error != 0 && !(error == -EPERM && gone)) {
+    if (error != 0 && !gone) {
         return error;
     }
+    /* Gone and not to be asked for: its index may soon be a stranger's, and the news of its return ask again. */
     tun->ifindex = 0;
-    if (space != tun->home) {
+    if (error != 0 || space != tun->home) {
         return -EXDEV;
     }
     memcpy(tun->name, request.ifr_name, sizeof tun->name);
     tun->ifindex = if_nametoindex(tun->name);
-    return tun->ifindex != 0 ? 0 : -ENODEV;
+    return tun->ifindex != 0 ? 0 : -EXDEV;
 }
 
 bool tun_has_uso(const struct tun *tun) {

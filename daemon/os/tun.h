@@ -48,7 +48,7 @@ void tun_close(struct tun *tun);
 const char *tun_name(const struct tun *tun);
 unsigned tun_ifindex(const struct tun *tun);
 /** Look where it is: it may have been moved to another network namespace, and back, then perhaps with another index.
- * @param gone the kernel said that it is gone: a namespace that we may not ask for is another one then
+ * @param gone the kernel said that it is gone: if it cannot be asked for then, it is elsewhere
  * @return 0: here; -EXDEV: elsewhere; or -errno: it is not known where */
 int tun_locate(struct tun *tun, bool gone);
 /** Whether UDP superpackets (USO) may be written and will be read. */

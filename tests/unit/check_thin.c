@@ -379,6 +379,20 @@ START_TEST(another_flow_takes_over_a_place_and_lets_go_what_waits_there) {
 }
 END_TEST
 
+START_TEST(a_connection_that_opens_begins_anew) {
+    const struct extra syn = {.flags = 2};
+    come(1, 50000, 50 * MS);
+    come(1, 50100, 51 * MS);
+    come_with(1, 20001, &syn, 52 * MS);
+    ck_assert_str_eq(went(), "1:50000 1:50100 1:20001");
+    come(1, 20100, 53 * MS);
+    come(1, 20200, 54 * MS);
+    ck_assert_str_eq(went(), "1:20100");
+    thin_on_timer(thin, 53 * MS + APART);
+    ck_assert_str_eq(went(), "1:20200");
+}
+END_TEST
+
 START_TEST(fragments_and_short_packets_pass) {
     uint8_t packet[40] = {0x45, 0, 0, 40, 0, 0, 0x20, 0, 64, IPPROTO_TCP};
     packet[32] = 0x50;
@@ -408,6 +422,7 @@ int main(void) {
     tcase_add_test(tcase, what_others_send_or_is_sent_again_makes_no_round);
     tcase_add_test(tcase, headers_alone_are_nothing_sent);
     tcase_add_test(tcase, another_flow_takes_over_a_place_and_lets_go_what_waits_there);
+    tcase_add_test(tcase, a_connection_that_opens_begins_anew);
     tcase_add_test(tcase, fragments_and_short_packets_pass);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
