@@ -22,7 +22,6 @@
 #include "packet/inner.h"
 #include "tunnel.h"
 
-#define TCP_BYTES 20u    /* its header without options */
 #define LIGHT_REFUSED 4u /* flows that send little whose legs cannot send: more are not asked for in a pump */
 
 /* Write an ICMP error about a packet that this host sent or forwards back into the TUN. Its source is the packet's
@@ -367,27 +366,6 @@ static int choose(struct session *session, struct last_sent *last, const struct 
     return slot;
 }
 
-static uint32_t number_at(const uint8_t *p) {
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-/* What a superpacket of TCP has of its flow's data. @return false: nothing */
-static bool data_of(const struct queue_item *item, struct trial_data *data, uint64_t now) {
-    const size_t start = item->inner->header_bytes, length = item->split->packet.length;
-    const uint8_t *l4 = superpacket_data(&item->split->packet) + start;
-    size_t header;
-    if (length < start + TCP_BYTES)
-        return false;
-    header = start + (size_t)(l4[12] >> 4) * 4;
-    if (length <= header)
-        return false;
-    data->number = number_at(l4 + 4);
-    data->bytes = (uint32_t)(length - header);
-    data->segment = item->split->count > 1 ? item->split->segment_payload : data->bytes;
-    data->waited = now > item->queued_at ? now - item->queued_at : 0;
-    return true;
-}
-
 static void log_loose(const struct session *session, const struct queue_item *item, const char *why) {
     const struct inner *inner = item->inner;
     char source[IP_ADDR_TEXT_MAX], target[IP_ADDR_TEXT_MAX];
@@ -398,8 +376,13 @@ static void log_loose(const struct session *session, const struct queue_item *it
 
 /* A flow whose sender nobody knows: what it sends shows whether it needs order. */
 static void try_loose(struct session *session, const struct queue_item *item, uint64_t now) {
-    struct trial_data data;
-    if (data_of(item, &data, now) && loose_on_data(&session->loose, item->flow_hash, &data, now))
+    const struct superpacket *packet = &item->split->packet;
+    struct trial_data data = {.waited = now > item->queued_at ? now - item->queued_at : 0};
+    data.bytes = inner_tcp_data(item->inner, superpacket_data(packet), packet->length, &data.number);
+    if (!data.bytes)
+        return;
+    data.segment = item->split->count > 1 ? item->split->segment_payload : data.bytes;
+    if (loose_on_data(&session->loose, item->flow_hash, &data, now))
         log_loose(session, item, "by trial it");
 }
 

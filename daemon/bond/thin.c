@@ -270,19 +270,19 @@ bool thin_take(struct thin *thin, const uint8_t *packet, size_t length, uint64_t
 }
 
 void thin_on_sent(struct thin *thin, const struct inner *inner, const uint8_t *packet, size_t length) {
-    const uint8_t *l4 = packet + inner->header_bytes;
-    size_t header = inner->header_bytes + TCP_BYTES;
     struct thin_flow *flow;
-    uint32_t hash, sent;
+    uint32_t hash, number, bytes, sent;
 
-    if (!thin->rounds || !thin->flows || inner->protocol != IPPROTO_TCP || inner->fragment || length <= header)
+    if (!thin->rounds || !thin->flows)
+        return;
+    bytes = inner_tcp_data(inner, packet, length, &number);
+    if (!bytes)
         return;
     hash = inner_flow_hash(inner, thin->settings.key);
     flow = &thin->flows[hash % THIN_FLOWS];
-    header = inner->header_bytes + (size_t)(l4[12] >> 4) * 4;
-    if (!flow->used || flow->hash != hash || length <= header)
+    if (!flow->used || flow->hash != hash)
         return;
-    sent = number_at(l4 + 4) + (uint32_t)(length - header);
+    sent = number + bytes;
     if (flow->sends && (int32_t)(sent - flow->sent) <= 0)
         return;
     if (!flow->sends)

@@ -19,9 +19,11 @@
 
 /** Layout of the headers walked, bytes. */
 enum { IP4_HEADER = 20, IP6_HEADER = 40, FRAGMENT_HEADER = 8 };
-/** In TCP's header: bytes without options, its length in the upper half of a byte, and flags. */
+/** In TCP's header: bytes without options, the number of its first byte, its length in the upper half of a byte, and
+ * flags. */
 enum {
     TCP_HEADER = 20,
+    TCP_SEQUENCE = 4,
     TCP_OFFSET = 12,
     TCP_FLAGS = 13,
     TCP_SYN = 0x02,
@@ -253,6 +255,19 @@ bool inner_opens_flow(const struct inner *inner, const uint8_t *packet) {
     /* by size first: what is larger need not be read */
     return bytes >= TCP_HEADER && bytes <= TCP_HEADER_MAX && inner->protocol == IPPROTO_TCP && !inner->fragment &&
            packet[inner->header_bytes + TCP_FLAGS] & TCP_SYN;
+}
+
+uint32_t inner_tcp_data(const struct inner *inner, const uint8_t *packet, size_t length, uint32_t *number) {
+    const uint8_t *l4 = packet + inner->header_bytes;
+    size_t header = inner->header_bytes + (size_t)TCP_HEADER;
+
+    if (inner->protocol != IPPROTO_TCP || inner->fragment || length <= header)
+        return 0;
+    header = inner->header_bytes + (size_t)(l4[TCP_OFFSET] >> 4) * 4;
+    if (length <= header)
+        return 0;
+    *number = (uint32_t)be16(l4 + TCP_SEQUENCE) << 16 | be16(l4 + TCP_SEQUENCE + 2);
+    return (uint32_t)(length - header);
 }
 
 bool inner_mark_ce(uint8_t *packet) {

@@ -41,6 +41,10 @@ uint32_t inner_flow_hash(const struct inner *inner, const uint8_t key[16]);
 bool inner_is_bare_ack(const struct inner *inner, const uint8_t *packet);
 /** Whether a packet of TCP has a SYN, and nothing or little of data. @param packet what was parsed */
 bool inner_opens_flow(const struct inner *inner, const uint8_t *packet);
+/** The data of a packet or superpacket of TCP. @param packet what was parsed @param length bytes, all segments'
+ * @param number out: sequence number of their first byte @return how many bytes; 0: none, or it is no TCP, or a
+ * fragment */
+uint32_t inner_tcp_data(const struct inner *inner, const uint8_t *packet, size_t length, uint32_t *number);
 /** The number that all fragments of a datagram share, besides addresses and protocol. @param packet one that
  * inner_parse() took, and told to be a fragment @param inner what it told @return the identification of version 4 or of
  * version 6's fragment header, host order */
