@@ -55,9 +55,14 @@ void knee_leave_start(struct knee *knee, double pace, uint64_t now) {
     knee_begin_drain(knee, START_DRAIN, now);
 }
 
-/** Whether round-trip times vary about as much in all rounds, and by more than a queue of ours makes them. */
+/** Whether round-trip times vary about as much in all rounds, and no host is the reason. */
+static bool varies_alike(const struct knee *knee) {
+    return knee_stall(knee) == 0 && knee->jitter < START_ALIKE * knee->calm;
+}
+
+/** Whether they do, and by more than a queue of ours makes them. */
 static bool varies(const struct knee *knee) {
-    return knee_stall(knee) == 0 && knee->jitter < START_ALIKE * knee->calm && knee->noise.quiet >= NOISY;
+    return varies_alike(knee) && knee->noise.quiet >= NOISY;
 }
 
 /** Whether more was lost of a round than of those before. */
@@ -109,8 +114,7 @@ void knee_grow(struct knee *knee, double bytes, double in_flight, uint64_t now) 
     /* What is on its way to a host that has stopped tells no rate. */
     double most = knee->silence.longest > 0 && knee->best > 0 ? knee->best : INFINITY;
     bool early = knee->round < KNEE_ROUNDS + START_ROUNDS + 3;
-    bool noisy = !early && (varies(knee) || (knee_stall(knee) == 0 && 3 * knee->jitter > START_NOISY * knee->base &&
-                                             knee->jitter < START_ALIKE * knee->calm));
+    bool noisy = !early && varies_alike(knee) && (varies(knee) || 3 * knee->jitter > START_NOISY * knee->base);
 
     if (early)
         late = fmax(late, 0.75 * knee->base);

@@ -7,7 +7,7 @@
  * - Connection IDs are compared by words instead of by memcmp(), which reads the bytes that were copied a moment ago by
  *   wider loads and so waits for the copies. The order stays ngtcp2's. Paths over IPv4 are compared by two words, too.
  * - Which of our own connection IDs a packet came to is looked for by equality among the few that there are, in place
- * of ngtcp2's search by order, which calls a function that calls a function for each.
+ *   of ngtcp2's search by order, which calls a function that calls a function for each.
  * - The packet numbers that came are a list of gaps in a tree. Where the number is the next one, its gap is moved on in
  *   place instead of by a search, an intersection, a cut and another search. So is the range of numbers that are to be
  *   acknowledged. And the record of a packet that was sent goes to the front of the list of them, as it has the
@@ -15,7 +15,7 @@
  * - What is taken from a list of free memory was freed when packets were acknowledged, long ago for the processor's
  *   near caches: the next one is fetched while this one is used. So are the records of packets, and their frames, while
  *   an acknowledgement goes through them. And the record of a packet is cleared by plain stores: REP STOS takes longer
- * to begin than they take.
+ *   to begin than they take.
  * - ngtcp2's log and its qlog, for which this daemon registers no functions, return before they touch the page of stack
  *   that they format in.
  *
