@@ -42,6 +42,7 @@ struct session_leg {
     bool shared;                  /**< the hall's: a packet is open on it, for datagrams that wait together */
     bool entered;                 /**< announced by a mark since it was idle */
     bool gone;                    /**< a mark said that nothing comes on it any more: it stays out of use */
+    bool over;                    /**< the peer closed it and could not say so on it: the hall is to close it */
     bool source;                  /**< the peer sends nearly all on it, and this end little more than answers */
     enum control_leg_state state; /**< whether it may be used: up, standby, draining, down */
     uint8_t priority;             /**< smaller is preferred */
@@ -89,7 +90,7 @@ struct session_owed {
 };
 
 /** A session. Public because the hall embeds and lists it; written by the session*.c files alone but for prev/next,
- * owner, told and the slots' owner and blocked. */
+ * owner, told and the slots' owner, blocked and over. */
 struct session {
     uint64_t id;                                     /**< number within this daemon, for people */
     char user[AUTH_NAME_MAX];                        /**< server: whose; client: "" */
@@ -273,8 +274,11 @@ void session_streamed(struct session *session, unsigned slot, uint64_t id, uint6
 bool session_next_mark(struct session *session, struct frame_mark *mark, unsigned *slot, uint64_t now);
 /** The mark was sent. */
 void session_mark_sent(struct session *session, const struct frame_mark *mark, uint64_t now);
-/** Send a capsule on every leg. */
-void session_tell(struct session *session, struct control_capsule *capsule);
+/** Send a capsule on every leg. @return whether any took it */
+bool session_tell(struct session *session, struct control_capsule *capsule);
+/** Tell the peer that a leg was closed here, of which it could not be told on that leg. @param number on the wire
+ * @return false: there is no leg to tell it on */
+bool session_tell_left(struct session *session, uint8_t number);
 /** Set a leg's part in what this end sends, and tell the peer what it should send. */
 void session_set_role(struct session *session, struct session_leg *leg, const struct control_leg_role *role);
 /** Set the scheduler for what this end sends, and ask the peer for the same. */

@@ -49,11 +49,13 @@ static struct session_leg *by_number(struct session *session, uint8_t number) {
 }
 
 /* The peer knows of its links what this end would learn from silence only: what is on its way on one that went down
- * goes to the others at once, and one that came up again is used when it has answered. */
+ * goes to the others at once, and one that came up again is used when it has answered. A leg that was down and is about
+ * to be closed cannot be closed by a word on itself. */
 static void on_role(struct session *session, struct session_leg *leg, const struct control_leg_role *role,
                     uint64_t now) {
     const bool was_down = leg->state == CONTROL_DOWN, is_down = role->state == CONTROL_DOWN;
     session_apply_role(leg, role);
+    leg->over |= was_down && role->state == CONTROL_DRAINING;
     if (is_down && !was_down)
         session_suspect(session, leg->leg, now);
     else if (was_down && !is_down && leg->suspect)

@@ -27,11 +27,13 @@ static bool tell_leg(struct session_leg *slot, const struct control_capsule *cap
     return connect_ip_capsule(leg_connect_ip(slot->leg), type, bytes + head, (size_t)size) == 0;
 }
 
-void session_tell(struct session *session, struct control_capsule *capsule) {
+bool session_tell(struct session *session, struct control_capsule *capsule) {
+    bool taken = false;
     capsule->serial = session->control_serial++;
     for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
-        tell_leg(&session->legs[i], capsule);
+        taken |= tell_leg(&session->legs[i], capsule);
     session->told = true;
+    return taken;
 }
 
 uint64_t session_report_at(const struct session *session) {
@@ -90,6 +92,15 @@ void session_set_role(struct session *session, struct session_leg *leg, const st
     session_apply_role(leg, role);
     if (session->bonded)
         session_tell(session, &capsule);
+}
+
+bool session_tell_left(struct session *session, uint8_t number) {
+    struct control_capsule capsule = {
+        .type = CONTROL_LEG_ROLE, .leg = number, .role = {.state = CONTROL_DOWN, .weight = 1}};
+    if (!session_tell(session, &capsule))
+        return false;
+    capsule.role.state = CONTROL_DRAINING;
+    return session_tell(session, &capsule);
 }
 
 void session_set_scheduler(struct session *session, enum sched_id id) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whole ends in virtual time: a server whose name stands for several addresses, not all of which lead to it, and what a
- * path sends from. */
+/* Whole ends in virtual time: a server whose name stands for several addresses, not all of which lead to it, what a
+ * path sends from, and what becomes of a leg whose path goes by another address. */
 #include <check.h>
 #include <utlist.h>
 
@@ -10,10 +10,8 @@
 
 static const struct client_path *named; /* the third path, whose server is given by name */
 
-/** Both ends, the client with one more device by which the named server is looked for. */
-static void begin_named(uint64_t seed, const char *address, const struct link_quality *quality,
-                        const char *const *addresses) {
-    begin_server(seed, NULL);
+/** The client, with one more device by which the named server is looked for. */
+static void begin_client(const char *address, const struct link_quality *quality, const char *const *addresses) {
     world_name(addresses);
     client_host = world_host("client", "198.51.100.2");
     world_device(client_host, "sima", "198.18.0.2", &fast);
@@ -23,6 +21,21 @@ static void begin_named(uint64_t seed, const char *address, const struct link_qu
     start_client(&client, client_host, "[Path simc]\nServer = " WORLD_NAME "\n");
     named = client_find_path(&client.client, "simc");
     ck_assert_ptr_nonnull(named);
+}
+
+static void begin_named(uint64_t seed, const char *address, const struct link_quality *quality,
+                        const char *const *addresses) {
+    begin_server(seed, NULL);
+    begin_client(address, quality, addresses);
+}
+
+/** Likewise, with a server that has an IPv6 address, too. */
+static void begin_named_of_both(uint64_t seed, const char *address, const char *const *addresses) {
+    begin_server(seed, NULL);
+    end_kill(&server);
+    world_device(server_host, "sim6", "2001:db8::1", &fast);
+    start_server_at(&server, server_host, "198.51.100.1:443\nListen = [2001:db8::1]");
+    begin_client(address, &fast, addresses);
 }
 
 static bool is_up(void *context) {
@@ -87,6 +100,97 @@ START_TEST(a_link_local_address_is_none_to_send_from) {
 }
 END_TEST
 
+static void readdress(const char *address) {
+    const struct client_path *path = client_find_path(&client.client, "simc");
+    struct ip_addr gone = path->source, come;
+    ip_addr_parse(address, &come);
+    world_device_address(client_host, "simc", address);
+    client_on_address(&client.client, path->ifindex, &gone, false);
+    client_on_address(&client.client, path->ifindex, &come, true);
+    turn_client();
+}
+
+/* The legs of the server's only session. */
+static size_t server_legs(void) {
+    return server.crew.server->sessions->leg_count;
+}
+
+static uint64_t sent_to_old; /* datagrams from the server */
+static void count_to_old(void *context, const union sock_addr *from, const union sock_addr *to, const uint8_t *data,
+                         size_t length) {
+    const struct ip_addr target = sock_addr_ip(to);
+    struct ip_addr old;
+    (void)context, (void)from, (void)data, (void)length;
+    ip_addr_parse("192.0.2.2", &old);
+    sent_to_old += !ip_addr_compare(&target, &old);
+}
+
+/* The leg that was left can say nothing, as its address is gone. The server hears it on the leg that comes instead,
+ * alone or beside two others, and sends nothing more there. */
+START_TEST(a_leg_that_is_left_for_another_address_ends_at_the_server) {
+    const char *const addresses[] = {"198.51.100.1", "2001:db8::1", NULL};
+    const bool alone = _i;
+    begin_named_of_both(5, "192.0.2.2", addresses);
+    ck_assert(comes_up(3, 2 * NS_PER_SEC));
+    settle();
+    if (alone) {
+        ck_assert(!client_remove_path(&client.client, "sima") && !client_remove_path(&client.client, "simb"));
+        turn_client();
+        ck_assert(comes_up(1, NS_PER_SEC));
+    }
+    readdress("2001:db8::2");
+    ck_assert_int_eq(named->state, PATH_LOST);
+    ck_assert(comes_up_within(5 * NS_PER_SEC));
+    world_run(world_now() + 100 * MS, NULL, NULL);
+    ck_assert_uint_eq(server_legs(), alone ? 1 : 3);
+    world_tap(count_to_old, NULL);
+    down(0, 1000, MS);
+    settle();
+    ck_assert_uint_eq(sent_to_old, 0);
+    is_whole(&at_client, 1000);
+    finish();
+}
+END_TEST
+
+/* As the client's capsules would come with another leg's number, about a leg that is only draining, and about the very
+ * leg that they come on. */
+START_TEST(a_leg_that_was_not_left_stays) {
+    const struct control_leg_role draining = {.state = CONTROL_DRAINING, .weight = 1};
+    struct session *session;
+    uint64_t handshakes;
+    begin(6, &fast, &fast, "");
+    ck_assert(comes_up(2, NS_PER_SEC));
+    settle();
+    session = client.client.session;
+    handshakes = client.client.handshakes;
+    ck_assert(session_tell_left(session, FRAME_LEG_MAX));
+    session_set_role(session, client_path_leg(client_find_path(&client.client, "simb")), &draining);
+    tunnel_mark(client.client.tunnel);
+    turn_client();
+    settle();
+    ck_assert_uint_eq(server_legs(), 2);
+    ck_assert(!client_remove_path(&client.client, "simb"));
+    turn_client();
+    settle();
+    ck_assert_uint_eq(server_legs(), 1);
+    ck_assert(session_tell_left(session, session_first(session)->number));
+    tunnel_mark(client.client.tunnel);
+    turn_client();
+    settle();
+    ck_assert_int_eq(session_first(server.crew.server->sessions)->state, CONTROL_DRAINING);
+    client_path_tell(client_find_path(&client.client, "sima"));
+    tunnel_mark(client.client.tunnel);
+    turn_client();
+    settle();
+    down(0, 300, MS);
+    settle();
+    is_whole(&at_client, 300);
+    ck_assert_uint_eq(server_legs(), 1);
+    ck_assert_uint_eq(client.client.handshakes, handshakes);
+    finish();
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("sim_names");
     TCase *tcase = tcase_create("names");
@@ -95,6 +199,8 @@ int main(void) {
     tcase_add_test(tcase, dead_addresses_hold_a_path_up_for_seconds_and_once);
     tcase_add_test(tcase, a_slow_path_is_waited_for_although_there_are_other_addresses);
     tcase_add_test(tcase, a_link_local_address_is_none_to_send_from);
+    tcase_add_loop_test(tcase, a_leg_that_is_left_for_another_address_ends_at_the_server, 0, 2);
+    tcase_add_test(tcase, a_leg_that_was_not_left_stays);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -183,7 +183,8 @@ static void arrive(struct event *event) {
                                         .remote = event->from,
                                         .ifindex = 2,
                                         .ecn = event->ecn};
-        if (!socket || socket->host != host || sock_addr_port(&socket->outside) != port)
+        if (!socket || socket->host != host || sock_addr_port(&socket->outside) != port ||
+            socket->outside.sa.sa_family != event->to.sa.sa_family)
             continue;
         received.local = socket->local;
         socket->statistics.datagrams_received++;

@@ -58,8 +58,9 @@ struct host {
 };
 struct udp_socket {
     struct host *host;
-    union sock_addr local;   /* what its owner sees */
-    union sock_addr outside; /* what the world sees: another address behind a NAT */
+    const struct device *device; /* that it is bound to, or NULL */
+    union sock_addr local;       /* what its owner sees */
+    union sock_addr outside;     /* what the world sees: another address behind a NAT */
     struct udp_hooks hooks;
     struct udp_statistics statistics;
 };

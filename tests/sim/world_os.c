@@ -73,6 +73,16 @@ void mailbox_shut(struct mailbox *mailbox) {
 
 /* os/udp.h */
 
+/* Of the device, or of that which has the address; else the host's. */
+static const struct ip_addr *address_for(struct host *host, const struct udp_settings *settings) {
+    const struct device *device = settings->device[0] ? world_device_named(host, settings->device) : NULL;
+    const struct ip_addr wanted = sock_addr_ip(&settings->local);
+    for (size_t i = 0; !device && i < host->devices; i++)
+        if (!ip_addr_compare(&host->device[i].address, &wanted))
+            device = &host->device[i];
+    return device ? &device->address : &host->address;
+}
+
 int udp_open(struct loop *loop, const struct udp_settings *settings, const struct udp_hooks *hooks,
              struct udp_socket **out, char *why, size_t why_size) {
     struct udp_socket *socket = calloc(1, sizeof *socket);
@@ -85,13 +95,10 @@ int udp_open(struct loop *loop, const struct udp_settings *settings, const struc
         slot++;
     if (!socket || slot == SOCKETS_MAX)
         abort();
-    *socket =
-        (struct udp_socket){.host = host,
-                            .local = sock_addr_make(settings->device[0] && world_device_named(host, settings->device)
-                                                        ? &world_device_named(host, settings->device)->address
-                                                        : &host->address,
-                                                    port ? port : host->next_port++),
-                            .hooks = *hooks};
+    *socket = (struct udp_socket){.host = host,
+                                  .device = settings->device[0] ? world_device_named(host, settings->device) : NULL,
+                                  .local = sock_addr_make(address_for(host, settings), port ? port : host->next_port++),
+                                  .hooks = *hooks};
     socket->outside = socket->local;
     world.socket[slot] = socket;
     *out = socket;
@@ -138,13 +145,18 @@ static void gather(struct udp_tx *tx, size_t length, const union sock_addr *remo
     tx->remote = *remote;
     tx->ecn = ecn;
 }
+/* No kernel sends from an address that its device does not have any more. */
+static bool lost_its_address(const struct udp_socket *socket) {
+    const struct ip_addr own = sock_addr_ip(&socket->local);
+    return socket->device && ip_addr_compare(&socket->device->address, &own);
+}
 void udp_tx_commit(struct udp_tx *tx, size_t length, const union sock_addr *local, const union sock_addr *remote,
                    uint8_t ecn, bool alone) {
     (void)local;
     tx->socket->statistics.datagrams_sent++;
     if (world.batches && !alone)
         gather(tx, length, remote, ecn);
-    else
+    else if (!lost_its_address(tx->socket))
         world_transmit(tx->socket->host, &tx->socket->outside, remote, ecn, tx->buffer + tx->used, length);
 }
 void udp_tx_flush(struct udp_tx *tx) {
