@@ -416,8 +416,10 @@ static void wake_spares(struct client *client) {
 static void on_end(struct carrier *carrier, uint64_t now) {
     struct client_path *path = path_of(carrier);
     struct client *client = path->client;
+    const bool again = path->again; /* of this connection, whatever becomes of the path now */
     bool spare = client->bonding == BONDING_NO && !path->removing && client->session->leg_count && !carrier->session;
     char why[200];
+    path->again = false;
     explain_end(path, leg_conn(carrier->leg), why, sizeof why);
     path->unheard = conn_error(leg_conn(carrier->leg))->idle;
     path->was_reset = carrier->session && conn_error(leg_conn(carrier->leg))->stateless_reset;
@@ -435,8 +437,7 @@ static void on_end(struct carrier *carrier, uint64_t now) {
         client_path_set_state(path, PATH_SPARE);
         path->failures = 0;
         client_plain_watch(client);
-    } else if (path->again) {
-        path->again = false;
+    } else if (again) {
         client_path_set_state(path, PATH_WAITING);
         client_path_connect(path);
     } else {

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "bond/join.h"
+#include "client_path.h"
 #include "ends.h"
 #include "masque/auth.h"
 #include "tests/unit/suite.h"
@@ -26,12 +27,12 @@ static struct end server, client;
 static struct ledger at_server, at_client;
 static struct ip_addr server4, own;
 
+static bool bonds; /* join_parse() does what it does, for all who are in this process */
+
+int __real_join_parse(const char *value, size_t length, struct join_field *out);
 int __wrap_join_parse(const char *value, size_t length, struct join_field *out);
 int __wrap_join_parse(const char *value, size_t length, struct join_field *out) {
-    (void)value;
-    (void)length;
-    (void)out;
-    return -EINVAL;
+    return bonds ? __real_join_parse(value, length, out) : -EINVAL;
 }
 
 static const char *state_of(const char *device) {
@@ -58,8 +59,9 @@ static void run(uint64_t duration) {
     world_run(world_now() + duration, NULL, NULL);
 }
 
+static char text[2][1024]; /* configuration of server and client */
+
 static void begin(uint64_t seed, const char *paths) {
-    static char text[2][1024];
     char hash_text[80];
     uint8_t hash[32];
     ends_begin(seed);
@@ -251,6 +253,54 @@ START_TEST(a_dead_server_is_found_again_by_any_path) {
 }
 END_TEST
 
+static bool is_bonded(void *context) {
+    (void)context;
+    return client.client.bonding == BONDING_YES && client.client.session->leg_count == 2 &&
+           client.client.session->address_count;
+}
+
+static bool has_requested(void *context) {
+    const struct client_path *path = context;
+    return path->state == PATH_CONNECTING && path->requested;
+}
+
+/* The server is restarted and bonds no more. simb asked to join the session of before, and is refused late, when sima
+ * carries a plain one: it is a spare then, and its next connection has to fail for itself. */
+START_TEST(who_becomes_a_spare_when_it_is_refused_is_not_excused_for_the_next_failure) {
+    struct link_quality deaf = near;
+    struct client_path *late;
+    deaf.deaf = true;
+    bonds = true;
+    begin(8, "[Path sima]\n[Path simb]\n");
+    ck_assert(world_run(world_now() + 2 * NS_PER_SEC, is_bonded, NULL));
+    run(2 * NS_PER_SEC);
+    world_device_quality(client_host, "simb", &near);
+    late = client_find_path(&client.client, "simb");
+    client_path_reconnect(late, "test");
+    loop_set_deadline(client.worker.loop, world_now());
+    world_device_quality(client_host, "sima", &dead); /* it does not hear of the restart yet */
+    end_kill(&server);
+    end_start(&server, server_host, text[0]);
+    ck_assert(world_run(world_now() + NS_PER_SEC, has_requested, late));
+    run(25 * MS); /* the request goes when the server's settings are here */
+    world_device_quality(client_host, "simb", &deaf);
+    run(15 * MS);
+    bonds = false;
+    world_device_quality(client_host, "sima", &near);
+    own = end_address(&client, 4);
+    flow_send(&client, &own, &server4, 0, 10, 1000, MS);
+    run(500 * MS);
+    ck_assert_str_eq(state_of("sima"), "up");
+    ck_assert_int_eq(client.client.bonding, BONDING_NO);
+    ck_assert_int_eq(late->state, PATH_CONNECTING);
+    world_device_quality(client_host, "simb", &near);
+    come_to("up", "standby", 5 * NS_PER_SEC);
+    ck_assert_msg(strstr(late->ending, "409") != NULL, "%s", late->ending);
+    ck_assert(!late->again);
+    finish();
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("sim_plain");
     TCase *tcase = tcase_create("plain");
@@ -264,6 +314,7 @@ int main(void) {
     tcase_add_test(tcase, an_idle_leg_stays_where_it_is);
     tcase_add_test(tcase, a_removed_path_leaves_its_leg_to_the_spare);
     tcase_add_test(tcase, a_dead_server_is_found_again_by_any_path);
+    tcase_add_test(tcase, who_becomes_a_spare_when_it_is_refused_is_not_excused_for_the_next_failure);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
