@@ -23,12 +23,10 @@
 #include "methods.h"
 #include "os/privs.h"
 
-#define FILES_MIN 64u                  /* descriptors: some twenty of its own, sixteen paths, mpvpnctl, and a reserve */
-#define GRACE (NS_PER_SEC / 5)         /* time for the last packets */
-#define RESTORE_AFTER (NS_PER_SEC / 2) /* what somebody took away is put back after this, … */
-#define RESTORE_MAX (8 * NS_PER_SEC)   /* … doubled up to this while there is no memory for it */
-#define DEFAULT_USER "mpvpn"           /* who to become when it exists and RunAs is not given */
-#define STATE_DIR "/var/lib/mpvpn"     /* users files */
+#define FILES_MIN 64u              /* descriptors: some twenty of its own, sixteen paths, mpvpnctl, and a reserve */
+#define GRACE (NS_PER_SEC / 5)     /* time for the last packets */
+#define DEFAULT_USER "mpvpn"       /* who to become when it exists and RunAs is not given */
+#define STATE_DIR "/var/lib/mpvpn" /* users files */
 
 /* what happens to it */
 
@@ -43,6 +41,7 @@ void daemon_stop(struct daemon *daemon) {
     if (daemon->stopping)
         return loop_stop(daemon->worker.loop);
     daemon->stopping = true;
+    restore_stop(&daemon->restore);
     if (daemon->config->role == CONFIG_SERVER) {
         connections = crew_close(&daemon->crew);
     } else {
@@ -53,28 +52,9 @@ void daemon_stop(struct daemon *daemon) {
     timer_set(&daemon->worker.timers, &daemon->grace, loop_now(daemon->worker.loop) + (connections ? GRACE : 0));
 }
 
-/* What was set on the host and somebody took away is put back, a moment later: whoever flushes a device looks again
- * whether it is empty, and goes on until it is. */
-
-static void on_restore(void *context, uint64_t now) {
-    struct daemon *daemon = context;
-    bool again = false;
-    if (!daemon->stopping)
-        netlink_restore(daemon->netlink, &again);
-    daemon->restore_wait = !again                                   ? RESTORE_AFTER
-                           : 2 * daemon->restore_wait < RESTORE_MAX ? 2 * daemon->restore_wait
-                                                                    : RESTORE_MAX;
-    if (again)
-        timer_set(&daemon->worker.timers, &daemon->restore, now + daemon->restore_wait);
-}
-
 static void on_undone(void *context) {
     struct daemon *daemon = context;
-    if (daemon->restore.place)
-        return;
-    daemon->restore = (struct timer){.on_due = on_restore, .context = daemon};
-    daemon->restore_wait = RESTORE_AFTER;
-    timer_set(&daemon->worker.timers, &daemon->restore, loop_now(daemon->worker.loop) + RESTORE_AFTER);
+    restore_on_undone(&daemon->restore, loop_now(daemon->worker.loop));
 }
 
 int daemon_reload(struct daemon *daemon, char *why, size_t why_size) {
@@ -168,6 +148,7 @@ static int open_kernel_side(struct daemon *daemon, const char *runtime_dir, char
     error = netlink_open(daemon->worker.loop, &hooks, journal, &daemon->netlink, why, why_size);
     if (error)
         return error;
+    restore_init(&daemon->restore, daemon->netlink, &daemon->worker.timers);
     error = netlink_undo_crashed(daemon->netlink);
     if (error > 0)
         log_notice("%d changes of an earlier run that did not end properly were undone", error);

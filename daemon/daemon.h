@@ -8,6 +8,7 @@
 #include "crew.h"
 #include "os/ctlsock.h"
 #include "os/netlink.h"
+#include "restore.h"
 #include "worker.h"
 
 /** One instance. Exactly one of crew and client is in use, by config->role. */
@@ -19,8 +20,7 @@ struct daemon {
     struct crew crew;          /**< CONFIG_SERVER */
     struct client client;      /**< CONFIG_CLIENT */
     struct loop_watch signals; /**< signalfd: SIGTERM, SIGINT, SIGHUP */
-    struct timer restore;      /**< when to look whether what was set on the host is still there */
-    uint64_t restore_wait;     /**< ns, from then to the next time, if it has to be looked once more */
+    struct restore restore;    /**< puts back what was set on the host */
     struct timer grace;        /**< end of the time for goodbyes */
     uint64_t started;          /**< ns, when it was ready */
     bool stopping;             /**< goodbyes are being said */

@@ -37,6 +37,8 @@ libmpvpn_a_SOURCES += \
 	daemon/methods_paths.c \
 	daemon/methods_show.c \
 	daemon/options.def \
+	daemon/restore.c \
+	daemon/restore.h \
 	daemon/server.c \
 	daemon/server.h \
 	daemon/server_session.c \
@@ -53,7 +55,8 @@ libmpvpn_a_SOURCES += \
 	daemon/users.h \
 	daemon/worker.c \
 	daemon/worker.h
-unit_tests += tests/unit/check_config tests/unit/check_methods tests/unit/check_shared tests/unit/check_timers tests/unit/check_users
+unit_tests += tests/unit/check_config tests/unit/check_methods tests/unit/check_restore tests/unit/check_shared tests/unit/check_timers tests/unit/check_users
+tests_unit_check_restore_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=netlink_restore
 fuzz_targets += tests/fuzz/fuzz_config tests/fuzz/fuzz_control
 tests_fuzz_fuzz_config_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_control_LDADD = $(fuzz_ldadd)

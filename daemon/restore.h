@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* restore: when to put back what was set on the host and somebody took away, and what there was no memory for. */
+#ifndef MPVPN_RESTORE_H
+#define MPVPN_RESTORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "os/netlink.h"
+#include "timers.h"
+
+/** Zeroed = nothing is due and nothing ever will be. */
+struct restore {
+    struct netlink *netlink; /**< whose changes */
+    struct timers *timers;   /**< the hall's */
+    struct timer timer;      /**< the next look */
+    uint64_t wait;           /**< ns, from that to the one after it, if there is no memory */
+};
+
+/** Begin. @param netlink, timers kept */
+void restore_init(struct restore *restore, struct netlink *netlink, struct timers *timers);
+/** Something of ours was taken away, or could not be seen to: look, a moment later. */
+void restore_on_undone(struct restore *restore, uint64_t now);
+/** Nothing is put back any more: it is all about to be undone. */
+void restore_stop(struct restore *restore);
+
+#endif
