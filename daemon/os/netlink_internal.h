@@ -38,8 +38,8 @@ enum netlink_due {
     NETLINK_DUE_UNDOING, /**< undo it: it is not wanted any more */
 };
 
-/** One change of ours, complete enough to make and to undo it. What a kind does not use is zero, so that memcmp
- * compares. */
+/** One change of ours, complete enough to make and to undo it. What a kind does not use is zero, so that one comparison,
+ * field by field, does for all kinds (netlink_journal_find()). */
 struct netlink_change {
     enum netlink_change_kind kind; /**< what was changed */
     unsigned ifindex;              /**< device; 0 for a rule */
