@@ -333,6 +333,34 @@ void client_host_rule(struct client_path *path, bool present) {
     path->ruled_by = route;
 }
 
+/* @return how many are left of a list without this prefix */
+static size_t without(struct ip_prefix *list, size_t count, const struct ip_prefix *prefix) {
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!has_prefix(prefix, 1, &list[i]))
+            list[left++] = list[i];
+    return left;
+}
+
+/* It is tried again when such changes are made the next time. Of a path's rule and route neither is of use alone. */
+void client_host_on_refused(struct client *client, const struct netlink_refusal *refusal) {
+    struct client_path *path;
+    if (refusal->ifindex && refusal->ifindex == tun_ifindex(client->worker->tun)) {
+        if (!refusal->prefix.addr.version)
+            client->device_up = false;
+        else if (refusal->table)
+            client->routed_count = without(client->routed, client->routed_count, &refusal->prefix);
+        else
+            client->installed_count = without(client->installed, client->installed_count, &refusal->prefix);
+        return;
+    }
+    DL_FOREACH(client->paths, path)
+    if (path->ruled && path->ruled_by.table == refusal->table &&
+        (refusal->ifindex ? refusal->ifindex == path->ruled_by.ifindex
+                          : !ip_addr_compare(&refusal->prefix.addr, &path->ruled_by.source)))
+        client_host_rule(path, false);
+}
+
 void client_host_rules(struct client *client) {
     struct client_path *path;
     DL_FOREACH(client->paths, path) {

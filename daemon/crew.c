@@ -133,10 +133,22 @@ static int set_addresses(struct crew *crew) {
     int error = 0;
     for (uint8_t version = 4; !error && version <= 6; version += 2) {
         struct ip_prefix own;
-        if (!pool_server_address(crew->shared.pool, version, &own))
-            error = netlink_address(crew->netlink, ifindex, &own, true);
+        if (pool_server_address(crew->shared.pool, version, &own))
+            continue;
+        error = netlink_address(crew->netlink, ifindex, &own, true);
+        crew->refused[version == 6] = error != 0;
     }
     return error;
+}
+
+void crew_on_refused(struct crew *crew, const struct netlink_refusal *refusal) {
+    if (refusal->prefix.addr.version)
+        crew->refused[refusal->prefix.addr.version == 6] = true;
+}
+
+int crew_address(const struct crew *crew, uint8_t version, struct ip_prefix *out) {
+    return crew->refused[version == 6] || !crew->shared.pool ? -ENOENT
+                                                             : pool_server_address(crew->shared.pool, version, out);
 }
 
 static int configure_device(struct crew *crew, const struct tun *tun, char *why, size_t why_size) {

@@ -38,6 +38,7 @@ struct crew {
     bool stopping;                /**< threads are to end */
     bool configured;              /**< the device has its addresses … */
     bool device_down;             /**< … and was down since: the kernel forgot some of them */
+    bool refused[2];              /**< IPv4, IPv6: the kernel refused the device's address after all */
 };
 
 /**
@@ -61,6 +62,10 @@ void crew_each(struct crew *crew, void (*fn)(struct server *server, void *contex
 /** A link changed: give the tunnel device its addresses again when it comes up, or back from another network namespace.
  */
 void crew_on_link(struct crew *crew, unsigned ifindex, bool present, bool up);
+/** A change that was told as made is refused by the kernel after all, as the log tells. */
+void crew_on_refused(struct crew *crew, const struct netlink_refusal *refusal);
+/** The address that the device has, of one version. @return 0; -ENOENT: none */
+int crew_address(const struct crew *crew, uint8_t version, struct ip_prefix *out);
 /** The tunnel device, for its name; NULL: none. */
 const struct tun *crew_tun(const struct crew *crew);
 /** Tell every client goodbye. @return how many connections there are */

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "common/account.h"
+#include "client_host.h"
 #include "methods.h"
 #include "os/privs.h"
 
@@ -50,6 +51,14 @@ void daemon_stop(struct daemon *daemon) {
     }
     daemon->grace = (struct timer){.on_due = on_grace_over, .context = daemon};
     timer_set(&daemon->worker.timers, &daemon->grace, loop_now(daemon->worker.loop) + (connections ? GRACE : 0));
+}
+
+static void on_refused(void *context, const struct netlink_refusal *refusal) {
+    struct daemon *daemon = context;
+    if (daemon->config->role == CONFIG_SERVER)
+        crew_on_refused(&daemon->crew, refusal);
+    else if (daemon->client.worker)
+        client_host_on_refused(&daemon->client, refusal);
 }
 
 static void on_undone(void *context) {
@@ -140,8 +149,12 @@ static int watch_signals(struct daemon *daemon, char *why, size_t why_size) {
 }
 
 static int open_kernel_side(struct daemon *daemon, const char *runtime_dir, char *why, size_t why_size) {
-    const struct netlink_hooks hooks = {
-        .on_link = on_link, .on_address = on_address, .on_route = on_route, .on_undone = on_undone, .context = daemon};
+    const struct netlink_hooks hooks = {.on_link = on_link,
+                                        .on_address = on_address,
+                                        .on_route = on_route,
+                                        .on_undone = on_undone,
+                                        .on_refused = on_refused,
+                                        .context = daemon};
     char journal[256];
     int error;
     snprintf(journal, sizeof journal, "%s/%s.journal", runtime_dir, daemon->config->name);

@@ -132,8 +132,8 @@ static json_t *show_tunnel(struct daemon *daemon) {
         json_object_set_new(object, "routes_set", show_prefixes(client->routed, client->routed_count));
         return object;
     }
-    for (uint8_t version = 4; version <= 6 && daemon->crew.shared.pool; version = (uint8_t)(version + 2)) {
-        if (pool_server_address(daemon->crew.shared.pool, version, &own[count]) == 0) {
+    for (uint8_t version = 4; version <= 6; version = (uint8_t)(version + 2)) {
+        if (crew_address(&daemon->crew, version, &own[count]) == 0) {
             count++;
         }
     }

@@ -14,6 +14,13 @@
 
 struct netlink;
 
+/** A change of ours that does not stand, although it was told as made. */
+struct netlink_refusal {
+    unsigned ifindex;        /**< device; 0: a rule */
+    struct ip_prefix prefix; /**< address, target of a route or source of a rule; version 0: setting the device up */
+    uint32_t table;          /**< of a route or rule; 0: it is neither */
+};
+
 /** What the monitor tells. */
 struct netlink_hooks {
     /** A link appeared, changed or vanished (up = IFF_UP and a carrier). */
@@ -26,6 +33,9 @@ struct netlink_hooks {
     /** Something like a change of ours was taken away, perhaps by somebody else, or there was no memory to see to one:
      * netlink_restore() is due. The kernel, or we, may have had a reason. */
     void (*on_undone)(void *context);
+    /** netlink_restore() found that the kernel refuses a change of ours for good. It is not ours any more; why stands
+     * in the log. */
+    void (*on_refused)(void *context, const struct netlink_refusal *refusal);
     void *context; /**< handed to all */
 };
 
@@ -90,7 +100,8 @@ int netlink_route_set(struct netlink *netlink, const struct netlink_route_spec *
 int netlink_rule_set(struct netlink *netlink, const struct ip_addr *from, uint32_t table, uint32_t priority,
                      bool present);
 /** Make again the addresses, routes and rules of ours that are not there any more, and undo what could not be undone
- * when that was asked for. What cannot be made, as a link is down, say, is let be. @param again for some there was no
+ * when that was asked for. What cannot be made because a link or an address is away is let be; what the kernel refuses
+ * otherwise, or when it was told as made and never seen, is told by on_refused. @param again for some there was no
  * memory: it is due once more, a moment later
  * @return how many were made */
 int netlink_restore(struct netlink *netlink, bool *again);

@@ -4,7 +4,8 @@
  * known from "made by us"; what was there before is struck out of the journal again and never undone. Removing looks in
  * the journal first: what is not ours stays. Routes and rules carry a protocol number of ours, which the kernel
  * compares when it deletes. Where the kernel, or its answer, is short of memory, a change is neither taken for made nor
- * for gone: it stays in the journal, due to be made again, or undone if it is not wanted any more. What was there
+ * for gone: it stays in the journal, due to be made again, or undone if it is not wanted any more; what the kernel then
+ * refuses is struck out, and whoever was told that it is made is told that it is not. What was there
  * before is taken for ours then: routes and rules of others are safe by the protocol number, and addresses are set on a
  * device of ours alone. It leaves out replacing: who wants another gateway removes the old route and adds the new one.
  * Invariant: whatever was changed and not undone stands in the journal. Standards: RFC 3549; rtnetlink(7). */
@@ -269,14 +270,16 @@ static void compare_route(void *context, struct nlmsghdr *message) {
     search->found = true;
 }
 
-/** The kernel says "exists": whether what exists serves as well as ours would. */
-static bool serves_as_well(struct netlink *netlink, const struct netlink_change *change) {
+/** The kernel says "exists": whether what exists serves as well as ours would. @return 0: it does; -EEXIST: it does
+ * not; another -errno: nobody knows */
+static int look_at_existing(struct netlink *netlink, const struct netlink_change *change) {
     struct route_search search = {.change = change};
+    int rc;
 
     if (change->kind != NETLINK_CHANGE_ROUTE)
-        return true;
-    return netlink_dump(netlink, RTM_GETROUTE, (uint8_t)family_of(&change->prefix.addr), compare_route, &search) == 0 &&
-           search.found;
+        return 0;
+    rc = netlink_dump(netlink, RTM_GETROUTE, (uint8_t)family_of(&change->prefix.addr), compare_route, &search);
+    return rc || search.found ? rc : -EEXIST;
 }
 
 /** Whether an error says nothing of the change: the kernel had no memory for it, or for the answer. */
@@ -315,7 +318,7 @@ static int change_make(struct netlink *netlink, const struct netlink_change *cha
         return change_due(netlink, index, NETLINK_DUE_MAKING, rc);
     if (!ours)
         netlink_journal_strike(journal, journal->count - 1);
-    if (rc == -EEXIST && serves_as_well(netlink, change))
+    if (rc == -EEXIST && look_at_existing(netlink, change) == 0)
         return 0;
     log_failure(netlink, "make", change, rc);
     return rc;
@@ -488,6 +491,44 @@ static bool undo_due(struct netlink *netlink) {
     return again;
 }
 
+/** Whether a change that stood waits for a link or an address to come back: who sees that come sets it again. */
+static bool waits_for_link(int error) {
+    return error == -ENETDOWN || error == -ENODEV || error == -ENETUNREACH || error == -EHOSTUNREACH ||
+           error == -EINVAL; /* the preferred source is gone */
+}
+
+/** Make a change that may be there or not. @return 0: it stands now; *made: it did not before */
+static int make_again(struct netlink *netlink, const struct netlink_change *change, bool *made) {
+    int rc = change_request(netlink, change, true);
+
+    *made = rc == 0;
+    if (rc != -EEXIST)
+        return rc;
+    return change->due == NETLINK_DUE_MAKING ? look_at_existing(netlink, change) : 0;
+}
+
+/** Forget what was refused, and tell of it. The listener may make and undo changes. */
+static void strike_refused(struct netlink *netlink) {
+    const struct netlink_hooks *hooks = &netlink->monitor.hooks;
+    struct netlink_journal *journal = &netlink->journal;
+    size_t i = 0;
+
+    while (i < journal->count) {
+        const struct netlink_change change = journal->changes[i];
+        const struct netlink_refusal refusal = {
+            .ifindex = change.ifindex, .prefix = change.prefix, .table = change.table};
+
+        if (change.due != NETLINK_DUE_STRIKING) {
+            i++;
+            continue;
+        }
+        netlink_journal_strike(journal, i);
+        if (hooks->on_refused)
+            hooks->on_refused(hooks->context, &refusal);
+        i = 0;
+    }
+}
+
 int netlink_restore(struct netlink *netlink, bool *again) {
     const struct netlink_journal *journal = &netlink->journal;
     char text[NETLINK_CHANGE_TEXT_MAX];
@@ -497,22 +538,28 @@ int netlink_restore(struct netlink *netlink, bool *again) {
     for (size_t i = 0; i < journal->count; i++) {
         struct netlink_change *change = &journal->changes[i];
         const bool doubtful = change->due == NETLINK_DUE_MAKING;
+        bool new;
         int rc;
 
         if (change->due == NETLINK_DUE_UNDOING)
             continue;
         if (!doubtful && (change->kind == NETLINK_CHANGE_UP || change->kind == NETLINK_CHANGE_MTU))
             continue; /* who sets the device down means it */
-        rc = change_request(netlink, change, true);
+        rc = make_again(netlink, change, &new);
         *again |= is_passing(rc);
-        if (rc == 0 || rc == -EEXIST)
+        if (rc == 0)
             change->due = NETLINK_DUE_NOTHING;
-        if (rc)
+        if (rc && !is_passing(rc) && (doubtful || !waits_for_link(rc))) {
+            change->due = NETLINK_DUE_STRIKING;
+            log_failure(netlink, "make", change, rc);
+        }
+        if (rc || !new)
             continue;
         log_notice("netlink: %s %s", netlink_change_print(change, text),
                    doubtful ? "could be made now" : "was removed by somebody: made again");
         made++;
     }
+    strike_refused(netlink);
     return made;
 }
 

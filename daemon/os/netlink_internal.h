@@ -36,6 +36,7 @@ enum netlink_due {
     NETLINK_DUE_NOTHING, /**< make it again, if somebody has removed it */
     NETLINK_DUE_MAKING,  /**< make it: it may never have come to be */
     NETLINK_DUE_UNDOING, /**< undo it: it is not wanted any more */
+    NETLINK_DUE_STRIKING /**< the kernel refused it: forget it, and tell */
 };
 
 /** One change of ours, complete enough to make and to undo it. What a kind does not use is zero, so that one comparison,

@@ -141,5 +141,22 @@ is 'IPv6 is switched off: the status has not' "$(ctl client --json status | grep
 in_ns "$client" sysctl -qw net.ipv6.conf.mpvpn0.disable_ipv6=0
 ctl server session close "$(ctl server --json session list | grep -o '"id": *[0-9]*' | grep -o '[0-9]*$' | tail -n 1)"
 check 'IPv6 is back: in the next session it works, too' pings "$client" fd77::1
+
+# of_version6 LIST: what the tunnel's status has of IPv6 in this list
+of_version6() { value client "sum(':' in x for x in j['tunnel']['$1'])" status; }
+refused() { grep -c "cannot make $1 .*IPv6 is disabled" "$dir/client.log"; }
+known=$(of_version6 routes_set) told=$(refused address)
+is 'the status has the IPv6 address' "$(of_version6 addresses)" 1
+check 'and IPv6 routes' test "$known" -gt 0
+in_ns "$client" sysctl -qw net.ipv6.conf.mpvpn0.disable_ipv6=1
+check 'IPv6 is switched off meanwhile: the status has the address no more' until_true 10 eval '[ "$(of_version6 addresses)" = 0 ]'
+is 'nor the routes' "$(of_version6 routes_set)" 0
+is 'the log tells of the address and why, once' "$(refused address)" $((told + 1))
+is 'and of each route' "$(refused route)" "$known"
+check 'IPv4 works' pings "$client" 203.0.113.9
+in_ns "$client" sysctl -qw net.ipv6.conf.mpvpn0.disable_ipv6=0
+check 'IPv6 is back and the configuration is reloaded' ctl client reload
+check 'it works again' pings "$client" fd77::1
+is 'the status has all of it' "$(of_version6 addresses) $(of_version6 routes_set)" "1 $known"
 stop "$last_pid"
 finish

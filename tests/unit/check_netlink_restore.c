@@ -195,6 +195,90 @@ START_TEST(a_change_that_could_not_be_undone_is_undone_later_and_not_made_again)
 }
 END_TEST
 
+/** Restore, and read what the log says meanwhile. @return text that stays until the next call */
+static const char *restored_with_log(void) {
+    static char text[4096];
+    FILE *log = tmpfile();
+    const int saved = dup(STDERR_FILENO);
+    bool again = true;
+    size_t length;
+
+    ck_assert_ptr_nonnull(log);
+    ck_assert_int_eq(dup2(fileno(log), STDERR_FILENO), STDERR_FILENO);
+    while (again)
+        netlink_restore(netlink, &again); /* the first ones take answers that nobody read */
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    rewind(log);
+    length = fread(text, 1, sizeof text - 1, log);
+    text[length] = '\0';
+    fclose(log);
+    return text;
+}
+
+static unsigned lines_of(const char *text) {
+    unsigned count = 0;
+
+    for (; *text; text++)
+        count += *text == '\n';
+    return count;
+}
+
+/* Told as made; the answer was lost, and meanwhile somebody else has the place, or the device is down. */
+START_TEST(what_was_told_as_made_and_is_refused_is_told_once_and_is_not_ours) {
+    const struct netlink_route_spec host = route_to("192.0.2.1/32", "10.1.0.254", "va"),
+                                    down = route_to("192.0.2.2/32", NULL, "wa");
+    const char *log;
+
+    ck_assert_int_eq(netlink_route_set(netlink, &host, true), 0);
+    ck_assert_int_eq(netlink_route_set(netlink, &down, true), 0);
+    fill_request_socket();
+    ck_assert_int_eq(netlink_route_set(netlink, &host, true), 0);
+    fill_request_socket();
+    ck_assert_int_eq(netlink_route_set(netlink, &down, true), 0);
+    run("ip route del 192.0.2.1; ip route add 192.0.2.1 via 10.1.0.253; ip link set wa down");
+    log = restored_with_log();
+    ck_assert_msg(strstr(log, "cannot make route") && strstr(log, "File exists") && strstr(log, "Network is down"),
+                  "%s", log);
+    ck_assert_uint_eq(lines_of(log), 2);
+    ck_assert_uint_eq(refusals_told, 2);
+    ck_assert_uint_eq(refusal.ifindex, index_of("wa"));
+    ck_assert_uint_eq(refusal.table, RT_TABLE_MAIN);
+    ck_assert_int_eq(ip_addr_compare(&refusal.prefix.addr, &down.target.addr), 0);
+    ck_assert_uint_eq(netlink->journal.count, 0);
+    ck_assert_str_eq(restored_with_log(), "");
+    netlink_undo_all(netlink);
+    ck_assert(shows("ip route show", "192.0.2.1 via 10.1.0.253"));
+}
+END_TEST
+
+/* They stood. A link that is down is no refusal: who sees it come up sets its routes again. */
+START_TEST(what_stood_and_is_refused_for_good_is_told_too) {
+    const struct ip_prefix ours = prefix("10.77.0.1/24"), ours6 = prefix("fd77::1/64");
+    struct netlink_route_spec host = route_to("192.0.2.1/32", "10.1.0.254", "va");
+    const char *log;
+
+    ck_assert_int_eq(netlink_address(netlink, index_of("wa"), &ours, true), 0);
+    ck_assert_int_eq(netlink_address(netlink, index_of("wa"), &ours6, true), 0);
+    ck_assert_int_eq(netlink_route_set(netlink, &host, true), 0);
+    run("ip link set va down");
+    settle();
+    ck_assert_str_eq(restored_with_log(), "");
+    ck_assert_uint_eq(netlink->journal.count, 3);
+    run("sysctl -qw net.ipv6.conf.wa.disable_ipv6=1");
+    settle();
+    log = restored_with_log();
+    ck_assert_msg(strstr(log, "cannot make address") && strstr(log, "fd77::1"), "%s", log);
+    ck_assert_uint_eq(lines_of(log), 1);
+    ck_assert_uint_eq(refusals_told, 1);
+    ck_assert_uint_eq(refusal.ifindex, index_of("wa"));
+    ck_assert_uint_eq(refusal.table, 0);
+    ck_assert_int_eq(ip_addr_compare(&refusal.prefix.addr, &ours6.addr), 0);
+    ck_assert_uint_eq(netlink->journal.count, 2);
+    ck_assert_str_eq(restored_with_log(), "");
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("netlink_restore");
     TCase *kernel = tcase_create("kernel");
@@ -206,6 +290,8 @@ int main(void) {
     tcase_add_test(kernel, a_first_change_without_an_answer_is_ours_and_does_not_stay);
     tcase_add_test(kernel, without_an_answer_nothing_of_others_is_taken_for_ours);
     tcase_add_test(kernel, a_change_that_could_not_be_undone_is_undone_later_and_not_made_again);
+    tcase_add_test(kernel, what_was_told_as_made_and_is_refused_is_told_once_and_is_not_ours);
+    tcase_add_test(kernel, what_stood_and_is_refused_for_good_is_told_too);
     suite_add_tcase_of_root(suite, kernel);
     return suite_run(suite);
 }

@@ -61,8 +61,21 @@ static inline void on_undone(void *context) {
     undone_told++;
 }
 
-static const struct netlink_hooks hooks = {
-    .on_link = on_link, .on_address = on_address, .on_route = on_route, .on_undone = on_undone};
+/** What was refused last, and how often something was. */
+static struct netlink_refusal refusal;
+static unsigned refusals_told;
+
+static inline void on_refused(void *context, const struct netlink_refusal *told_of) {
+    (void)context;
+    refusal = *told_of;
+    refusals_told++;
+}
+
+static const struct netlink_hooks hooks = {.on_link = on_link,
+                                           .on_address = on_address,
+                                           .on_route = on_route,
+                                           .on_undone = on_undone,
+                                           .on_refused = on_refused};
 
 static inline void on_turn(void *context, uint64_t now) {
     (void)context;
@@ -143,7 +156,7 @@ static inline void setup(void) {
         "for d in va vb wa wb; do ip link set $d up; done; "
         "ip addr add 10.1.0.1/24 dev va; ip addr add 10.2.0.1/24 dev wa; ip addr add fd01::1/64 dev va nodad");
     told[0] = '\0';
-    routes_told = undone_told = 0;
+    routes_told = undone_told = refusals_told = 0;
     ck_assert_msg(loop_new(&loop_hooks, &loop, why, sizeof why) == 0, "%s", why);
     open_netlink();
 }
