@@ -179,9 +179,8 @@ static int make_trust(const struct config *config, struct tls_context **out, cha
 }
 
 static void apply_scheduler(struct client *client) {
-    enum sched_id id =
-        client->config->scheduler ? sched_find(client->config->scheduler, strlen(client->config->scheduler)) : 0;
-    if (id != SCHED_COUNT && id != client->session->sched.id)
+    enum sched_id id = config_scheduler(client->config);
+    if (id != client->session->sched.id)
         client_set_scheduler(client, id);
 }
 
@@ -310,7 +309,7 @@ static int reload_paths(struct client *client, const struct config *config, bool
 
 int client_reload(struct client *client, const struct config *config, char *why, size_t why_size) {
     bool all = connects_otherwise(client->config, config);
-    bool reschedule = differs(client->config->scheduler, config->scheduler);
+    bool reschedule = config_scheduler(client->config) != config_scheduler(config);
     struct tls_context *tls;
     int error;
     if (strcmp(client->config->device, config->device) != 0) {
@@ -336,7 +335,7 @@ int client_reload(struct client *client, const struct config *config, char *why,
     loop_set_busy_poll(client->worker->loop, config->busy_poll);
     if (reschedule)
         apply_scheduler(client); /* else what mpvpnctl set stays */
-    client_host_rules(client); /* before routes that could catch what they keep out */
+    client_host_rules(client);   /* before routes that could catch what they keep out */
     client_host_update(client);
     client_host_mtu(client);
     return 0;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "bond/sched.h"
 #include "common/addr.h"
 #include "masque/auth.h"
 
@@ -109,6 +110,8 @@ int config_split_host(const char *text, char **host, uint16_t *port);
  * port by its number, 443 where none is said (RFC 9110 section 4.2.3). What cannot be split, or memory that is short:
  * no. */
 bool config_same_authority(const char *a, const char *b);
+/** The scheduler that a configuration names; the default where it names none. */
+enum sched_id config_scheduler(const struct config *config);
 /** The instance's name of a configuration file's path: base name without ".conf". @param name out, at least 64 bytes
  * @return 0; -EINVAL: no usable name */
 int config_instance_name(const char *file, char *name, size_t size);

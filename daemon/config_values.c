@@ -183,6 +183,12 @@ int config_parse_scheduler(const struct config_value *value) {
     return which < 0 ? which : set_string(value, words[which]);
 }
 
+enum sched_id config_scheduler(const struct config *config) {
+    enum sched_id id = config->scheduler ? sched_find(config->scheduler, strlen(config->scheduler)) : SCHED_COUNT;
+
+    return id == SCHED_COUNT ? (enum sched_id)0 : id;
+}
+
 int config_parse_backup_when(const struct config_value *value) {
     static const char *const words[] = {"down", "full", NULL};
     int which = one_of(value, words);

@@ -40,10 +40,8 @@ static int policy_keys(struct policy *policy, char *why, size_t why_size) {
 }
 
 static int policy_load(struct policy *policy, const struct config *config, char *why, size_t why_size) {
-    const char *name = config->scheduler;
-    enum sched_id scheduler = name ? sched_find(name, strlen(name)) : SCHED_COUNT;
     int error;
-    *policy = (struct policy){.config = config, .scheduler = scheduler == SCHED_COUNT ? (enum sched_id)0 : scheduler};
+    *policy = (struct policy){.config = config, .scheduler = config_scheduler(config)};
     error = tls_server_context_new(config->certificate, config->private_key, NULL, &policy->tls, why, why_size);
     if (!error)
         error = policy_keys(policy, why, why_size);
@@ -370,12 +368,11 @@ static bool needs_restart(const struct config *a, const struct config *b) {
 }
 
 static int replace(struct crew *crew, const struct config *config, char *why, size_t why_size) {
-    const char *former = crew->policy.config->scheduler, *name = config->scheduler;
     struct policy policy;
     int error = policy_load(&policy, config, why, why_size);
     if (error)
         return error;
-    if (!strcmp(former ? former : "", name ? name : ""))
+    if (policy.scheduler == config_scheduler(crew->policy.config))
         policy.scheduler = crew->policy.scheduler; /* mpvpnctl may have set another one */
     error = shared_reserve(&crew->shared, policy.auth, crew->policy.auth, why, why_size);
     if (error)

@@ -191,20 +191,6 @@ int method_path_set(struct daemon *daemon, uint64_t now, const json_t *params, j
 
 /* schedulers */
 
-/* The one in use: the client's session's, or what a server's sessions begin with. */
-static enum sched_id current(const struct daemon *daemon) {
-    const char *name = daemon->config->scheduler;
-    enum sched_id id = name ? sched_find(name, strlen(name)) : SCHED_COUNT;
-
-    if (daemon->config->role == CONFIG_SERVER) {
-        return daemon->crew.policy.scheduler;
-    }
-    if (daemon->client.session) {
-        return daemon->client.session->sched.id;
-    }
-    return id == SCHED_COUNT ? (enum sched_id)0 : id;
-}
-
 /* Whether it has anything to choose from: null while that is not known. */
 static json_t *is_bonded(const struct daemon *daemon) {
     if (daemon->config->role == CONFIG_SERVER || daemon->client.bonding == BONDING_YES) {
@@ -224,7 +210,7 @@ int method_scheduler_list(struct daemon *daemon, uint64_t now, const json_t *par
         const struct sched_kind *kind = sched_kind((enum sched_id)i);
 
         json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "scheduler", kind->name, "help", kind->help, "in_use",
-                                              (enum sched_id)i == current(daemon)));
+                                              (enum sched_id)i == show_scheduler(daemon)));
     }
     *result = json_pack("{s:o}", "schedulers", list);
     return 0;
@@ -235,14 +221,15 @@ int method_scheduler_get(struct daemon *daemon, uint64_t now, const json_t *para
     (void)now;
     (void)params;
     (void)error;
-    *result = json_pack("{s:s, s:o}", "scheduler", sched_kind(current(daemon))->name, "bonded", is_bonded(daemon));
+    *result =
+        json_pack("{s:s, s:o}", "scheduler", sched_kind(show_scheduler(daemon))->name, "bonded", is_bonded(daemon));
     return 0;
 }
 
 int method_scheduler_set(struct daemon *daemon, uint64_t now, const json_t *params, json_t **result,
                          struct jsonrpc_error *error) {
     const char *name = json_string_value(json_object_get(params, "name"));
-    enum sched_id id = sched_find(name, strlen(name)), was = current(daemon);
+    enum sched_id id = sched_find(name, strlen(name)), was = show_scheduler(daemon);
 
     (void)now;
     if (id == SCHED_COUNT) {

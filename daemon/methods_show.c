@@ -214,12 +214,8 @@ static void gather_sojourn(const struct part *part, void *context) {
 /* What the `bonding` line tells. bonded is null while it is not known, and false when the server does not bond. */
 static json_t *show_bonding_line(struct daemon *daemon) {
     const struct show_bonding bonding = all_bonding(daemon);
-    const struct session *session = daemon->client.session;
     bool server = daemon->config->role == CONFIG_SERVER, plain = !server && daemon->client.bonding == BONDING_NO,
          any = bonding.sessions > 0;
-    const char *scheduler = server    ? sched_kind(daemon->crew.policy.scheduler)->name
-                            : session ? sched_kind(session->sched.id)->name
-                                      : daemon->config->scheduler;
     uint64_t sojourn = 0;
 
     gather(daemon, gather_sojourn, &sojourn);
@@ -227,7 +223,7 @@ static json_t *show_bonding_line(struct daemon *daemon) {
                      any     ? json_true()
                      : plain ? json_false()
                              : json_null(),
-                     "scheduler", show_text(scheduler ? scheduler : ""), "held_percent",
+                     "scheduler", json_string(sched_kind(show_scheduler(daemon))->name), "held_percent",
                      any ? show_percent(bonding.reorder.held, bonding.reorder.delivered + bonding.reorder.held_packets)
                          : json_null(),
                      "longest_hold_us", any ? show_us(bonding.reorder.longest_hold) : json_null(), "resent_percent",

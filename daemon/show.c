@@ -146,6 +146,13 @@ static void show_bonded_leg(json_t *object, const struct session *session, const
     json_object_set_new(object, "peer_late_packets", told ? show_number(leg->told.late) : json_null());
 }
 
+enum sched_id show_scheduler(const struct daemon *daemon) {
+    if (daemon->config->role == CONFIG_SERVER) {
+        return daemon->crew.policy.scheduler;
+    }
+    return daemon->client.session ? daemon->client.session->sched.id : config_scheduler(daemon->config);
+}
+
 const char *show_path_name(const struct client_path *path) {
     return *path->device ? path->device : *path->settings.device ? path->settings.device : "auto";
 }

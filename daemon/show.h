@@ -42,6 +42,8 @@ json_t *show_prefixes(const struct ip_prefix *prefix, size_t count);
 
 /** Set the six numbers of traffic in an object. */
 void show_traffic(json_t *object, const struct show_traffic *traffic);
+/** The scheduler in use: the client's session's, or what a server's sessions begin with. */
+enum sched_id show_scheduler(const struct daemon *daemon);
 /** What people call a client's path: its device, the one it is to have, or auto. */
 const char *show_path_name(const struct client_path *path);
 /** A client's path. */

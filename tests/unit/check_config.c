@@ -67,6 +67,7 @@ START_TEST(the_smallest_server_gets_every_default) {
     ck_assert_int_eq(c->log_level, LOG_LEVEL_INFO);
     ck_assert_ptr_null(c->control_group);
     ck_assert_str_eq(c->scheduler, "ecf");
+    ck_assert_uint_eq(config_scheduler(c), SCHED_ECF);
     ck_assert_uint_eq(c->linger, 60 * NS_PER_SEC);
     config_free(c);
 }
@@ -120,6 +121,7 @@ START_TEST(a_full_server_is_read) {
     ck_assert_str_eq(c->device, "vpn7");
     ck_assert_uint_eq(c->mtu_bytes, 1400);
     ck_assert_str_eq(c->scheduler, "flow");
+    ck_assert_uint_eq(config_scheduler(c), SCHED_FLOW);
     ck_assert_uint_eq(c->linger, 0);
     ck_assert_str_eq(c->control_group, "root");
     ck_assert_int_eq(c->log_level, LOG_LEVEL_DEBUG);
