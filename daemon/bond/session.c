@@ -2,10 +2,12 @@
 /* session: the state of one IP tunnel, and its legs.
  *
  * How it works: address and route lists are short (one address of each version, a default route of each), so they are
- * searched one by one, and so are the slots of legs. Sending is in session_send.c, receiving in session_receive.c. Left
- * out: moving packets to and from the kernel (the hall's egress and ingress), and who may have what (masque/pool,
- * auth). Invariants: a slot is in use exactly while its leg is set; leg_count is their number; outstanding and reorder
- * are there exactly while bonded. Standards: RFC 9484 sections 4.7 and 5. */
+ * searched one by one, and so are the slots of legs. Sending is in session_send.c (copies of sparse flows' packets in
+ * session_copy.c), receiving in session_receive.c, capsules in session_tell.c, PINGs on idle legs in session_probe.c,
+ * answers to people in session_explain.c. Left out: moving packets to and from the kernel (the hall's egress and
+ * ingress), and who may have what (masque/pool, auth). Invariants: a slot is in use exactly while its leg is set;
+ * leg_count is their number; outstanding and reorder are there exactly while bonded. Standards: RFC 9484 sections 4.7
+ * and 5. */
 #include "bond/session.h"
 
 #include <errno.h>

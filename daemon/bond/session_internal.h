@@ -25,7 +25,7 @@ static inline bool session_loses(const struct conn_statistics *s) {
 }
 
 /** The open leg, fit for use, with the shortest round trip. @param except this slot is not it; -1: any @return its
- * slot; -1: none */
+ * slot; SCHED_NONE: none */
 int session_fastest(const struct session *session, int except);
 /** What the legs fit for use are like together. */
 struct session_room {

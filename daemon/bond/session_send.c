@@ -141,28 +141,40 @@ int session_pick_resend(struct session *session, size_t length, uint16_t avoid, 
     return sched_pick_resend(legs, count, length, avoid);
 }
 
-int session_pick_stream(const struct session *session, uint16_t ending, uint16_t full) {
+/* Whether a leg takes something new. */
+static bool is_fit(const struct session_leg *leg) {
+    return leg->leg && leg_is_open(leg->leg) && session_is_usable(leg);
+}
+
+/* The fit leg with the shortest round trip among those in these slots (bits). @return its slot; SCHED_NONE: none */
+static int fastest_of(const struct session *session, uint16_t slots) {
     uint64_t best_rtt = TIME_NEVER;
-    bool any_primary = false;
     int best = SCHED_NONE;
     for (int i = 0; i < (int)SESSION_LEGS_MAX; i++) {
         const struct session_leg *leg = &session->legs[i];
-        const bool primary = leg->state != CONTROL_STANDBY;
         struct conn_statistics s;
-        if (!leg->leg || !leg_is_open(leg->leg) || !session_is_usable(leg) || ending >> i & 1 ||
-            (any_primary && !primary))
+        if (!(slots >> i & 1) || !is_fit(leg))
             continue;
-        if (primary && !any_primary) {
-            any_primary = true;
-            best = SCHED_NONE;
-        }
         conn_statistics(leg_conn(leg->leg), &s);
-        if (full >> i & 1 || (best >= 0 && s.rtt_smoothed >= best_rtt))
+        if (s.rtt_smoothed >= best_rtt)
             continue;
         best_rtt = s.rtt_smoothed;
         best = i;
     }
     return best;
+}
+
+int session_fastest(const struct session *session, int except) {
+    return fastest_of(session, except < 0 ? UINT16_MAX : (uint16_t) ~(1u << except));
+}
+
+int session_pick_stream(const struct session *session, uint16_t ending, uint16_t full) {
+    uint16_t primary = 0;
+    for (unsigned i = 0; i < SESSION_LEGS_MAX; i++)
+        if (is_fit(&session->legs[i]) && session->legs[i].state != CONTROL_STANDBY)
+            primary |= (uint16_t)(1u << i);
+    primary &= (uint16_t)~ending;
+    return fastest_of(session, (uint16_t)((primary ? primary : ~ending) & ~full));
 }
 
 /* TCP's data mind order, but for flows that are loose, and so does QUIC, whose loss threshold is three packets (RFC
@@ -450,23 +462,6 @@ void session_on_timer(struct session *session, uint64_t now) {
 }
 
 /* marks */
-
-int session_fastest(const struct session *session, int except) {
-    uint64_t best_rtt = TIME_NEVER;
-    int best = -1;
-    for (int i = 0; i < (int)SESSION_LEGS_MAX; i++) {
-        const struct session_leg *leg = &session->legs[i];
-        struct conn_statistics s;
-        if (i == except || !leg->leg || !leg_is_open(leg->leg) || !session_is_usable(leg))
-            continue;
-        conn_statistics(leg_conn(leg->leg), &s);
-        if (s.rtt_smoothed >= best_rtt)
-            continue;
-        best_rtt = s.rtt_smoothed;
-        best = i;
-    }
-    return best;
-}
 
 /* A leg that left for good, if the peer is still to be told of one. @return its number; -1: none */
 static int parting(const struct session *session) {
