@@ -67,12 +67,12 @@ bool ip_addr_add(struct ip_addr *addr, uint64_t n) {
     return carry == 0;
 }
 
-/** Parse a prefix length: one to three decimal digits and nothing else. @return the value, or -EINVAL */
-static int length_parse(const char *text, unsigned max) {
+/** Parse a prefix length or a port: decimal digits, at most so many, and nothing else. @return the value, or -EINVAL */
+static int number_parse(const char *text, size_t digits_max, unsigned max) {
     unsigned value = 0;
     size_t digits = strspn(text, "0123456789");
 
-    if (digits == 0 || digits > 3 || text[digits])
+    if (digits == 0 || digits > digits_max || text[digits])
         return -EINVAL;
     for (size_t i = 0; i < digits; i++)
         value = value * 10 + (unsigned)(text[i] - '0');
@@ -92,7 +92,7 @@ int ip_prefix_parse(const char *text, struct ip_prefix *out) {
     address[bytes] = '\0';
     if (ip_addr_parse(address, &prefix.addr))
         return -EINVAL;
-    length = slash ? length_parse(slash + 1, ip_addr_bits(&prefix.addr)) : (int)ip_addr_bits(&prefix.addr);
+    length = slash ? number_parse(slash + 1, 3, ip_addr_bits(&prefix.addr)) : (int)ip_addr_bits(&prefix.addr);
     if (length < 0)
         return -EINVAL;
     prefix.length = (uint8_t)length;
@@ -239,18 +239,6 @@ union sock_addr sock_addr_make(const struct ip_addr *addr, uint16_t port) {
     return out;
 }
 
-/** Parse a port: 1 to 5 decimal digits, at most 65,535. @return the value, or -EINVAL */
-static int port_parse(const char *text) {
-    unsigned value = 0;
-    size_t digits = strspn(text, "0123456789");
-
-    if (digits == 0 || digits > 5 || text[digits])
-        return -EINVAL;
-    for (size_t i = 0; i < digits; i++)
-        value = value * 10 + (unsigned)(text[i] - '0');
-    return value <= UINT16_MAX ? (int)value : -EINVAL;
-}
-
 int sock_addr_parse(const char *text, union sock_addr *out) {
     bool bracket = text[0] == '[';
     const char *begin = text + bracket;
@@ -263,7 +251,7 @@ int sock_addr_parse(const char *text, union sock_addr *out) {
         return -EINVAL;
     memcpy(address, begin, (size_t)(end - begin));
     address[end - begin] = '\0';
-    port = port_parse(end + 1 + bracket);
+    port = number_parse(end + 1 + bracket, 5, UINT16_MAX);
     if (port < 0 || ip_addr_parse(address, &ip) || (ip.version == 6) != bracket)
         return -EINVAL;
     *out = sock_addr_make(&ip, (uint16_t)port);

@@ -4,6 +4,7 @@ libcommon_a_SOURCES += \
 	common/account.h \
 	common/addr.c \
 	common/addr.h \
+	common/be.h \
 	common/clock.c \
 	common/clock.h \
 	common/drop.c \

@@ -10,12 +10,14 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "common/be.h"
 #include "common/clock.h"
 #include "packet/checksum.h"
+#include "packet/headers.h"
 #include "packet/inner.h"
 
 /** Sizes in bytes. */
-enum { IP4_HEADER = 20, IP6_HEADER = 40, ICMP_HEADER = 8, IP4_ERROR_MAX = 576 };
+enum { ICMP_HEADER = 8, IP4_ERROR_MAX = 576 };
 /** Hop limit of an error, and IPv4's precedence "internetwork control" (RFC 1812 section 4.3.2.5). */
 enum { ERROR_HOP_LIMIT = 64, ERROR_TOS = 0xc0 };
 
@@ -68,17 +70,12 @@ static bool may_answer(enum icmp_reason reason, const uint8_t *packet, const str
     return !is_group(&inner->target) || (inner->version == 6 && reason == ICMP_TOO_BIG);
 }
 
-static void put16(uint8_t *p, size_t value) {
-    p[0] = (uint8_t)(value >> 8);
-    p[1] = (uint8_t)value;
-}
-
 /** Write the IPv4 header. */
 static void header4(uint8_t *out, size_t total, const struct ip_addr *source, const struct ip_addr *target) {
     memset(out, 0, IP4_HEADER);
     out[0] = 0x45;
     out[1] = ERROR_TOS;
-    put16(out + 2, total);
+    be16_put(out + 2, total);
     out[8] = ERROR_HOP_LIMIT;
     out[9] = IPPROTO_ICMP;
     memcpy(out + 12, source->bytes, 4);
@@ -90,7 +87,7 @@ static void header4(uint8_t *out, size_t total, const struct ip_addr *source, co
 static void header6(uint8_t *out, size_t total, const struct ip_addr *source, const struct ip_addr *target) {
     memset(out, 0, 8);
     out[0] = 0x60;
-    put16(out + 4, total - IP6_HEADER);
+    be16_put(out + 4, total - IP6_HEADER);
     out[6] = IPPROTO_ICMPV6;
     out[7] = ERROR_HOP_LIMIT;
     memcpy(out + 8, source->bytes, 16);
@@ -119,8 +116,8 @@ size_t icmp_error(enum icmp_reason reason, const uint8_t *packet, size_t length,
     icmp[1] = v4 ? kinds[reason].code4 : kinds[reason].code6;
     if (reason == ICMP_TOO_BIG) {
         if (!v4)
-            put16(icmp + 4, mtu_bytes >> 16);
-        put16(icmp + 6, v4 && mtu_bytes > UINT16_MAX ? UINT16_MAX : mtu_bytes);
+            be16_put(icmp + 4, mtu_bytes >> 16);
+        be16_put(icmp + 6, v4 && mtu_bytes > UINT16_MAX ? UINT16_MAX : mtu_bytes);
     }
     memcpy(icmp + ICMP_HEADER, packet, quote);
     (v4 ? header4 : header6)(out, head + quote, source, &inner.source);

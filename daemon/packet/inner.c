@@ -15,26 +15,13 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "common/be.h"
 #include "packet/checksum.h"
+#include "packet/headers.h"
 
-/** Layout of the headers walked, bytes. */
-enum { IP4_HEADER = 20, IP6_HEADER = 40, FRAGMENT_HEADER = 8 };
-/** In TCP's header: bytes without options, the number of its first byte, its length in the upper half of a byte, and
- * flags. */
-enum {
-    TCP_HEADER = 20,
-    TCP_SEQUENCE = 4,
-    TCP_OFFSET = 12,
-    TCP_FLAGS = 13,
-    TCP_SYN = 0x02,
-    TCP_HEADER_MAX = 60,
-    TCP_OPENS_OR_ENDS = 0x07 /* SYN, RST, FIN */
-};
-
-/** A 16-bit number in network order. */
-static uint16_t be16(const uint8_t *p) {
-    return (uint16_t)(p[0] << 8 | p[1]);
-}
+/** More of headers, bytes. */
+enum { FRAGMENT_HEADER = 8, TCP_HEADER_MAX = 60 };
+enum { TCP_OPENS_OR_ENDS = TCP_SYN | TCP_RST | TCP_FIN };
 
 /** Fixed part and options of version 4, which is most packets: written to their place at once, as a copy of what was
  * just written in bytes, read in words, waits for the bytes. @return as inner_parse() */
@@ -44,12 +31,12 @@ static int parse4(const uint8_t *p, size_t length, bool superpacket, struct inne
     if (length < IP4_HEADER)
         return -EINVAL;
     header = (p[0] & 15u) * 4;
-    total = superpacket ? (unsigned)length : be16(p + 2);
+    total = superpacket ? (unsigned)length : be16_get(p + 2);
     if (header < IP4_HEADER || total < header)
         return -EINVAL;
     if (total > length)
         return -EMSGSIZE;
-    flags = be16(p + 6);
+    flags = be16_get(p + 6);
     memset(inner, 0, sizeof *inner);
     inner->version = 4;
     inner->header_bytes = (uint16_t)header;
@@ -104,7 +91,7 @@ static int walk6(const uint8_t *p, size_t at, uint8_t next, struct inner *inner)
             return -EINVAL;
         if (next == IPPROTO_FRAGMENT) {
             inner->fragment = true;
-            inner->first_fragment = (be16(p + at + 2) & 0xfff8) == 0;
+            inner->first_fragment = (be16_get(p + at + 2) & 0xfff8) == 0;
         }
         next = p[at];
         at += bytes;
@@ -122,14 +109,14 @@ static int parse6(const uint8_t *p, size_t length, bool superpacket, struct inne
 
     if (length < IP6_HEADER)
         return -EINVAL;
-    total = superpacket ? length : IP6_HEADER + (size_t)be16(p + 4);
+    total = superpacket ? length : IP6_HEADER + (size_t)be16_get(p + 4);
     if (total > length)
         return -EMSGSIZE;
     if (total > UINT16_MAX)
         return -EINVAL;
     inner->version = 6;
     inner->total_bytes = (uint16_t)total;
-    inner->traffic_class = (uint8_t)(be16(p) >> 4);
+    inner->traffic_class = (uint8_t)(be16_get(p) >> 4);
     inner->hop_limit = p[7];
     inner->dont_fragment = true;
     inner->source.version = inner->target.version = 6;
@@ -155,8 +142,8 @@ int inner_parse(const uint8_t *packet, size_t length, bool superpacket, struct i
         return error;
     if ((out->protocol == IPPROTO_TCP || out->protocol == IPPROTO_UDP || out->protocol == IPPROTO_SCTP) &&
         (!out->fragment || out->first_fragment) && out->total_bytes - out->header_bytes >= 4) {
-        out->source_port = be16(packet + out->header_bytes);
-        out->target_port = be16(packet + out->header_bytes + 2);
+        out->source_port = be16_get(packet + out->header_bytes);
+        out->target_port = be16_get(packet + out->header_bytes + 2);
     }
     return 0;
 }
@@ -165,14 +152,14 @@ uint32_t inner_datagram(const uint8_t *packet, const struct inner *inner) {
     const uint8_t *header = packet + IP6_HEADER;
 
     if (inner->version == 4)
-        return be16(packet + 4);
+        return be16_get(packet + 4);
     for (uint8_t type = packet[6]; type != IPPROTO_FRAGMENT;) {
         unsigned bytes = extension_bytes(type, header);
 
         type = *header;
         header += bytes;
     }
-    return (uint32_t)be16(header + 4) << 16 | be16(header + 6);
+    return be32_get(header + 4);
 }
 
 /** State of SipHash. */
@@ -266,7 +253,7 @@ uint32_t inner_tcp_data(const struct inner *inner, const uint8_t *packet, size_t
     header = inner->header_bytes + (size_t)(l4[TCP_OFFSET] >> 4) * 4;
     if (length <= header)
         return 0;
-    *number = (uint32_t)be16(l4 + TCP_SEQUENCE) << 16 | be16(l4 + TCP_SEQUENCE + 2);
+    *number = be32_get(l4 + TCP_SEQUENCE);
     return (uint32_t)(length - header);
 }
 

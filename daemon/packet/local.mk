@@ -4,6 +4,7 @@ libmpvpn_a_SOURCES += \
 	daemon/packet/buf.h \
 	daemon/packet/checksum.c \
 	daemon/packet/checksum.h \
+	daemon/packet/headers.h \
 	daemon/packet/icmp.c \
 	daemon/packet/icmp.h \
 	daemon/packet/inner.c \

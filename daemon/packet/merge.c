@@ -24,25 +24,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/be.h"
 #include "common/fetch.h"
 #include "packet/checksum.h"
+#include "packet/headers.h"
 #include "packet/inner.h"
 
 #define OPEN_FLOWS 16u   /**< superpackets under construction at once */
 #define UDP_SEGMENTS 64u /**< datagrams that any kernel takes in one USO superpacket */
-
-/** Layout of headers, bytes. */
-enum {
-    IP4_HEADER = 20,
-    IP6_HEADER = 40,
-    TCP_HEADER = 20,
-    UDP_HEADER = 8,
-    UDP_LENGTH = 4,
-    UDP_CHECKSUM = 6,
-    TCP_CHECKSUM = 16
-};
-/** TCP flags byte. */
-enum { TCP_PSH = 0x08, TCP_ACK = 0x10, TCP_ECE = 0x40 };
 
 /** How IPv4 IDs advance. */
 enum id_mode { ID_NONE, ID_UNKNOWN, ID_COUNTS, ID_FIXED };
@@ -80,19 +69,6 @@ struct merge {
     unsigned open;                  /**< how many */
 };
 
-static uint16_t get16(const uint8_t *p) {
-    return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static void put16(uint8_t *p, unsigned value) {
-    p[0] = (uint8_t)(value >> 8);
-    p[1] = (uint8_t)value;
-}
-
-static uint32_t get32(const uint8_t *p) {
-    return (uint32_t)get16(p) << 16 | get16(p + 2);
-}
-
 /** A quick hash for lookup among the open slots; a match is compared byte for byte. */
 static uint32_t flow_tag(const uint8_t *ip, const uint8_t *ports, uint8_t protocol) {
     const uint8_t *addresses = ip[0] >> 4 == 4 ? ip + 12 : ip + 8;
@@ -103,7 +79,7 @@ static uint32_t flow_tag(const uint8_t *ip, const uint8_t *ports, uint8_t protoc
         memcpy(&word, addresses + at, sizeof word);
         hash = (hash ^ word) * 0x9e3779b97f4a7c15;
     }
-    hash = (hash ^ get32(ports)) * 0x9e3779b97f4a7c15;
+    hash = (hash ^ be32_get(ports)) * 0x9e3779b97f4a7c15;
     return (uint32_t)(hash >> 32);
 }
 
@@ -136,15 +112,15 @@ static void seal(struct slot *slot) {
     enum offload_gso gso = v4 ? OFFLOAD_TCP4 : OFFLOAD_TCP6;
 
     if (v4) {
-        put16(ip + 2, packet->length);
+        be16_put(ip + 2, packet->length);
         checksum_store(ip + 10, 0);
         checksum_store(ip + 10, checksum_finish(checksum_header(ip, IP4_HEADER)));
     } else {
-        put16(ip + 4, l4_bytes);
+        be16_put(ip + 4, l4_bytes);
     }
     if (!tcp) {
         gso = OFFLOAD_UDP;
-        put16(l4 + UDP_LENGTH, l4_bytes);
+        be16_put(l4 + UDP_LENGTH, l4_bytes);
     }
     checksum_store(l4 + checksum_offset, checksum_fold(checksum_pseudo(ip, slot->protocol, l4_bytes)));
     packet->offload = (struct offload){
@@ -197,14 +173,14 @@ static bool read_ip(struct arrival *in) {
     if (in->length >= IP4_HEADER + UDP_HEADER && ip[0] == 0x45) {
         in->ip_bytes = IP4_HEADER;
         in->protocol = ip[9];
-        return get16(ip + 2) == in->length && (get16(ip + 6) & 0xbfff) == 0 &&
+        return be16_get(ip + 2) == in->length && (be16_get(ip + 6) & 0xbfff) == 0 &&
                checksum_fold(checksum_header(ip, IP4_HEADER)) == 0xffff && checksum_load(ip + 10) != 0xffff;
     }
     if (in->length < IP6_HEADER + UDP_HEADER || ip[0] >> 4 != 6)
         return false;
     in->ip_bytes = IP6_HEADER;
     in->protocol = ip[6];
-    return get16(ip + 4) + IP6_HEADER == in->length;
+    return be16_get(ip + 4) + IP6_HEADER == in->length;
 }
 
 /** Whether the packet may be part of a superpacket, as far as it alone can tell (its checksum apart). */
@@ -226,7 +202,7 @@ static bool read_candidate(const struct merge *merge, struct arrival *in) {
             return false;
     } else if (in->protocol == IPPROTO_UDP && merge->settings.udp) {
         header = in->ip_bytes + UDP_HEADER;
-        if (get16(l4 + UDP_LENGTH) != in->length - in->ip_bytes || checksum_load(l4 + UDP_CHECKSUM) == 0)
+        if (be16_get(l4 + UDP_LENGTH) != in->length - in->ip_bytes || checksum_load(l4 + UDP_CHECKSUM) == 0)
             return false;
     } else {
         return false;
@@ -241,7 +217,7 @@ static bool read_candidate(const struct merge *merge, struct arrival *in) {
 
 /** Whether IPv4's ID goes on as it began. @param mode out: how it moves from now on */
 static bool id_continues(const struct slot *slot, const uint8_t *ip, enum id_mode *mode) {
-    uint16_t id = get16(ip + 4);
+    uint16_t id = be16_get(ip + 4);
 
     *mode = slot->id_mode;
     if (*mode == ID_NONE)
@@ -275,7 +251,7 @@ static bool joins(const struct slot *slot, const struct arrival *in, enum id_mod
     if (slot->protocol == IPPROTO_UDP)
         return slot->count < UDP_SEGMENTS;
     /* Sequence; acknowledgement; flags but PSH, which the first one cannot have; window; urgent pointer and options. */
-    return get32(q + 4) == slot->next_sequence && memcmp(p + 8, q + 8, 5) == 0 && p[13] == (q[13] & ~TCP_PSH) &&
+    return be32_get(q + 4) == slot->next_sequence && memcmp(p + 8, q + 8, 5) == 0 && p[13] == (q[13] & ~TCP_PSH) &&
            memcmp(p + 14, q + 14, 2) == 0 &&
            memcmp(p + 18, q + 18, (size_t)(in->header_bytes - in->ip_bytes) - 18) == 0;
 }
@@ -309,7 +285,7 @@ static bool append(struct merge *merge, unsigned at, const struct arrival *in, e
     fetch_next(slot);
     slot->count++;
     slot->id_mode = mode;
-    slot->last_id = get16(in->data + 4);
+    slot->last_id = be16_get(in->data + 4);
     if (push)
         data[slot->ip_bytes + 13] |= TCP_PSH;
     if (push || in->payload < slot->gso_size || (slot->count == SUPERPACKET_SEGMENTS && in->protocol == IPPROTO_TCP))
@@ -345,8 +321,8 @@ static int begin(struct merge *merge, const struct arrival *in) {
         .gso_size = in->payload,
         .count = 1,
         .id_mode = in->ip_bytes == IP4_HEADER ? ID_UNKNOWN : ID_NONE,
-        .last_id = get16(in->data + 4),
-        .next_sequence = get32(in->data + in->ip_bytes + 4) + in->payload,
+        .last_id = be16_get(in->data + 4),
+        .next_sequence = be32_get(in->data + in->ip_bytes + 4) + in->payload,
     };
     merge->order[merge->open++] = (uint8_t)number;
     memcpy(superpacket_data(&slot->packet), in->data, in->header_bytes);

@@ -16,29 +16,11 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "common/be.h"
 #include "common/fetch.h"
 #include "packet/checksum.h"
+#include "packet/headers.h"
 #include "packet/inner.h"
-
-/** Offsets within a TCP header, and the bits of its flags byte that segmentation treats. */
-enum { TCP_SEQUENCE = 4, TCP_OFFSET = 12, TCP_FLAGS = 13, TCP_CHECKSUM = 16, TCP_HEADER = 20 };
-enum { TCP_FIN = 0x01, TCP_PSH = 0x08, TCP_CWR = 0x80 };
-/** Offsets within a UDP header. */
-enum { UDP_LENGTH = 4, UDP_CHECKSUM = 6, UDP_HEADER = 8 };
-
-static void put16(uint8_t *p, unsigned value) {
-    p[0] = (uint8_t)(value >> 8);
-    p[1] = (uint8_t)value;
-}
-
-static uint32_t get32(const uint8_t *p) {
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static void put32(uint8_t *p, uint32_t value) {
-    put16(p, value >> 16);
-    put16(p + 2, value & 0xffff);
-}
 
 /** Complete the partial checksum of a plain packet, which may be none of TCP and UDP. @return 0, or -EINVAL: outside
  * the packet */
@@ -132,18 +114,18 @@ static void finish_ip(const struct split *split, size_t index, uint8_t *ip, unsi
     uint32_t sum = split->ip_sum;
 
     if (ip[0] >> 4 == 6) {
-        put16(ip + 4, length - 40);
+        be16_put(ip + 4, length - 40);
         return;
     }
-    put16(ip + 2, length);
-    put16(ip + 4, (unsigned)(ip[4] << 8 | ip[5]) + (unsigned)index);
+    be16_put(ip + 2, length);
+    be16_put(ip + 4, be16_get(ip + 4) + index);
     sum += (uint32_t)checksum_load(ip + 2) + checksum_load(ip + 4);
     checksum_store(ip + 10, checksum_finish(sum));
 }
 
 /** Sequence, flags and checksum of a TCP header. @param sum of all that is not in these fields */
 static void finish_tcp(const struct split *split, size_t index, uint8_t *tcp, uint64_t sum) {
-    put32(tcp + TCP_SEQUENCE, get32(tcp + TCP_SEQUENCE) + (uint32_t)(index * split->segment_payload));
+    be32_put(tcp + TCP_SEQUENCE, be32_get(tcp + TCP_SEQUENCE) + (uint32_t)(index * split->segment_payload));
     if (index > 0)
         tcp[TCP_FLAGS] &= (uint8_t)~TCP_CWR;
     if (index + 1 < split->count)
@@ -157,7 +139,7 @@ static void finish_tcp(const struct split *split, size_t index, uint8_t *tcp, ui
 static void finish_udp(uint8_t *udp, unsigned length, uint64_t sum) {
     uint16_t checksum;
 
-    put16(udp + UDP_LENGTH, length);
+    be16_put(udp + UDP_LENGTH, length);
     checksum = checksum_finish(sum + checksum_load(udp + UDP_LENGTH));
     checksum_store(udp + UDP_CHECKSUM, checksum ? checksum : 0xffff);
 }
@@ -179,7 +161,7 @@ void split_segment(const struct split *split, size_t index, struct segment *out)
     fetch_to_read(out->payload + bytes, out->following < bytes ? out->following : bytes);
     memcpy(out->header, data, split->header_bytes);
     finish_ip(split, index, out->header, (unsigned)length);
-    put16(pseudo_length, l4_length);
+    be16_put(pseudo_length, l4_length);
     sum = (uint64_t)split->header_sum + checksum_load(pseudo_length) + checksum_sum(out->payload, bytes);
     if (split->packet.offload.gso == OFFLOAD_UDP)
         finish_udp(out->header + split->ip_bytes, l4_length, sum);

@@ -14,6 +14,7 @@
 
 #include <ngtcp2/ngtcp2.h>
 
+#include "common/be.h"
 #include "common/random.h"
 #include "quic/crypt.h"
 
@@ -59,8 +60,7 @@ static int read_long_header(const uint8_t *data, size_t length, struct conn_firs
 
     if (conn_peek_dcid(data, length, &out->dcid) != 0)
         return -EBADMSG;
-    out->version = (uint32_t)data[VERSION_AT] << 24 | (uint32_t)data[VERSION_AT + 1] << 16 |
-                   (uint32_t)data[VERSION_AT + 2] << 8 | data[VERSION_AT + 3];
+    out->version = be32_get(data + VERSION_AT);
     at = DCID_AT + out->dcid.length;
     if (at >= length)
         return -EBADMSG;

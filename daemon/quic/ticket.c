@@ -20,6 +20,7 @@
 
 #include <wolfssl/quic.h>
 
+#include "common/be.h"
 #include "common/clock.h"
 
 #define VERIFIED_FOR (24 * 3600 * NS_PER_SEC) /* a certificate counts as verified for so long */
@@ -34,12 +35,12 @@ static bool is_useful(const uint8_t *message, size_t length, uint32_t *lifetime)
     if (length < HEADER_BYTES + 9) {
         return false;
     }
-    *lifetime = (uint32_t)body[0] << 24 | (uint32_t)body[1] << 16 | (uint32_t)body[2] << 8 | body[3];
+    *lifetime = be32_get(body);
     nonce = body[8];
     if (*lifetime == 0 || *lifetime > LIFETIME_MAX_S || nonce > NONCE_MAX || length < HEADER_BYTES + 9 + nonce + 2) {
         return false;
     }
-    ticket = (size_t)(body[9 + nonce] << 8 | body[10 + nonce]);
+    ticket = be16_get(body + 9 + nonce);
     return ticket > 0 && ticket <= TICKET_MAX;
 }
 

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/be.h"
+
 #define HEADER_BYTES 4u
 #define SESSION_ID_OFFSET 34u /* in ClientHello: after version and random */
 #define EXTENSION_EARLY_DATA 42u
@@ -75,25 +77,21 @@ static bool begin_message(struct tls_frame *frame, bool server, bool complete, s
     return true;
 }
 
-static size_t get16(const uint8_t *at) {
-    return (size_t)(at[0] << 8 | at[1]);
-}
-
 /* lifetime, age_add, nonce<1>, ticket<2>, extensions<2>: the lengths must fit, and early_data must say 0xffffffff (RFC
  * 9001 section 4.6.1) */
 static bool check_ticket(const uint8_t *body, size_t length, struct tls_frame_error *error) {
     size_t at = 8, end;
-    if (length < at + 1 || length < (at += 1u + body[at]) + 2 || length < (at += 2 + get16(body + at)) + 2 ||
-        length != at + 2 + get16(body + at)) {
+    if (length < at + 1 || length < (at += 1u + body[at]) + 2 || length < (at += 2u + be16_get(body + at)) + 2 ||
+        length != at + 2 + be16_get(body + at)) {
         return refuse(error, NGTCP2_ERR_CRYPTO, ALERT_DECODE_ERROR, "a malformed session ticket");
     }
     for (at += 2; at < length; at = end) {
-        if (length - at < 4 || length - at - 4 < get16(body + at + 2)) {
+        if (length - at < 4 || length - at - 4 < be16_get(body + at + 2)) {
             return refuse(error, NGTCP2_ERR_CRYPTO, ALERT_DECODE_ERROR, "a malformed session ticket");
         }
-        end = at + 4 + get16(body + at + 2);
-        if (get16(body + at) == EXTENSION_EARLY_DATA &&
-            (end - at != 8 || get16(body + at + 4) != 0xffff || get16(body + at + 6) != 0xffff)) {
+        end = at + 4 + be16_get(body + at + 2);
+        if (be16_get(body + at) == EXTENSION_EARLY_DATA &&
+            (end - at != 8 || be16_get(body + at + 4) != 0xffff || be16_get(body + at + 6) != 0xffff)) {
             return refuse(error, NGTCP2_ERR_PROTO, 0, "a session ticket with a limit of early data");
         }
     }
