@@ -23,7 +23,7 @@ unit_tests += \
 	tests/unit/check_inner \
 	tests/unit/check_merge \
 	tests/unit/check_split
-EXTRA_DIST += tests/unit/make_packet.h
+EXTRA_DIST += tests/unit/draw.h tests/unit/make_packet.h
 fuzz_targets += tests/fuzz/fuzz_inner tests/fuzz/fuzz_merge tests/fuzz/fuzz_split
 tests_fuzz_fuzz_inner_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_merge_LDADD = $(fuzz_ldadd)

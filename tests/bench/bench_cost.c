@@ -13,14 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../unit/draw.h"
 #include "../unit/make_packet.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "ends.h"
-#include "masque/auth.h"
 #include "packet/inner.h"
 
-#define TOKEN "a-token-for-the-measurement-only-0123456789"
 #define SUPERPACKET 44u /* segments of a TCP superpacket */
 #define UDP_BURST 64u   /* datagrams that wait together in one turn */
 #define WARM_UP 300u    /* turns before */
@@ -55,25 +54,21 @@ static void at_server(void *context, const uint8_t *packet, size_t length, const
 static void start_ends(void) {
     const struct link_quality quality = {.delay = 20 * NS_PER_US};
     static char text[1024];
-    char hash_text[80];
-    uint8_t hash[32];
     struct host *host;
 
     world_begin(1);
     world_quality(&quality);
-    tls_sha256(TOKEN, strlen(TOKEN), hash);
-    auth_print_hash(hash, hash_text);
     snprintf(text, sizeof text,
              "[Server]\nListen = 198.51.100.1:443\nCertificate = %s/server.crt\nPrivateKey = %s/server.key\nPool = "
-             "10.77.0.0/24\nUsers = %s/users\n[User alice]\nTokenHash = %s\n",
-             ends_dir(), ends_dir(), ends_dir(), hash_text);
+             "10.77.0.0/24\nUsers = %s/users\n%s",
+             ends_dir(), ends_dir(), ends_dir(), ends_user());
     host = world_host("server", "198.51.100.1");
     end_start(&server, host, text);
     host_on_tun(host, at_server, NULL);
     snprintf(text, sizeof text,
              "[Client]\nServer = 198.51.100.1:443\nServerName = vpn.test\nToken = %s\nCertificateAuthority = "
              "%s/server.crt\n[Path sim0]\n",
-             TOKEN, ends_dir());
+             ENDS_TOKEN, ends_dir());
     host = world_host("client", "198.51.100.2");
     if (legs == 2) {
         world_device(host, "sim1", "203.0.113.2", &quality);
@@ -119,7 +114,7 @@ static void make_packets(int protocol, size_t bytes) {
                      .payload_bytes = protocol == IPPROTO_TCP ? SUPERPACKET * bytes : bytes};
     uint64_t seed = 7;
 
-    made_fill(&seed, content, sizeof content);
+    draw_bytes(&seed, content, sizeof content);
     up_length = address(up, made_write(&m, up), false);
     if (protocol == IPPROTO_TCP)
         up_offload = (struct offload){.gso = OFFLOAD_TCP4, .gso_size = (uint16_t)bytes};

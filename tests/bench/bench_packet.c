@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../unit/draw.h"
 #include "../unit/make_packet.h"
 #include "bond/queue.h"
 #include "common/clock.h"
@@ -124,7 +125,7 @@ static void prepare(int version, int protocol) {
 int main(void) {
     uint64_t seed = 5;
 
-    made_fill(&seed, content, sizeof content);
+    draw_bytes(&seed, content, sizeof content);
     pool = buf_pool_new(&(struct buf_pool_settings){.count = {[BUF_2048] = 100, [BUF_LARGE] = 40}});
     merge = merge_new(&(struct merge_settings){.tcp = true, .udp = true, .pool = pool, .emit = swallow});
     queue = queue_new(&(struct queue_settings){.max_packets = 100, .max_bytes = 1 << 20});

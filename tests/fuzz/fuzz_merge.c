@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../unit/draw.h"
 #include "../unit/make_packet.h"
 #include "packet/inner.h"
 #include "packet/merge.h"
@@ -152,7 +153,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         uint64_t seed = 1;
 
         pool = buf_pool_new(&(struct buf_pool_settings){.count = {4, 4, 4, [BUF_LARGE] = 20}});
-        made_fill(&seed, content, sizeof content);
+        draw_bytes(&seed, content, sizeof content);
     }
     settings.pool = pool;
     merge = merge_new(&settings);

@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "os/vnethdr.h"
 #include "packet/merge.h"
+#include "tests/unit/draw.h"
 #include "tests/unit/make_packet.h"
 #include "tests/unit/suite.h"
 
@@ -27,7 +28,7 @@ static size_t lengths[COUNT], batch_bytes;
 static void setup(void) {
     uint64_t state = 3;
 
-    made_fill(&state, payload, sizeof payload);
+    draw_bytes(&state, payload, sizeof payload);
     for (unsigned i = 0; i < 2; i++)
         ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, hosts[i]), 0);
     ck_assert_int_eq(direction_init(&direction, hosts[0][1], hosts[1][1], 1), 0);

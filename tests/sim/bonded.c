@@ -6,10 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "masque/auth.h"
-
-#define TOKEN "a-token-for-the-simulation-only-0123456789"
-
 const struct link_quality fast = {.delay = 10 * MS, .rate_bps = 20000000};
 const struct link_quality slow = {.delay = 40 * MS, .rate_bps = 10000000};
 const struct link_quality dead = {.dead = true};
@@ -21,15 +17,11 @@ static const char *user_section;
 
 void start_server_at(struct end *end, struct host *host, const char *address) {
     static char text[1024];
-    char hash_text[80];
-    uint8_t hash[32];
-    tls_sha256(TOKEN, strlen(TOKEN), hash);
-    auth_print_hash(hash, hash_text);
     snprintf(text, sizeof text,
              "[Server]\nListen = %s:443\nCertificate = %s/server.crt\nPrivateKey = %s/server.key\nPool = "
              "10.77.0.0/24\nPool = fd77::/64\nUsers = %s/users\n"
-             "[User alice]\nTokenHash = %s\n%s",
-             address, ends_dir(), ends_dir(), ends_dir(), hash_text, user_section ? user_section : "");
+             "%s%s",
+             address, ends_dir(), ends_dir(), ends_dir(), ends_user(), user_section ? user_section : "");
     end_start(end, host, text);
 }
 
@@ -46,7 +38,7 @@ static const char *client_text(const char *trust, const char *more) {
     static char text[900];
     snprintf(text, sizeof text,
              "[Client]\nServer = 198.51.100.1:443\nServerName = vpn.test\nToken = %s\n%s\n%s[Path sima]\n[Path simb]\n",
-             TOKEN, trust, more);
+             ENDS_TOKEN, trust, more);
     return text;
 }
 
@@ -87,7 +79,7 @@ void start_client(struct end *end, struct host *host, const char *more) {
     snprintf(text, sizeof text,
              "[Client]\nServer = 198.51.100.1:443\nServerName = vpn.test\nToken = %s\nCertificateAuthority = "
              "%s/server.crt\n%s[Path sima]\n[Path simb]\n",
-             TOKEN, ends_dir(), more);
+             ENDS_TOKEN, ends_dir(), more);
     end_start(end, host, text);
 }
 

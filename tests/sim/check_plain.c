@@ -13,10 +13,8 @@
 #include "bond/join.h"
 #include "client_path.h"
 #include "ends.h"
-#include "masque/auth.h"
 #include "tests/unit/suite.h"
 
-#define TOKEN "a-token-for-the-simulation-only-0123456789"
 #define MS NS_PER_MS
 
 static const struct link_quality near = {.delay = 10 * MS, .rate_bps = 20000000};
@@ -62,8 +60,6 @@ static void run(uint64_t duration) {
 static char text[2][1024]; /* configuration of server and client */
 
 static void begin(uint64_t seed, const char *paths) {
-    char hash_text[80];
-    uint8_t hash[32];
     ends_begin(seed);
     world_quality(&near);
     server_host = world_host("server", "198.51.100.1");
@@ -73,16 +69,14 @@ static void begin(uint64_t seed, const char *paths) {
     ledger_watch(&at_server, server_host);
     ledger_watch(&at_client, client_host);
     ip_addr_parse("10.77.0.1", &server4);
-    tls_sha256(TOKEN, strlen(TOKEN), hash);
-    auth_print_hash(hash, hash_text);
     snprintf(text[0], sizeof text[0],
              "[Server]\nListen = 198.51.100.1:443\nCertificate = %s/server.crt\nPrivateKey = %s/server.key\nPool = "
-             "10.77.0.0/24\nUsers = %s/users\n[User alice]\nTokenHash = %s\n",
-             ends_dir(), ends_dir(), ends_dir(), hash_text);
+             "10.77.0.0/24\nUsers = %s/users\n%s",
+             ends_dir(), ends_dir(), ends_dir(), ends_user());
     snprintf(text[1], sizeof text[1],
              "[Client]\nServer = 198.51.100.1:443\nServerName = vpn.test\nToken = %s\nCertificateAuthority = "
              "%s/server.crt\n%s",
-             TOKEN, ends_dir(), paths);
+             ENDS_TOKEN, ends_dir(), paths);
     end_start(&server, server_host, text[0]);
     end_start(&client, client_host, text[1]);
 }

@@ -10,10 +10,8 @@
 #include <unistd.h>
 
 #include "ends.h"
-#include "masque/auth.h"
 #include "tests/unit/suite.h"
 
-#define TOKEN "a-token-for-the-simulation-only-0123456789"
 #define MS NS_PER_MS
 
 static const struct link_quality good = {.delay = 10 * MS};
@@ -24,14 +22,10 @@ static struct ip_addr server4, server6;
 
 static const char *server_config(const char *more) {
     static char text[1024];
-    char hash_text[80];
-    uint8_t hash[32];
-    tls_sha256(TOKEN, strlen(TOKEN), hash);
-    auth_print_hash(hash, hash_text);
     snprintf(text, sizeof text,
              "[Server]\nListen = 198.51.100.1:443\nCertificate = %s/server.crt\nPrivateKey = %s/server.key\nPool = "
-             "10.77.0.0/24\nPool = fd77::/64\nUsers = %s/users\n%s\n[User alice]\nTokenHash = %s\n",
-             ends_dir(), ends_dir(), ends_dir(), more, hash_text);
+             "10.77.0.0/24\nPool = fd77::/64\nUsers = %s/users\n%s\n%s",
+             ends_dir(), ends_dir(), ends_dir(), more, ends_user());
     return text;
 }
 
@@ -54,7 +48,7 @@ static void begin(uint64_t seed, const struct link_quality *quality) {
     ip_addr_parse("10.77.0.1", &server4);
     ip_addr_parse("fd77::1", &server6);
     end_start(&server, server_host, server_config(""));
-    end_start(&client, client_host, client_config(TOKEN));
+    end_start(&client, client_host, client_config(ENDS_TOKEN));
 }
 
 static void finish(void) {
@@ -356,7 +350,7 @@ START_TEST(a_flood_of_first_packets_is_met_with_retry_and_an_honest_client_still
         world_inject_udp(&from, &to, captured, captured_bytes);
     }
     world_run(world_now() + 10 * MS, NULL, NULL);
-    end_start(&client, client_host, client_config(TOKEN));
+    end_start(&client, client_host, client_config(ENDS_TOKEN));
     ck_assert(comes_up(2 * NS_PER_SEC));
     ck_assert_uint_le(server.crew.shared.connections, 70);
     finish();

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "masque/auth.h"
 #include "packet/inner.h"
 #include "packet/split.h"
 #include "tests/unit/suite.h"
@@ -38,6 +39,16 @@ const char *ends_dir(void) {
     ck_assert_msg(!tls_keygen(certificate, key, "vpn.test", why, sizeof why), "%s", why);
     atexit(remove_dir);
     return directory;
+}
+
+const char *ends_user(void) {
+    static char text[128];
+    char hash_text[80];
+    uint8_t hash[32];
+    tls_sha256(ENDS_TOKEN, strlen(ENDS_TOKEN), hash);
+    auth_print_hash(hash, hash_text);
+    snprintf(text, sizeof text, "[User alice]\nTokenHash = %s\n", hash_text);
+    return text;
 }
 
 void ends_begin(uint64_t seed) {

@@ -23,10 +23,13 @@ struct end {
 extern struct worker_settings ends_pools;
 /** A temporary directory with server.crt and server.key, made once a process and removed at exit. */
 const char *ends_dir(void);
+/** The token of the user whose section ends_user() is. */
+#define ENDS_TOKEN "a-token-for-the-simulation-only-0123456789"
+/** The section of a user, for a server's configuration. */
+const char *ends_user(void);
 /** Begin a world in which ends will be. */
 void ends_begin(uint64_t seed);
-/** Start an end; the text may use %s twice for certificate and key (server), or is taken as it is. Fails the test on
- * any error. */
+/** Start an end, a server or a client as its configuration says. Fails the test on any error. */
 void end_start(struct end *end, struct host *host, const char *config_text);
 /** Stop it without a word to the peer, as SIGKILL would. */
 void end_kill(struct end *end);

@@ -18,11 +18,9 @@
 
 #include "ends.h"
 #include "link.h"
-#include "masque/auth.h"
 #include "packet/checksum.h"
 #include "packet/inner.h"
 
-#define TOKEN "a-token-for-the-simulation-only-0123456789"
 #define PORT 5201u
 #define PINGS_MAX 2048u
 #define PING_EVERY 0.1
@@ -183,8 +181,6 @@ static void revive_path(void *context) {
 static void start(const struct pair_run *run) {
     static char text[1024];
     const struct link_quality a = quality(&run->pair->path[0]), b = quality(&run->pair->path[1]);
-    char hash_text[80];
-    uint8_t hash[32];
     ends_begin(run->seed);
     ends_pools = (struct worker_settings){0};
     lab.server_host = world_host("server", "198.51.100.1");
@@ -194,17 +190,15 @@ static void start(const struct pair_run *run) {
     host_on_tun(lab.server_host, on_tun, lab.server_host);
     host_on_tun(lab.client_host, on_tun, lab.client_host);
     ip_addr_parse("10.77.0.1", &lab.server4);
-    tls_sha256(TOKEN, strlen(TOKEN), hash);
-    auth_print_hash(hash, hash_text);
     snprintf(text, sizeof text,
              "[Server]\nListen = 198.51.100.1:443\nCertificate = %s/server.crt\nPrivateKey = %s/server.key\nPool = "
-             "10.77.0.0/24\nUsers = %s/users\n%s[User alice]\nTokenHash = %s\n",
-             ends_dir(), ends_dir(), ends_dir(), run->config, hash_text);
+             "10.77.0.0/24\nUsers = %s/users\n%s%s",
+             ends_dir(), ends_dir(), ends_dir(), run->config, ends_user());
     end_start(&lab.server, lab.server_host, text);
     snprintf(text, sizeof text,
              "[Client]\nServer = 198.51.100.1:443\nServerName = vpn.test\nToken = %s\nCertificateAuthority = "
              "%s/server.crt\n%s%s%s%s%s",
-             TOKEN, ends_dir(), run->config, run->paths & 1 ? "[Path sima]\n" : "",
+             ENDS_TOKEN, ends_dir(), run->config, run->paths & 1 ? "[Path sima]\n" : "",
              run->paths & 1 ? run->path_config : "", run->paths & 2 ? "[Path simb]\n" : "",
              run->paths & 2 ? run->path_config : "");
     end_start(&lab.client, lab.client_host, text);

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <check.h>
 
+#include "draw.h"
 #include "make_packet.h"
 #include "tests/unit/suite.h"
 
@@ -12,7 +13,7 @@ START_TEST(sum_agrees_with_the_plain_method_at_every_length_and_alignment) {
     static uint8_t data[2100];
     uint64_t seed = 1;
 
-    made_fill(&seed, data, sizeof data);
+    draw_bytes(&seed, data, sizeof data);
     for (size_t length = 0; length <= 2000; length += length < 300 ? 1 : 37)
         for (size_t offset = 0; offset < 33; offset += offset < 9 ? 1 : 5)
             ck_assert_uint_eq(ntohs(checksum_fold(checksum_sum(data + offset, length))),
@@ -35,7 +36,7 @@ START_TEST(copy_sums_and_copies) {
     static uint8_t from[1500], to[1600];
     uint64_t seed = 2;
 
-    made_fill(&seed, from, sizeof from);
+    draw_bytes(&seed, from, sizeof from);
     for (size_t length = 0; length <= sizeof from; length += length < 200 ? 1 : 41) {
         memset(to, 0xaa, sizeof to);
         ck_assert_uint_eq(checksum_copy(to + 3, from, length), checksum_sum(from, length));
@@ -50,7 +51,7 @@ START_TEST(the_sum_of_a_header_is_that_of_its_bytes) {
     uint8_t data[64];
     uint64_t seed = 3;
 
-    made_fill(&seed, data, sizeof data);
+    draw_bytes(&seed, data, sizeof data);
     for (size_t bytes = 0; bytes < sizeof data; bytes += 4)
         ck_assert_uint_eq(checksum_fold(checksum_header(data + 1, bytes)), checksum_sum(data + 1, bytes));
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/draw.h"
 #include "tests/unit/suite.h"
 
 static const uint8_t key[16] = {1, 2, 3};
@@ -70,15 +71,11 @@ START_TEST(a_table_agrees_with_a_list_through_many_additions_and_removals) {
     static int owners[IDS];
     static bool present[IDS];
     struct cidtable *table = cidtable_new(key);
-    uint32_t random = 1;
 
     for (int step = 0; step < STEPS; step++) {
-        struct conn_cid cid;
-        uint32_t n;
+        uint32_t n = draw() % IDS;
+        struct conn_cid cid = make_cid(n, CONN_CID_BYTES);
 
-        random = random * 1664525u + 1013904223u;
-        n = (random >> 8) % IDS;
-        cid = make_cid(n, CONN_CID_BYTES);
         if (present[n])
             cidtable_remove(table, &cid);
         else

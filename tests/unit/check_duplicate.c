@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/draw.h"
 #include "tests/unit/suite.h"
 
 #define RTT 50000000ull
@@ -152,15 +153,11 @@ START_TEST(it_agrees_with_a_model) {
     enum { RANGE = 1 << 18 };
     uint8_t *seen = calloc(1, RANGE);
     uint32_t first = (uint32_t)-RANGE / 2, head = 0;
-    uint64_t random = 88172645463325252ull;
 
     ck_assert_ptr_nonnull(seen);
     start(first);
     while (head < RANGE - 100) {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        uint32_t at = random % 4 == 0 ? head + (uint32_t)(random >> 40) % 90 : head - (uint32_t)(random >> 40) % 5000;
+        uint32_t at = draw() % 4 == 0 ? head + draw() % 90 : head - draw() % 5000;
         if (at >= RANGE)
             continue;
         suite_assert(see(first + at) == (seen[at] ? DUPLICATE_SEEN : DUPLICATE_FRESH));

@@ -11,7 +11,7 @@
 #include <wolfssl/wolfcrypt/settings.h>
 #include <wolfssl/wolfcrypt/aes.h>
 
-#include "make_packet.h"
+#include "draw.h"
 #include "tests/unit/suite.h"
 
 #define LENGTH_MAX 2100u
@@ -23,10 +23,10 @@ static Aes aes;
 
 /** @return false: there is no vector AES-GCM */
 static bool prepare(uint64_t seed, size_t key_bytes) {
-    made_fill(&seed, in, sizeof in);
-    made_fill(&seed, aad, sizeof aad);
-    made_fill(&seed, secret, sizeof secret);
-    made_fill(&seed, nonce, sizeof nonce);
+    draw_bytes(&seed, in, sizeof in);
+    draw_bytes(&seed, aad, sizeof aad);
+    draw_bytes(&seed, secret, sizeof secret);
+    draw_bytes(&seed, nonce, sizeof nonce);
     key = gcm_key_new(secret, key_bytes);
     if (!key)
         return false;

@@ -5,6 +5,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "draw.h"
 #include "make_packet.h"
 #include "packet/split.h"
 #include "tests/unit/suite.h"
@@ -39,7 +40,7 @@ static void setup(void) {
 
     pool = buf_pool_new(&(struct buf_pool_settings){.count = {4096, 4096, 16, [BUF_LARGE] = 600}});
     merge = merge_new(&(struct merge_settings){.tcp = true, .udp = true, .pool = pool, .emit = keep, .context = &out});
-    made_fill(&seed, content, sizeof content);
+    draw_bytes(&seed, content, sizeof content);
     in.used = in.count = out.used = out.count = emitted_count = 0;
 }
 
@@ -515,17 +516,17 @@ static size_t gather(const struct tape *tape, unsigned flow, uint8_t *to) {
 
 /** Some packets of a flow: mostly a bulk transfer, now and then something odd. */
 static void random_step(uint64_t *seed, struct made *m) {
-    uint32_t dice = made_random(seed) % 100;
+    uint32_t dice = draw_from(seed) % 100;
     size_t usual = 100 + m->source * 97u;
     uint8_t packet[10000];
     size_t length;
 
-    m->payload_bytes = dice < 80 ? usual : made_random(seed) % usual;
+    m->payload_bytes = dice < 80 ? usual : draw_from(seed) % usual;
     m->flags = ACK;
     if (m->protocol == IPPROTO_UDP && m->payload_bytes == 0)
         m->payload_bytes = 1;
     if (dice >= 90)
-        m->flags = (uint8_t)(ACK | (1u << made_random(seed) % 8));
+        m->flags = (uint8_t)(ACK | (1u << draw_from(seed) % 8));
     if (dice == 81)
         m->ack++;
     if (dice == 82)
@@ -538,7 +539,7 @@ static void random_step(uint64_t *seed, struct made *m) {
         m->id += 10;
     length = made_write(m, packet);
     if (dice == 86 && m->payload_bytes)
-        packet[length - 1 - made_random(seed) % m->payload_bytes] ^= 1;
+        packet[length - 1 - draw_from(seed) % m->payload_bytes] ^= 1;
     push_bytes(packet, length);
     advance(m);
 }
@@ -556,11 +557,11 @@ START_TEST(random_interleaved_flows_come_back_byte_for_byte) {
         flows[i].options = content + i;
     }
     for (int step = 0; step < 600; step++) {
-        unsigned flow = made_random(&seed) % (_i % 2 ? FLOWS : 6);
+        unsigned flow = draw_from(&seed) % (_i % 2 ? FLOWS : 6);
 
-        for (unsigned run = made_random(&seed) % 8; run > 0 && in.count < 3000; run--)
+        for (unsigned run = draw_from(&seed) % 8; run > 0 && in.count < 3000; run--)
             random_step(&seed, &flows[flow]);
-        if (made_random(&seed) % 60 == 0)
+        if (draw_from(&seed) % 60 == 0)
             merge_flush(merge);
         if (emitted_count > 400)
             cut(), forget();

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/draw.h"
 #include "tests/unit/outstanding_env.h"
 #include "tests/unit/suite.h"
 
@@ -252,16 +253,6 @@ START_TEST(what_went_by_a_stream_says_nothing_of_the_leg) {
     ck_assert_ptr_null(outstanding_next_resend(o, now));
 }
 END_TEST
-
-/** One random number of a fixed series. */
-static uint32_t draw(void) {
-    static uint64_t state = 88172645463325252ull;
-
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (uint32_t)(state >> 16);
-}
 
 /** What the model knows of a transmission. */
 struct model {

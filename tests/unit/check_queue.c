@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "draw.h"
 #include "make_packet.h"
 #include "tests/unit/suite.h"
 
@@ -832,7 +833,7 @@ START_TEST(random_use_keeps_the_books_and_gives_every_buffer_back) {
     queue_free(queue);
     queue = queue_new(&(struct queue_settings){.max_packets = 60, .max_bytes = 400000, .max_memory = 60 * 67584});
     for (int step = 0; step < 20000; step++) {
-        uint32_t dice = made_random(&seed);
+        uint32_t dice = draw_from(&seed);
 
         now += dice % 3000000;
         if (dice % 16 < 5) {

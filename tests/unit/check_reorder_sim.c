@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "tests/unit/draw.h"
 #include "tests/unit/suite.h"
 
 #define PACKETS 20000u            /**< sent in a conversation */
@@ -61,10 +62,7 @@ static struct reorder *reorder;
 static struct buf_pool *pool;
 
 static uint32_t pick(uint32_t below) {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 33) % below;
+    return draw_from(&seed) % below;
 }
 
 static void deliver(void *context, const uint8_t *packet, size_t length) {

@@ -24,16 +24,6 @@
 static struct tls_context *client, *server;
 static char why[256];
 
-/* A file of tests/unit/data: chain.pem, expired.pem and early.pem are of leaf.key, and root.crt is above them. */
-static const char *data(const char *name) {
-    static char paths[8][256];
-    static unsigned turn;
-    const char *top = getenv("top_srcdir");
-    char *path = paths[turn++ % 8];
-    snprintf(path, sizeof paths[0], "%s/tests/unit/data/%s", top != NULL ? top : "..", name);
-    return path;
-}
-
 static struct tls_context *server_of(const char *certificate, const char *key, const char *ciphers) {
     struct tls_context *context = NULL;
     ck_assert_msg(tls_server_context_new(certificate, key, ciphers, &context, why, sizeof why) == 0, "%s", why);
@@ -54,8 +44,8 @@ static void setup(void) {
     pair_start = 1000000000;
     pair_wall = 20000 * UINT64_C(86400);
     pair_address = 1;
-    client = client_of(data("root.crt"), NULL);
-    server = server_of(data("chain.pem"), data("leaf.key"), NULL);
+    client = client_of(suite_data("root.crt"), NULL);
+    server = server_of(suite_data("chain.pem"), suite_data("leaf.key"), NULL);
 }
 
 static void teardown(void) {
@@ -106,7 +96,7 @@ static const char *const suites[] = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_
 START_TEST(the_next_handshake_is_resumed_with_every_suite_and_exports_the_same_at_both_ends) {
     uint8_t first[32], a[32], b[32];
     struct pair pair;
-    replace_server(server_of(data("chain.pem"), data("leaf.key"), suites[_i]));
+    replace_server(server_of(suite_data("chain.pem"), suite_data("leaf.key"), suites[_i]));
     for (int turn = 0; turn < 3; turn++) {
         ck_assert(pair_init(&pair, client, server, NAME, 0));
         pair_run(&pair);
@@ -145,7 +135,7 @@ END_TEST
 
 START_TEST(a_restarted_server_with_the_same_files_resumes) {
     ck_assert(!resumes(NAME));
-    replace_server(server_of(data("chain.pem"), data("leaf.key"), NULL));
+    replace_server(server_of(suite_data("chain.pem"), suite_data("leaf.key"), NULL));
     ck_assert(resumes(NAME));
 }
 END_TEST
@@ -154,13 +144,13 @@ END_TEST
 START_TEST(a_server_with_a_new_certificate_has_to_show_it) {
     struct tls_context *first = client;
     ck_assert(!resumes(NAME));
-    replace_server(server_of(data("expired.pem"), data("leaf.key"), NULL));
+    replace_server(server_of(suite_data("expired.pem"), suite_data("leaf.key"), NULL));
     fails(NAME, "certificate expired");
     ck_assert_uint_eq(client->tickets.count, 0); /* they came to nothing */
-    client = client_of(NULL, data("chain.pem"));
-    replace_server(server_of(data("chain.pem"), data("leaf.key"), NULL));
+    client = client_of(NULL, suite_data("chain.pem"));
+    replace_server(server_of(suite_data("chain.pem"), suite_data("leaf.key"), NULL));
     ck_assert(!resumes(NAME));
-    replace_server(server_of(data("expired.pem"), data("leaf.key"), NULL));
+    replace_server(server_of(suite_data("expired.pem"), suite_data("leaf.key"), NULL));
     ck_assert(!resumes(NAME));
     ck_assert(resumes(NAME));
     tls_context_unref(first);
@@ -230,15 +220,17 @@ START_TEST(a_ticket_is_for_the_server_that_gave_it_and_the_trust_that_it_was_got
     ck_assert(!resumes("a.wild.example.org"));
     fails("mail.example.org", "another name");
     ck_assert(resumes(NAME));
-    client = client_of(data("root.crt"), NULL);
+    client = client_of(suite_data("root.crt"), NULL);
     ck_assert(!resumes(NAME));
     tls_context_unref(first);
 }
 END_TEST
 
 START_TEST(contexts_trust_alike_with_the_same_pin_or_the_same_authorities) {
-    struct tls_context *same = client_of(data("root.crt"), NULL), *other = client_of(data("chain.pem"), NULL);
-    struct tls_context *pinned = client_of(NULL, data("chain.pem")), *again = client_of(NULL, data("expired.pem"));
+    struct tls_context *same = client_of(suite_data("root.crt"), NULL),
+                       *other = client_of(suite_data("chain.pem"), NULL);
+    struct tls_context *pinned = client_of(NULL, suite_data("chain.pem")),
+                       *again = client_of(NULL, suite_data("expired.pem"));
     ck_assert(tls_context_trusts_alike(client, same));
     ck_assert(!tls_context_trusts_alike(client, other));
     ck_assert(!tls_context_trusts_alike(client, pinned));

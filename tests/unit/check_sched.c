@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "tests/unit/draw.h"
 #include "tests/unit/suite.h"
 
 enum { LEGS = 4 };
@@ -15,16 +16,6 @@ enum { LEGS = 4 };
 static struct sched_leg legs[SCHED_LEGS];
 static struct sched sched;
 static bool sparse; /* packets to come are of a sparse flow */
-
-/** One random number of a fixed series. */
-static uint32_t draw(void) {
-    static uint64_t state = 88172645463325252ull;
-
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (uint32_t)(state >> 16);
-}
 
 static void setup(void) {
     memset(legs, 0, sizeof legs);

@@ -3,9 +3,10 @@
 #include <arpa/inet.h>
 #include <check.h>
 #include <ngtcp2/ngtcp2.h>
+#include <stdbool.h>
 #include <string.h>
 
-#include "tests/unit/make_packet.h"
+#include "tests/unit/draw.h"
 #include "tests/unit/suite.h"
 
 #define PAIRS 20000
@@ -19,8 +20,8 @@ int __real_ngtcp2_cid_eq(const ngtcp2_cid *one, const ngtcp2_cid *other);
 static void make(uint64_t *seed, ngtcp2_cid *cid) {
     uint8_t length;
 
-    made_fill(seed, &length, 1);
-    made_fill(seed, cid->data, sizeof cid->data);
+    draw_bytes(seed, &length, 1);
+    draw_bytes(seed, cid->data, sizeof cid->data);
     cid->datalen = length % (NGTCP2_MAX_CIDLEN + 1);
     for (size_t i = 0; i < sizeof cid->data; i++) {
         cid->data[i] = cid->data[i] < 16 ? 255 : cid->data[i] < 32;
@@ -59,8 +60,8 @@ static void make_address(uint64_t *seed, struct sockaddr_storage *storage, ngtcp
     struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)storage;
     uint8_t random[4];
 
-    made_fill(seed, random, sizeof random);
-    made_fill(seed, (uint8_t *)storage, sizeof *storage);
+    draw_bytes(seed, random, sizeof random);
+    draw_bytes(seed, (uint8_t *)storage, sizeof *storage);
     out->addr = (struct sockaddr *)storage;
     if (random[0] % 4 != 0) {
         in->sin_family = AF_INET;
@@ -124,7 +125,7 @@ const ngtcp2_mem *ngtcp2_mem_default(void);
 static uint64_t number_at(uint64_t *seed, unsigned i, uint64_t *next) {
     uint8_t random[2];
 
-    made_fill(seed, random, sizeof random);
+    draw_bytes(seed, random, sizeof random);
     if (i > NUMBERS / 2 && random[0] < 20)
         return *next > random[1] ? *next - random[1] : 0;
     *next += random[0] == 255 ? 2 : 1;
@@ -167,7 +168,7 @@ START_TEST(what_is_acknowledged_is_ngtcp2s) {
         uint8_t random[2];
         void *quick_frame, *plain_frame;
 
-        made_fill(&seed, random, sizeof random);
+        draw_bytes(&seed, random, sizeof random);
         next += random[0] > (skips ? 128 : 254) ? 2 : 1;
         ck_assert_int_eq(__wrap_ngtcp2_acktr_add(quick, (int64_t)next, random[0] % 3 != 0, i), 0);
         ck_assert_int_eq(__real_ngtcp2_acktr_add(plain, (int64_t)next, random[0] % 3 != 0, i), 0);
@@ -388,8 +389,8 @@ START_TEST(records_of_packets_are_those_of_ngtcp2) {
             ngtcp2_pkt_hd header;
             uint64_t random[4];
 
-            made_fill(&seed, (uint8_t *)&header, sizeof header);
-            made_fill(&seed, (uint8_t *)random, sizeof random);
+            draw_bytes(&seed, (uint8_t *)&header, sizeof header);
+            draw_bytes(&seed, (uint8_t *)random, sizeof random);
             ck_assert_int_eq(__wrap_ngtcp2_rtb_entry_objalloc_new(&by_quick[i], &header, (void *)random[0], random[1],
                                                                   random[2], (uint16_t)random[3], quick),
                              0);
@@ -433,7 +434,7 @@ START_TEST(delivery_is_told_as_to_ngtcp2) {
     ngtcp2_rst_init(plain);
     for (unsigned i = 0; i < ENTRIES; i++) {
         for (unsigned word = 0; word < sizeof entries[i].words / sizeof entries[i].words[0]; word++) {
-            made_fill(&seed, (uint8_t *)&entries[i].words[word], 3);
+            draw_bytes(&seed, (uint8_t *)&entries[i].words[word], 3);
         }
         entries[i].words[0] = i + 1 < ENTRIES ? (uint64_t)(uintptr_t)&entries[i + 1] : 0;
     }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "draw.h"
 #include "make_packet.h"
 #include "tests/unit/suite.h"
 
@@ -19,7 +20,7 @@ static void setup(void) {
     uint64_t seed = 7;
 
     pool = buf_pool_new(&(struct buf_pool_settings){.count = {[BUF_LARGE] = 4}});
-    made_fill(&seed, content, sizeof content);
+    draw_bytes(&seed, content, sizeof content);
 }
 
 static void teardown(void) {
@@ -134,7 +135,7 @@ START_TEST(tcp_options_are_in_every_segment) {
     uint8_t options[40];
     uint64_t seed = 3;
 
-    made_fill(&seed, options, sizeof options);
+    draw_bytes(&seed, options, sizeof options);
     for (size_t bytes = 4; bytes <= 40; bytes += 4) {
         struct made m = words(bytes % 8 ? 4 : 6, IPPROTO_TCP, ACK | PSH, 4001);
 

@@ -320,33 +320,25 @@ START_TEST(self_signed_certificate_is_refused_with_the_roots_of_the_system) {
 }
 END_TEST
 
-/* A file of tests/unit/data: root.crt signed an intermediate, which signed the leaves of chain.pem, expired.pem and
- * early.pem (all of leaf.key). */
-static const char *data(const char *name) {
-    static char paths[8][256];
-    static unsigned turn;
-    const char *top = getenv("top_srcdir");
-    char *path = paths[turn++ % 8];
-    snprintf(path, sizeof paths[0], "%s/tests/unit/data/%s", top != NULL ? top : "..", name);
-    return path;
-}
-
 START_TEST(chain_to_a_trusted_root_is_accepted_for_each_of_its_names) {
     static const char *const names[] = {"vpn.example.org", "a.wild.example.org", "192.0.2.1", "2001:db8::1"};
-    struct tls_client_settings settings = {.ca_file = data("root.crt")};
+    struct tls_client_settings settings = {.ca_file = suite_data("root.crt")};
     struct pair pair;
-    shake(&pair, client_context(&settings), server_context(data("chain.pem"), data("leaf.key"), NULL), names[_i]);
+    shake(&pair, client_context(&settings), server_context(suite_data("chain.pem"), suite_data("leaf.key"), NULL),
+          names[_i]);
     ck_assert_msg(pair_is_ready(&pair), "%s: %s", names[_i], tls_session_reason(pair.client.session));
     pair_fini(&pair);
 }
 END_TEST
 
 START_TEST(certificates_out_of_their_time_are_refused) {
-    struct tls_client_settings settings = {.ca_file = data("root.crt")};
+    struct tls_client_settings settings = {.ca_file = suite_data("root.crt")};
     struct pair pair;
-    shake(&pair, client_context(&settings), server_context(data("expired.pem"), data("leaf.key"), NULL), NAME);
+    shake(&pair, client_context(&settings), server_context(suite_data("expired.pem"), suite_data("leaf.key"), NULL),
+          NAME);
     expect_refused(&pair, 45, "certificate expired");
-    shake(&pair, client_context(&settings), server_context(data("early.pem"), data("leaf.key"), NULL), NAME);
+    shake(&pair, client_context(&settings), server_context(suite_data("early.pem"), suite_data("leaf.key"), NULL),
+          NAME);
     expect_refused(&pair, 45, "not valid yet");
 }
 END_TEST
@@ -354,8 +346,8 @@ END_TEST
 START_TEST(pin_counts_whatever_the_chain_and_the_dates_say) {
     static const char *const files[] = {"chain.pem", "expired.pem", "early.pem"};
     struct pair pair;
-    shake(&pair, pinned_client(data("chain.pem")), server_context(data(files[_i]), data("leaf.key"), NULL),
-          "any.example");
+    shake(&pair, pinned_client(suite_data("chain.pem")),
+          server_context(suite_data(files[_i]), suite_data("leaf.key"), NULL), "any.example");
     ck_assert_msg(pair_is_ready(&pair), "%s: %s", files[_i], tls_session_reason(pair.client.session));
     pair_fini(&pair);
 }

@@ -505,8 +505,8 @@ START_TEST(device_that_is_deleted_is_reported) {
 }
 END_TEST
 
-/* Asking for its namespace takes a descriptor. */
-/** Take CAP_NET_ADMIN out of the effective set, without which the kernel tells no device's namespace, or back into it. */
+/** Take CAP_NET_ADMIN, without which the kernel tells no device's namespace, out of the effective set or back into it.
+ */
 static void administer(capng_act_t act) {
     capng_get_caps_process();
     ck_assert_int_eq(capng_update(act, CAPNG_EFFECTIVE, CAP_NET_ADMIN), 0);

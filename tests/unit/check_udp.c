@@ -539,7 +539,8 @@ static int make_tap(void) {
     return fd;
 }
 
-START_TEST(full_socket_keeps_the_batch_until_it_is_writable) {
+/* A socket that is full for as long as its TAP is there, and its sender. @return the TAP */
+static int open_full(void) {
     struct udp_settings settings = {
         .local = endpoint("10.77.0.1:0"), .pool = env.pool, .read_buffers = 1, .kernel_buffer_bytes = 8192};
     struct udp_hooks hooks = {on_received, on_failure, &inbox};
@@ -554,6 +555,12 @@ START_TEST(full_socket_keeps_the_batch_until_it_is_writable) {
         }
         ck_assert(!env_wait(&env, env_never, NULL, 2 * NS_PER_MS));
     }
+    return tap;
+}
+
+START_TEST(full_socket_keeps_the_batch_until_it_is_writable) {
+    int tap = open_full();
+
     sender.writable = 0;
     ck_assert(!put(&sender, 1000, 0, false));
     ck_assert(!env_wait(&env, is_writable, &sender, 5 * NS_PER_MS));
@@ -566,20 +573,8 @@ START_TEST(full_socket_keeps_the_batch_until_it_is_writable) {
 END_TEST
 
 START_TEST(sender_of_a_full_socket_can_be_freed) {
-    struct udp_settings settings = {
-        .local = endpoint("10.77.0.1:0"), .pool = env.pool, .read_buffers = 1, .kernel_buffer_bytes = 8192};
-    struct udp_hooks hooks = {on_received, on_failure, &inbox};
-    union sock_addr silent = endpoint("10.77.0.2:9");
-    char why[256];
-    int tap = make_tap();
+    int tap = open_full();
 
-    ck_assert_int_eq(udp_open(env.loop, &settings, &hooks, &from, why, sizeof why), 0);
-    sender_init(&sender, from, &silent);
-    while (udp_statistics(from)->would_block == 0) {
-        while (put(&sender, 1000, 0, false)) {
-        }
-        ck_assert(!env_wait(&env, env_never, NULL, 2 * NS_PER_MS));
-    }
     udp_tx_free(sender.tx);
     udp_close(from);
     close(tap);

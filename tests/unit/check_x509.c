@@ -12,20 +12,19 @@
 #include <wolfssl/wolfcrypt/asn_public.h>
 
 #include "quic/tls_file.h"
+#include "tests/unit/draw.h"
 #include "tests/unit/suite.h"
 
 static uint8_t der[4096];
 static size_t der_length;
 
-/* The leaf of tests/unit/data/chain.pem. */
+/* The leaf of chain.pem. */
 static void load(void) {
-    const char *top = getenv("top_srcdir");
-    char path[256], why[256];
+    char why[256];
     uint8_t *pem;
     size_t length;
     int n;
-    snprintf(path, sizeof path, "%s/tests/unit/data/chain.pem", top != NULL ? top : "..");
-    ck_assert_msg(tls_file_read(path, &pem, &length, why, sizeof why) == 0, "%s", why);
+    ck_assert_msg(tls_file_read(suite_data("chain.pem"), &pem, &length, why, sizeof why) == 0, "%s", why);
     n = wc_CertPemToDer(pem, (int)length, der, sizeof der, CERT_TYPE);
     ck_assert_int_gt(n, 0);
     der_length = (size_t)n;
@@ -106,7 +105,6 @@ END_TEST
 /* The copies are as long as what they hold, so that a sanitizer or valgrind sees a byte too many. */
 START_TEST(cut_and_flipped_certificates_are_never_read_past_their_end) {
     struct x509_view view;
-    uint32_t seed = 7;
     for (size_t length = 0; length <= der_length; length++) {
         uint8_t *copy = malloc(length + (length == 0));
         memcpy(copy, der, length);
@@ -119,8 +117,8 @@ START_TEST(cut_and_flipped_certificates_are_never_read_past_their_end) {
         uint8_t *copy = malloc(der_length);
         memcpy(copy, der, der_length);
         for (int flips = 0; flips < 3; flips++) {
-            seed = seed * 1664525 + 1013904223;
-            copy[(seed >> 8) % der_length] = (uint8_t)(seed >> 3);
+            size_t at = draw() % der_length;
+            copy[at] = (uint8_t)draw();
         }
         if (x509_parse(copy, der_length, &view) == 0) {
             x509_is_for(&view, "vpn.example.org");

@@ -150,18 +150,4 @@ static inline size_t made_write(const struct made *m, uint8_t *out) {
     return length;
 }
 
-/** A small seeded generator (xorshift64*): the same numbers on every machine. */
-static inline uint32_t made_random(uint64_t *state) {
-    *state ^= *state >> 12;
-    *state ^= *state << 25;
-    *state ^= *state >> 27;
-    return (uint32_t)((*state * 0x2545f4914f6cdd1dull) >> 32);
-}
-
-/** Fill bytes from the generator. */
-static inline void made_fill(uint64_t *state, uint8_t *out, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        out[i] = (uint8_t)made_random(state);
-}
-
 #endif

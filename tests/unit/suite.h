@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* suite: how every test program ends. */
+/* suite: what test programs have in common: test cases of root, seeds, files of certificates, and their end. */
 #ifndef MPVPN_TESTS_UNIT_SUITE_H
 #define MPVPN_TESTS_UNIT_SUITE_H
 
 #include <check.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -24,6 +25,18 @@ static inline void suite_add_tcase_of_root(Suite *suite, TCase *tcase) {
  */
 static inline uint64_t suite_seeds(uint64_t all) {
     return getenv("MPVPN_BRIEF") && all > 2 ? 2 : all;
+}
+
+/** A file of tests/unit/data: root.crt signed an intermediate authority, which signed the leaves of chain.pem,
+ * expired.pem and early.pem, all of leaf.key. @return its path, good until seven further calls */
+static inline const char *suite_data(const char *name) {
+    static char paths[8][256];
+    static unsigned turn;
+    const char *top = getenv("top_srcdir");
+    char *path = paths[turn++ % 8];
+
+    snprintf(path, sizeof paths[0], "%s/tests/unit/data/%s", top ? top : "..", name);
+    return path;
 }
 
 /** Run a suite as CK_VERBOSITY and CK_FORK say, and free it. @return what main() is to return */
