@@ -51,15 +51,13 @@ libmpvpn_a_SOURCES += \
 	daemon/bond/thin.h \
 	daemon/bond/trial.c \
 	daemon/bond/trial.h
-unit_tests += tests/unit/check_loose tests/unit/check_queue tests/unit/check_thin tests/unit/check_trial
-unit_tests += tests/unit/check_duplicate tests/unit/check_frame tests/unit/check_legset \
-	tests/unit/check_reorder tests/unit/check_reorder_sim
-fuzz_targets += tests/fuzz/fuzz_frame tests/fuzz/fuzz_reorder
-tests_fuzz_fuzz_frame_LDADD = $(fuzz_ldadd)
-unit_tests += tests/unit/check_control tests/unit/check_join tests/unit/check_outage tests/unit/check_outstanding \
-	tests/unit/check_sched
-EXTRA_DIST += tests/unit/outstanding_env.h
-fuzz_targets += tests/fuzz/fuzz_control_capsule tests/fuzz/fuzz_join
+unit_tests += tests/unit/check_codel tests/unit/check_control tests/unit/check_duplicate tests/unit/check_frame \
+	tests/unit/check_join tests/unit/check_legset tests/unit/check_loose tests/unit/check_outage \
+	tests/unit/check_outstanding tests/unit/check_queue tests/unit/check_reorder tests/unit/check_reorder_sim \
+	tests/unit/check_sched tests/unit/check_thin tests/unit/check_trial
+EXTRA_DIST += tests/unit/outstanding_env.h tests/unit/queue_env.h
+fuzz_targets += tests/fuzz/fuzz_control_capsule tests/fuzz/fuzz_frame tests/fuzz/fuzz_join tests/fuzz/fuzz_reorder
 tests_fuzz_fuzz_control_capsule_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_frame_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_join_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_reorder_LDADD = $(fuzz_ldadd)
