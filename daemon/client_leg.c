@@ -242,8 +242,7 @@ static bool take_direction(struct client *client, const struct h3_message *respo
 static void on_unknown_session(struct client_path *path) {
     struct client *client = path->client;
     struct client_path *opener = client->opener;
-    const bool ours =
-        client->bonding == BONDING_YES && !memcmp(path->joining, client->session->bond_id, JOIN_ID_BYTES);
+    const bool ours = client->bonding == BONDING_YES && !memcmp(path->joining, client->session->bond_id, JOIN_ID_BYTES);
     memset(path->joining, 0, JOIN_ID_BYTES);
     if (ours && opener != path && client->session->leg_count) {
         session_ask_all(client->session, loop_now(client->worker->loop));
