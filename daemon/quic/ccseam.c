@@ -8,7 +8,7 @@
  * Of the statistics only the window is written: pacing is our own (pacer.c), at knee's pace. Losses are taken one by
  * one (on_pkt_lost), since those found by the timer are told nowhere else. Where a path changes the order, many packets
  * are declared lost and arrive after all, and ngtcp2 calls the same hook for them as for others: so the numbers of lost
- * packets are remembered, the last few thousand.
+ * packets are remembered (lostset.c).
  *
  * What it relies on: the layouts below, those of ngtcp2 1.11.0 (lib/ngtcp2_cc.h, ngtcp2_conn_stat.h), and that Reno's
  * state has room for a pointer after the hooks. This file is compiled for that version only; ccseam_available() checks
@@ -99,35 +99,22 @@ static void apply(struct cc_1_11 *cc, struct stat_1_11 *stat) {
     stat->cwnd = knee_window(&cc->seam->knee);
 }
 
-/** @return where it is noted whether a packet was declared lost */
-static uint64_t *lost_word(struct ccseam *seam, const struct pkt_1_11 *pkt, uint64_t *bit) {
-    uint64_t place = ((uint64_t)pkt->pkt_num * 4 + (uint64_t)pkt->pktns_id) % CCSEAM_LOST_BITS;
-
-    *bit = 1ull << place % 64;
-    return &seam->lost[place / 64];
-}
-
 static void on_acked(struct cc_1_11 *cc, struct stat_1_11 *stat, const struct pkt_1_11 *pkt, uint64_t now) {
-    uint64_t bit, *lost = lost_word(cc->seam, pkt, &bit);
-
     (void)stat;
     if (!cc->seam->active)
         return;
-    if (*lost & bit)
+    if (lostset_take(&cc->seam->lost, (unsigned)pkt->pktns_id, (uint64_t)pkt->pkt_num))
         knee_on_found(&cc->seam->knee, pkt->pktlen, pkt->sent_ts);
-    *lost &= ~bit;
     if (pkt->sent_ts > cc->seam->newest)
         cc->seam->newest = pkt->sent_ts;
     knee_on_acked(&cc->seam->knee, pkt->pktlen, pkt->sent_ts, pkt->tx_in_flight, now);
 }
 
 static void on_lost(struct cc_1_11 *cc, struct stat_1_11 *stat, const struct pkt_1_11 *pkt, uint64_t now) {
-    uint64_t bit, *lost = lost_word(cc->seam, pkt, &bit);
-
     (void)now;
     if (!cc->seam->active)
         return;
-    *lost |= bit;
+    lostset_add(&cc->seam->lost, (unsigned)pkt->pktns_id, (uint64_t)pkt->pkt_num);
     knee_on_lost(&cc->seam->knee, pkt->pktlen, pkt->sent_ts);
     apply(cc, stat);
 }
@@ -173,9 +160,6 @@ static void reset(struct cc_1_11 *cc, struct stat_1_11 *stat, uint64_t now) {
 }
 
 static void on_sent(struct cc_1_11 *cc, struct stat_1_11 *stat, const struct pkt_1_11 *pkt) {
-    uint64_t bit, *lost = lost_word(cc->seam, pkt, &bit);
-
-    *lost &= ~bit;
     cc->seam->stat = stat;
     if (cc->seam->active && cc->seam->begins_anew)
         reset(cc, stat, pkt->sent_ts);

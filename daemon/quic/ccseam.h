@@ -9,8 +9,7 @@
 #include <stdint.h>
 
 #include "quic/knee.h"
-
-#define CCSEAM_LOST_BITS 32768u /**< of packets that were declared lost, a power of two */
+#include "quic/lostset.h"
 
 /** A connection's controller; embedded by value, stays where it is while the connection lives. */
 struct ccseam {
@@ -22,7 +21,7 @@ struct ccseam {
     bool refused;         /**< ngtcp2's inside is not what we know: it never will be */
     bool begins_anew;     /**< it forgets the path with the next packet sent */
     void *stat;           /**< ngtcp2's statistics of the connection; NULL: not known */
-    uint64_t lost[CCSEAM_LOST_BITS / 64]; /**< by number: whether the last packet with it was declared lost */
+    struct lostset lost;  /**< packets that were declared lost, and have not arrived since */
 };
 
 /** Whether this build and the library linked into it have the seam, as far as is known; checked once a thread, at the

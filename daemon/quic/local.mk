@@ -23,6 +23,8 @@ libmpvpn_a_SOURCES += \
 	daemon/quic/knee_silence.c \
 	daemon/quic/knee_start.c \
 	daemon/quic/knee_internal.h \
+	daemon/quic/lostset.c \
+	daemon/quic/lostset.h \
 	daemon/quic/pacer.c \
 	daemon/quic/pacer.h \
 	daemon/quic/ticket.c \
@@ -58,7 +60,7 @@ libmpvpn_a_SOURCES += daemon/quic/gcm_none.c
 endif
 unit_tests += tests/unit/check_gcm
 long_tests += tests/unit/check_conn_traffic
-unit_tests += tests/unit/check_cidtable tests/unit/check_conn tests/unit/check_pacer tests/unit/check_knee
+unit_tests += tests/unit/check_cidtable tests/unit/check_conn tests/unit/check_lostset tests/unit/check_pacer tests/unit/check_knee
 unit_tests += tests/unit/check_crypt tests/unit/check_resume tests/unit/check_tls tests/unit/check_token tests/unit/check_x509
 EXTRA_DIST += tests/unit/conn_fixture.h tests/unit/quic_hello.h tests/unit/quic_pair.h tests/unit/data/chain.pem tests/unit/data/early.pem tests/unit/data/expired.pem tests/unit/data/leaf.key \
 	tests/unit/data/root.crt
