@@ -321,9 +321,9 @@ int worker_init(struct worker *worker, const struct worker_settings *settings, c
     const struct loop_hooks hooks = {.on_turn = worker_on_turn, .context = worker};
     const size_t large = settings->large_buffers ? settings->large_buffers : 256;
     const size_t small = settings->small_buffers ? settings->small_buffers : 4096;
-    /* Of those of 2 KiB a session may hold a quarter behind a gap: as much as a TCP window of 4 MiB. */
+    /* Of those of 2 KiB a session may hold a quarter behind a gap: REORDER_HELD_MAX. */
     const struct buf_pool_settings buffers = {.count = {[BUF_256] = small,
-                                                        [BUF_2048] = 3 * small,
+                                                        [BUF_2048] = 8 * small,
                                                         [BUF_9216] = small / 4,
                                                         [BUF_18432] = small / 8,
                                                         [BUF_36864] = small / 16,

@@ -87,7 +87,7 @@ struct worker_settings {
     bool server;          /**< role */
     uint8_t number;       /**< among the server's workers */
     size_t large_buffers; /**< 66 KiB buffers (0: 256) */
-    size_t small_buffers; /**< of 256 bytes (0: 4096); three times as many of 2 KiB, a quarter as many of 9, an eighth
+    size_t small_buffers; /**< of 256 bytes (0: 4096); eight times as many of 2 KiB, a quarter as many of 9, an eighth
                              of 18 and a sixteenth of 36 KiB */
 };
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* bench_pairs: the table of all pairs: each path alone, then the bond, with a ping beside the flows.
- * bench_pairs [-f flows] [-c cubic|bbr] [-q] [-u] [-P] [-l Mbit/s] [-d] [-t seconds] [-k skip] [-s seed] [-o "Path =
- * lines"] [-g "global lines"] [-b] [-v seconds] [-p paths] [-n seeds] [-x seconds] [-w how] [-j ms] [-i seconds] [pair
- * …]; -q: the flows are QUIC's; -u: no kernel knows their senders; -P: CUBIC paces; -l: what they send at most; -d:
- * down; -b: the bond only; -v seconds: a line so often; -p 1 or 2: path A or B in the place of the bond; -n: so many
- * seeds from -s on, shown as median and worst beside what is to be reached; -x: the path that carries more dies then,
- * for two seconds; -w: it is a hole (0), one to the server (1) or to the client (2), or its device flaps (3). -j:
- * jitter of both paths instead of the pair's. -i: between two pings. The column vain%: sent again beyond what was lost.
+ * bench_pairs [-f flows] [-c cubic|bbr] [-q] [-u] [-P] [-l Mbit/s] [-B MiB] [-d] [-t seconds] [-k skip] [-s seed]
+ * [-o "Path = lines"] [-g "global lines"] [-b] [-v seconds] [-p paths] [-n seeds] [-x seconds] [-w how] [-j ms] [-i
+ * seconds] [pair …]; -q: the flows are QUIC's; -u: no kernel knows their senders; -P: CUBIC paces; -l: what they
+ * send at most; -B: to which their buffers may grow; -d: down; -b: the bond only; -v seconds: a line so often; -p 1
+ * or 2: path A or B in the place of the bond; -n: so many seeds from -s on, shown as median and worst beside what
+ * is to be reached; -x: the path that carries more dies then, for two seconds; -w: it is a hole (0), one to the
+ * server (1) or to the client (2), or its device flaps (3). -j: jitter of both paths instead of the pair's. -i:
+ * between two pings. The column vain%: sent again beyond what was lost.
  */
 #include <check.h>
 #include <math.h>
@@ -159,7 +160,7 @@ int main(int argc, char **argv) {
     TCase *tcase = tcase_create("table");
     SRunner *runner;
     int option, failed;
-    while ((option = getopt(argc, argv, "f:c:quPl:dt:k:s:o:g:bv:p:n:x:w:j:i:")) != -1) {
+    while ((option = getopt(argc, argv, "f:c:quPl:B:dt:k:s:o:g:bv:p:n:x:w:j:i:")) != -1) {
         switch (option) {
         case 'f':
             settings.flows = (unsigned)atoi(optarg);
@@ -178,6 +179,9 @@ int main(int argc, char **argv) {
             break;
         case 'l':
             settings.limit_bps = atof(optarg) * 1e6;
+            break;
+        case 'B':
+            settings.buffer_bytes = (uint32_t)(atof(optarg) * (1u << 20));
             break;
         case 'd':
             settings.down = true;

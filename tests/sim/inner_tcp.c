@@ -139,8 +139,8 @@ static void grow_window(struct inner_tcp *tcp) {
     wanted = 2 * read + 16.0 * tcp->mss;
     if (wanted > r->window)
         r->window = wanted + (wanted - r->window);
-    if (r->window > INNER_BUFFER_MAX)
-        r->window = INNER_BUFFER_MAX;
+    if (r->window > tcp->settings.buffer_bytes)
+        r->window = tcp->settings.buffer_bytes;
     r->measured_from = world_now();
     r->measured_from_bytes = (double)tcp->count.read_bytes;
 }
@@ -337,6 +337,8 @@ struct inner_tcp *inner_tcp_new(const struct inner_tcp_settings *settings) {
     if (!tcp)
         abort();
     tcp->settings = *settings;
+    if (!settings->buffer_bytes)
+        tcp->settings.buffer_bytes = INNER_BUFFER_MAX;
     tcp->mss = settings->mtu_bytes - (settings->quic ? INNER_QUIC_HEADERS : INNER_TCP_HEADERS);
     tcp->wake_at = TIME_NEVER;
     tcp->r.window = 65536;

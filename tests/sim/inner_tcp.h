@@ -26,6 +26,7 @@ struct inner_tcp_settings {
     bool paced;                    /**< CUBIC: it paces, as a host with fq does */
     double limit_bps;              /**< what its sender sends at most, bits per second; 0: no such limit */
     bool foreign;                  /**< the sender is another host's, forwarded: no kernel here knows it */
+    uint32_t buffer_bytes;         /**< to which both ends' buffers may grow, less than 16 MiB; 0: Linux' 4 MiB */
 };
 
 /** What became of a flow so far. */

@@ -7,9 +7,9 @@
 
 #include "inner_tcp.h"
 
-#define INNER_RING 8192u   /* segments: more than any window */
-#define INNER_RANGES 1024u /* ranges out of order that a receiver remembers */
-#define INNER_BUFFER_MAX (4u << 20)
+#define INNER_RING 16384u           /* segments: more than any window */
+#define INNER_RANGES 1024u          /* ranges out of order that a receiver remembers */
+#define INNER_BUFFER_MAX (4u << 20) /* bytes, where the settings do not say */
 
 /* flags of a segment on its way */
 enum { SEG_SACKED = 1, SEG_LOST = 2, SEG_AGAIN = 4, SEG_EVER_AGAIN = 8, SEG_LISTED = 16 };

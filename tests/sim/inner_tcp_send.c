@@ -460,7 +460,8 @@ static double superpacket_most(const struct inner_sender *s) {
 
 static unsigned send_new(struct inner_tcp *tcp, double room) {
     struct inner_sender *s = &tcp->s;
-    double limit = s->window < INNER_BUFFER_MAX / tcp->mss ? s->window : INNER_BUFFER_MAX / tcp->mss;
+    const uint32_t most_kept = tcp->settings.buffer_bytes / tcp->mss;
+    double limit = s->window < most_kept ? s->window : most_kept;
     unsigned count = 0, longest = (unsigned)superpacket_most(s), most = room < longest ? (unsigned)room : longest;
     uint64_t first = s->next;
     if (limit > INNER_RING - BURST)

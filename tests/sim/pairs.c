@@ -232,7 +232,8 @@ static void begin_flows(const struct pair_run *run, uint32_t mtu_bytes) {
                                                     .quic = run->quic,
                                                     .paced = run->paced,
                                                     .limit_bps = run->limit_bps,
-                                                    .foreign = run->foreign};
+                                                    .foreign = run->foreign,
+                                                    .buffer_bytes = run->buffer_bytes};
         lab.tcp[i] = inner_tcp_new(&settings);
         lab.flows++;
     }

@@ -47,6 +47,7 @@ struct pair_run {
     bool paced;              /**< CUBIC's senders pace, as hosts with fq do */
     double limit_bps;        /**< bits per second that each of their senders sends at most; 0: no such limit */
     bool foreign;            /**< their senders are other hosts, forwarded by the ends */
+    uint32_t buffer_bytes;   /**< to which their ends' buffers may grow, less than 16 MiB; 0: Linux' 4 MiB */
     bool down;               /**< from the server to the client */
     bool both;               /**< every second of them goes the other way */
     const char *path_config; /**< more lines for each [Path] */
