@@ -17,7 +17,7 @@ struct restore {
     uint64_t wait;           /**< ns, from that to the one after it, if there is no memory */
 };
 
-/** Begin. @param netlink, timers kept */
+/** Begin. Netlink and timers are kept. */
 void restore_init(struct restore *restore, struct netlink *netlink, struct timers *timers);
 /** Something of ours was taken away, or could not be seen to: look, a moment later. */
 void restore_on_undone(struct restore *restore, uint64_t now);

@@ -8,6 +8,7 @@ libmpvpn_a_SOURCES += \
 	daemon/os/mailbox.h \
 	daemon/os/netlink.c \
 	daemon/os/netlink.h \
+	daemon/os/netlink_build.c \
 	daemon/os/netlink_change.c \
 	daemon/os/netlink_internal.h \
 	daemon/os/netlink_journal.c \

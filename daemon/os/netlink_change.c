@@ -5,20 +5,14 @@
  * the journal first: what is not ours stays. Routes and rules carry a protocol number of ours, which the kernel
  * compares when it deletes. Where the kernel, or its answer, is short of memory, a change is neither taken for made nor
  * for gone: it stays in the journal, due to be made again, or undone if it is not wanted any more; what the kernel then
- * refuses is struck out, and whoever was told that it is made is told that it is not. What was there
- * before is taken for ours then: routes and rules of others are safe by the protocol number, and addresses are set on a
- * device of ours alone. It leaves out replacing: who wants another gateway removes the old route and adds the new one.
- * Invariant: whatever was changed and not undone stands in the journal. Standards: RFC 3549; rtnetlink(7). */
+ * refuses is struck out, and whoever was told that it is made is told that it is not. What was there before is taken
+ * for ours then: routes and rules of others are safe by the protocol number, and addresses are set on a device of ours
+ * alone. It leaves out replacing: who wants another gateway removes the old route and adds the new one; and how a
+ * change is put into a message (netlink_build.c). Invariant: whatever was changed and not undone stands in the journal.
+ * Standards: RFC 3549; rtnetlink(7). */
 #include <errno.h>
-#include <linux/fib_rules.h>
-#include <linux/if_addr.h>
-#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <netlink/msg.h>
-#include <netlink/route/addr.h>
-#include <netlink/route/nexthop.h>
-#include <netlink/route/route.h>
-#include <netlink/route/rule.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -31,175 +25,13 @@
 #define IPV6_DEFAULT_METRIC 1024 /* what the kernel makes of 0; said outright, because at deletion 0 means "any" */
 #define FAILURES_AT_ONCE 32      /* log lines about changes that fail together, beyond one a second */
 
-static int family_of(const struct ip_addr *addr) {
-    return addr->version == 6 ? AF_INET6 : AF_INET;
-}
-
-/** libnl's form of an address. @return NULL: no memory */
-static struct nl_addr *nl_addr_of(const struct ip_addr *addr, unsigned prefix_length) {
-    struct nl_addr *out = nl_addr_build(family_of(addr), addr->bytes, ip_addr_size(addr));
-
-    if (out)
-        nl_addr_set_prefixlen(out, (int)prefix_length);
-    return out;
-}
-
-/** A message that changes flags or MTU of a link. @param mtu_bytes 0: leave it @return NULL: no memory */
-static struct nl_msg *link_message(unsigned ifindex, unsigned flags, unsigned flag_mask, uint32_t mtu_bytes) {
-    struct nl_msg *message = nlmsg_alloc_simple(RTM_NEWLINK, 0);
-    struct ifinfomsg link = {
-        .ifi_family = AF_UNSPEC, .ifi_index = (int)ifindex, .ifi_flags = flags, .ifi_change = flag_mask};
-
-    if (!message)
-        return NULL;
-    if (nlmsg_append(message, &link, sizeof link, NLMSG_ALIGNTO) < 0 ||
-        (mtu_bytes && nla_put_u32(message, IFLA_MTU, mtu_bytes) < 0)) {
-        nlmsg_free(message);
-        return NULL;
-    }
-    return message;
-}
-
-/** A message that switches automatic link-local addresses of a link off. @return NULL: no memory */
-static struct nl_msg *quiet_message(unsigned ifindex) {
-    struct nl_msg *message = link_message(ifindex, 0, 0, 0);
-    struct nlattr *families, *inet6;
-
-    if (!message)
-        return NULL;
-    families = nla_nest_start(message, IFLA_AF_SPEC);
-    inet6 = families ? nla_nest_start(message, AF_INET6) : NULL;
-    if (!inet6 || nla_put_u8(message, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE) < 0) {
-        nlmsg_free(message);
-        return NULL;
-    }
-    nla_nest_end(message, inet6);
-    nla_nest_end(message, families);
-    return message;
-}
-
-/** A message that bounds the superpackets of a link. @return NULL: no memory */
-static struct nl_msg *segments_message(unsigned ifindex, uint32_t segments) {
-    struct nl_msg *message = link_message(ifindex, 0, 0, 0);
-
-    if (message && nla_put_u32(message, IFLA_GSO_MAX_SEGS, segments) < 0) {
-        nlmsg_free(message);
-        return NULL;
-    }
-    return message;
-}
-
-static struct nl_msg *address_message(const struct netlink_change *change, bool present) {
-    struct rtnl_addr *address = rtnl_addr_alloc();
-    struct nl_addr *local = nl_addr_of(&change->prefix.addr, change->prefix.length);
-    struct nl_msg *message = NULL;
-
-    if (address && local) {
-        rtnl_addr_set_ifindex(address, (int)change->ifindex);
-        rtnl_addr_set_family(address, family_of(&change->prefix.addr));
-        rtnl_addr_set_local(address, local);
-        if (change->prefix.addr.version == 6)
-            rtnl_addr_set_flags(address, IFA_F_NODAD); /* nobody else can have it in a tunnel of ours */
-        if (present)
-            rtnl_addr_build_add_request(address, NLM_F_CREATE | NLM_F_EXCL, &message);
-        else
-            rtnl_addr_build_delete_request(address, 0, &message);
-    }
-    nl_addr_put(local);
-    if (address)
-        rtnl_addr_put(address);
-    return message;
-}
-
-/** The next hop of a route. @return NULL: no memory */
-static struct rtnl_nexthop *hop_of(const struct netlink_change *change, bool onlink) {
-    struct rtnl_nexthop *hop = rtnl_route_nh_alloc();
-    struct nl_addr *gateway;
-
-    if (!hop)
-        return NULL;
-    rtnl_route_nh_set_ifindex(hop, (int)change->ifindex);
-    if (change->gateway.version == 0)
-        return hop;
-    gateway = nl_addr_of(&change->gateway, ip_addr_bits(&change->gateway));
-    if (!gateway) {
-        rtnl_route_nh_free(hop);
-        return NULL;
-    }
-    if (change->gateway.version == change->prefix.addr.version)
-        rtnl_route_nh_set_gateway(hop, gateway);
-    else
-        rtnl_route_nh_set_via(hop, gateway);
-    if (onlink)
-        rtnl_route_nh_set_flags(hop, RTNH_F_ONLINK);
-    nl_addr_put(gateway);
-    return hop;
-}
-
-/** @param onlink believe that the gateway can be reached directly, whatever the device's own network is */
-static struct nl_msg *route_message(const struct netlink_change *change, bool present, bool onlink) {
-    struct rtnl_route *route = rtnl_route_alloc();
-    struct rtnl_nexthop *hop = hop_of(change, onlink);
-    struct nl_addr *target = nl_addr_of(&change->prefix.addr, change->prefix.length);
-    struct nl_addr *source = change->source.version ? nl_addr_of(&change->source, ip_addr_bits(&change->source)) : NULL;
-    struct nl_msg *message = NULL;
-
-    if (route && hop && target && (source || !change->source.version)) {
-        rtnl_route_set_family(route, (uint8_t)family_of(&change->prefix.addr));
-        rtnl_route_set_dst(route, target);
-        rtnl_route_set_table(route, change->table);
-        rtnl_route_set_protocol(route, NETLINK_PROTOCOL);
-        if (change->metric)
-            rtnl_route_set_priority(route, change->metric);
-        if (source)
-            rtnl_route_set_pref_src(route, source);
-        if (change->mtu_bytes)
-            rtnl_route_set_metric(route, RTAX_MTU, change->mtu_bytes);
-        rtnl_route_add_nexthop(route, hop);
-        hop = NULL; /* the route's now */
-        if (present)
-            rtnl_route_build_add_request(route, NLM_F_CREATE | NLM_F_EXCL, &message);
-        else
-            rtnl_route_build_del_request(route, 0, &message);
-    }
-    nl_addr_put(source);
-    nl_addr_put(target);
-    if (hop)
-        rtnl_route_nh_free(hop);
-    rtnl_route_put(route);
-    return message;
-}
-
-static struct nl_msg *rule_message(const struct netlink_change *change, bool present) {
-    struct rtnl_rule *rule = rtnl_rule_alloc();
-    struct nl_addr *from = nl_addr_of(&change->prefix.addr, change->prefix.length);
-    struct nl_msg *message = NULL;
-
-    if (rule && from) {
-        rtnl_rule_set_family(rule, family_of(&change->prefix.addr));
-        rtnl_rule_set_src(rule, from);
-        rtnl_rule_set_table(rule, change->table);
-        rtnl_rule_set_prio(rule, change->metric);
-        rtnl_rule_set_action(rule, FR_ACT_TO_TBL);
-        rtnl_rule_set_protocol(rule, NETLINK_PROTOCOL);
-        if (present)
-            rtnl_rule_build_add_request(rule, NLM_F_CREATE | NLM_F_EXCL, &message);
-        else
-            rtnl_rule_build_delete_request(rule, 0, &message);
-    }
-    nl_addr_put(from);
-    if (rule)
-        rtnl_rule_put(rule);
-    return message;
-}
-
 /** Ask the kernel to make a route; for a gateway outside the device's own network (as hosters and point-to-point links
  * have it) once more as on-link. */
 static int route_make(struct netlink *netlink, const struct netlink_change *change) {
-    int rc = netlink_request(netlink, route_message(change, true, false), NULL, NULL);
+    int rc = netlink_request(netlink, netlink_build_route(change, true, false), NULL, NULL);
 
     if (change->gateway.version && (rc == -ENETUNREACH || rc == -EHOSTUNREACH))
-        rc = netlink_request(netlink, route_message(change, true, true), NULL, NULL);
+        rc = netlink_request(netlink, netlink_build_route(change, true, true), NULL, NULL);
     return rc;
 }
 
@@ -207,17 +39,19 @@ static int route_make(struct netlink *netlink, const struct netlink_change *chan
 static int change_request(struct netlink *netlink, const struct netlink_change *change, bool present) {
     switch (change->kind) {
     case NETLINK_CHANGE_UP:
-        return netlink_request(netlink, link_message(change->ifindex, present ? IFF_UP : 0, IFF_UP, 0), NULL, NULL);
+        return netlink_request(netlink, netlink_build_link(change->ifindex, present ? IFF_UP : 0, IFF_UP, 0), NULL,
+                               NULL);
     case NETLINK_CHANGE_MTU: /* making is netlink_device_mtu()'s business, which knows the new value */
-        return present ? 0
-                       : netlink_request(netlink, link_message(change->ifindex, 0, 0, change->mtu_bytes), NULL, NULL);
+        return present
+                   ? 0
+                   : netlink_request(netlink, netlink_build_link(change->ifindex, 0, 0, change->mtu_bytes), NULL, NULL);
     case NETLINK_CHANGE_ADDRESS:
-        return netlink_request(netlink, address_message(change, present), NULL, NULL);
+        return netlink_request(netlink, netlink_build_address(change, present), NULL, NULL);
     case NETLINK_CHANGE_ROUTE:
         return present ? route_make(netlink, change)
-                       : netlink_request(netlink, route_message(change, false, false), NULL, NULL);
+                       : netlink_request(netlink, netlink_build_route(change, false, false), NULL, NULL);
     case NETLINK_CHANGE_RULE:
-        return netlink_request(netlink, rule_message(change, present), NULL, NULL);
+        return netlink_request(netlink, netlink_build_rule(change, present), NULL, NULL);
     case NETLINK_CHANGE_KINDS:
         break;
     }
@@ -278,7 +112,8 @@ static int look_at_existing(struct netlink *netlink, const struct netlink_change
 
     if (change->kind != NETLINK_CHANGE_ROUTE)
         return 0;
-    rc = netlink_dump(netlink, RTM_GETROUTE, (uint8_t)family_of(&change->prefix.addr), compare_route, &search);
+    rc = netlink_dump(netlink, RTM_GETROUTE, change->prefix.addr.version == 6 ? AF_INET6 : AF_INET, compare_route,
+                      &search);
     return rc || search.found ? rc : -EEXIST;
 }
 
@@ -413,7 +248,7 @@ int netlink_device_mtu(struct netlink *netlink, unsigned ifindex, uint32_t mtu_b
     change.mtu_bytes = link.mtu_bytes;
     rc = change_make(netlink, &change);
     if (rc == 0)
-        rc = netlink_request(netlink, link_message(ifindex, 0, 0, mtu_bytes), NULL, NULL);
+        rc = netlink_request(netlink, netlink_build_link(ifindex, 0, 0, mtu_bytes), NULL, NULL);
     if (rc)
         log_warning("netlink: cannot set the MTU of %s to %u: %s", link.device, mtu_bytes, strerror(-rc));
     return rc;
@@ -426,12 +261,12 @@ int netlink_device_up(struct netlink *netlink, unsigned ifindex, uint32_t mtu_by
 
     if (rc)
         return rc;
-    rc = netlink_request(netlink, quiet_message(ifindex), NULL, NULL);
+    rc = netlink_request(netlink, netlink_build_quiet(ifindex), NULL, NULL);
     if (rc && rc != -EAFNOSUPPORT &&
         rc != -EOPNOTSUPP) /* those: the host or the device has no IPv6, so there is no chatter */
         log_warning("netlink: cannot switch off automatic IPv6 addresses of %s: %s", link.device, strerror(-rc));
     /* One that is longer would be one full sendmsg and a short one. Without it all works the same, but slower. */
-    rc = netlink_request(netlink, segments_message(ifindex, SUPERPACKET_SEGMENTS), NULL, NULL);
+    rc = netlink_request(netlink, netlink_build_segments(ifindex, SUPERPACKET_SEGMENTS), NULL, NULL);
     if (rc)
         log_debug("netlink: the superpackets of %s stay as long as they are: %s", link.device, strerror(-rc));
     rc = netlink_device_mtu(netlink, ifindex, mtu_bytes);

@@ -39,8 +39,8 @@ enum netlink_due {
     NETLINK_DUE_STRIKING /**< the kernel refused it: forget it, and tell */
 };
 
-/** One change of ours, complete enough to make and to undo it. What a kind does not use is zero, so that one comparison,
- * field by field, does for all kinds (netlink_journal_find()). */
+/** One change of ours, complete enough to make and to undo it. What a kind does not use is zero, so that one
+ * comparison, field by field, does for all kinds (netlink_journal_find()). */
 struct netlink_change {
     enum netlink_change_kind kind; /**< what was changed */
     unsigned ifindex;              /**< device; 0 for a rule */
@@ -140,6 +140,19 @@ int netlink_request(struct netlink *netlink, struct nl_msg *message, netlink_mes
 int netlink_dump(struct netlink *netlink, int type, uint8_t family, netlink_message_fn *on_message, void *context);
 /** libnl's error number as -errno. */
 int netlink_error(int nl_error);
+
+/* netlink_build.c: changes as messages to the kernel. Each returns NULL when there is no memory. */
+
+/** Flags and MTU of a link. @param mtu_bytes 0: leave it */
+struct nl_msg *netlink_build_link(unsigned ifindex, unsigned flags, unsigned flag_mask, uint32_t mtu_bytes);
+/** A link has no automatic link-local addresses. */
+struct nl_msg *netlink_build_quiet(unsigned ifindex);
+/** How many segments a link's superpackets have at most. */
+struct nl_msg *netlink_build_segments(unsigned ifindex, uint32_t segments);
+struct nl_msg *netlink_build_address(const struct netlink_change *change, bool present);
+/** @param onlink believe that the gateway can be reached directly, whatever the device's own network is */
+struct nl_msg *netlink_build_route(const struct netlink_change *change, bool present, bool onlink);
+struct nl_msg *netlink_build_rule(const struct netlink_change *change, bool present);
 
 /* netlink_message.c: what the kernel says, as values. Each returns false for a message that is of no interest or
  * malformed. */

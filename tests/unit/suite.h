@@ -33,10 +33,10 @@ static inline const char *suite_data(const char *name) {
     static char paths[8][256];
     static unsigned turn;
     const char *top = getenv("top_srcdir");
-    char *path = paths[turn++ % 8];
+    char *found = paths[turn++ % 8];
 
-    snprintf(path, sizeof paths[0], "%s/tests/unit/data/%s", top ? top : "..", name);
-    return path;
+    snprintf(found, sizeof paths[0], "%s/tests/unit/data/%s", top ? top : "..", name);
+    return found;
 }
 
 /** Run a suite as CK_VERBOSITY and CK_FORK say, and free it. @return what main() is to return */
