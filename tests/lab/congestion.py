@@ -12,9 +12,13 @@ def squeeze(text):
 
 
 def simulated(file):
-    """{(link, controller): share of the link in percent}, of lines "link|controller|share" """
+    """{(link, controller): share of the link in percent and its quartiles}, of lines "link|controller|share|lower|upper" """
     rows = (line.rstrip("\n").split("|") for line in open(file))
-    return {(squeeze(link), controller): float(share) for link, controller, share in rows}
+    return {(squeeze(link), controller): tuple(map(float, shares)) for link, controller, *shares in rows}
+
+
+def simulated_cell(simulation, key):
+    return "%.0f %% (%.0f–%.0f)" % simulation[key] if key in simulation else "–"
 
 
 LATE_LIMIT = 300  # µs
@@ -55,12 +59,14 @@ def print_agreement(table, order, simulation):
     """The runs of UDP, each way, beside the simulator, and what differs by more than a tenth and three points."""
     far, near = [], 0
     for (link, controller, load, direction), rows in sorted(table.items(), key=lambda item: order.index(item[0][0])):
-        share = simulation.get((link, controller))
-        if load != "udp" or share is None:
+        if load != "udp" or (link, controller) not in simulation:
             continue
-        got = median(rows, "share")
+        share = simulation[link, controller][0]
+        shares = sorted(row["share"] for row in rows)
+        got = statistics.median(shares)
         if abs(got - share) > max(3, 0.1 * share):
-            far.append("%s, %s, %s: %.0f %% here, %.0f %% in the simulator" % (link, controller, direction, got, share))
+            far.append("%s, %s, %s: %.0f %% here (%.0f–%.0f), in the simulator %s"
+                       % (link, controller, direction, got, shares[0], shares[-1], simulated_cell(simulation, (link, controller))))
         else:
             near += 1
     print("\n## Where daemon and simulator differ by more than a tenth and three points\n")
@@ -89,7 +95,7 @@ def main():
             for c, load in columns:
                 cells.append(cell(table.get((link, c, load, direction)), base[link]))
                 if load == "udp":
-                    cells.append("%.0f %%" % simulation[link, c] if (link, c) in simulation else "–")
+                    cells.append(simulated_cell(simulation, (link, c)))
             print("| %s | %s |" % (link, " | ".join(cells)))
     print_agreement(table, order, simulation)
     runs = [row for rows in table.values() for row in rows]

@@ -9,13 +9,14 @@
 #
 # How it works: the controllers take turns on a link, so that what else the machine does meets them all; each run is a client of its own. UDP goes in full packets, as the
 # simulator's flow does; the bound is the payload that the link can carry in the tunnel. The simulator's share of the link comes from tests/lab/simulated,
-# which begins with an idle connection, as the daemon does, and counts the same seconds.
+# which begins the load when the tunnel has just come up, as this does, and counts the same seconds. Where delay varies BBR's share differs from run to run, by the
+# shortest round trip that it saw at first, in both: so the simulator's seeds are many, and quartiles stand beside their median.
 #
 # What else the machine does shows at once: "chrt --rr 1 make bench-lab" keeps it out.
 #
 # ROWS (all): a regular expression over the links' names. CONTROLLERS (own bbr cubic), LOADS (cubic1 bbr1 udp), DIRECTIONS (up down): what to
 # measure. ROUNDS (5): how often. SECONDS_EACH (10) and SKIP (5): of a run, and of its beginning that is left out, more where rows.h says so.
-# SIM_SEEDS (5): of the simulator's.
+# SIM_SEEDS (40): of the simulator's.
 . "$(dirname "$0")/tunnel.sh"
 
 rounds=${ROUNDS:-5}
@@ -33,7 +34,7 @@ rows() {
 simulate() {
     local program=$build/tests/lab/simulated
     : >"$simulation"
-    [ ! -x "$program" ] || chrt --other 0 "$program" "${SIM_SEEDS:-5}" "$least_skip" "$seconds" 2>/dev/null >"$simulation"
+    [ ! -x "$program" ] || chrt --other 0 "$program" "${SIM_SEEDS:-40}" "$least_skip" "$seconds" 2>/dev/null >"$simulation"
 }
 
 # one NAME RATE CONTROLLER LOAD DIRECTION: a run; what the emulator says of it is added to the result
@@ -89,7 +90,7 @@ simulate
 Made by \`sudo make -C build bench-lab\` (tests/lab/congestion.sh). Each cell: what an inner flow carried as a share of what the link can carry in the
 tunnel, the median ping beside it above the link's round trip (a link's own jitter included), both medians of $seconds s after $least_skip s (14 s on the link of 320 ms); a run with more
 than 2 % steal time was repeated. The first column of each controller is UDP beyond the link's rate, to be compared with the simulator's flow that always has
-something to send; the last is the simulator's share, the median of ${SIM_SEEDS:-5} seeds over the same seconds. $lanes links were measured at once.
+something to send; the last is the simulator's share, the median (and quartiles) of ${SIM_SEEDS:-40} seeds over the same seconds. $lanes links were measured at once.
 
 $(machine)
 END

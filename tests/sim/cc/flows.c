@@ -6,7 +6,8 @@
  * CE, and changes while the run lasts. Acknowledgements come back with the same delay and jitter, without loss, each
  * flow's by itself; if they are to be gathered, all of 2 ms, say, come together. Time jumps to the next moment at which
  * something is to be done.
- * What it leaves out: packets of other sizes than a full one; losses of acknowledgements.
+ * What it leaves out: packets of other sizes than a full one, but for a flow that is or was limited; losses of
+ * acknowledgements.
  *
  * Standards: Jain's index is R. Jain's and others', "A quantitative measure of fairness" (1984). */
 #include "tests/sim/cc/flows.h"
@@ -19,7 +20,7 @@
 #include "tests/sim/bottleneck.h"
 
 #define TICK ((uint64_t)(FLOWS_TICK * 1e9)) /**< ns */
-#define APP_BYTES 1300u                     /**< a datagram of a flow that is limited … */
+#define APP_BYTES 1300u                     /**< a datagram of a flow that is or was limited … */
 #define APP_UDP_BYTES 1330u                 /**< … which costs so much */
 #define STOPPED_PACKETS 5000u               /**< wait at most for a host that is stopped */
 #define APP_WAITING 50u                     /**< datagrams of it that wait at most */
