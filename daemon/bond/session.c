@@ -31,6 +31,9 @@
 #define JITTER (15 * NS_PER_MS)  /* a leg whose round trip varies by that much has flows wait for order … */
 #define JITTER_ON 3u             /* … and goes on to, until it varies by less than this part of it */
 #define MTU_PRIMARY 1280u        /* bytes: a leg that carries less does not shrink the tunnel: capsules serve it */
+/* CoDel is patient for so long, and after that for this part of the time. */
+#define PATIENT_MOST (10 * NS_PER_SEC)
+#define PATIENT_PART 4u
 
 struct session *session_new(const struct session_settings *settings, uint64_t now) {
     struct session *session = calloc(1, sizeof *session);
@@ -46,7 +49,8 @@ struct session *session_new(const struct session_settings *settings, uint64_t no
     session->deliver = settings->deliver;
     session->buffers = settings->buffers;
     memcpy(session->key, settings->queue->key, sizeof session->key);
-    session->since = now;
+    session->since = session->patience_at = now;
+    session->patience = PATIENT_MOST;
     session->sent.window_start = session->received.window_start = now;
     return session;
 }
@@ -346,8 +350,17 @@ struct session_room session_room(const struct session *session) {
     return room;
 }
 
+/* However often there is a reason, in the long run it is for a part of the time: legs that flap would have packets wait
+ * in a queue that nobody bounds. What was allowed and is still to come counts anew: the interval may be far shorter by
+ * now. */
 void session_be_patient(struct session *session, uint64_t now) {
-    session->patient_until = now + queue_interval(session->queue);
+    const uint64_t left = session->patient_until > now ? session->patient_until - now : 0;
+    const uint64_t wanted = queue_interval(session->queue);
+    uint64_t credit = session->patience + left + (now - session->patience_at) / PATIENT_PART;
+    credit = credit < PATIENT_MOST ? credit : PATIENT_MOST;
+    session->patience = credit - (wanted < credit ? wanted : credit);
+    session->patience_at = now;
+    session->patient_until = now + (wanted < credit ? wanted : credit);
     queue_be_patient(session->queue, session->patient_until);
 }
 

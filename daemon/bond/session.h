@@ -136,6 +136,8 @@ struct session {
     uint64_t repair_at;                       /**< … ns, and when it was that last */
     uint64_t windows;                         /**< bytes, the largest that its legs' windows ever were together */
     uint64_t patient_until;                   /**< ns: until then packets may wait because of that */
+    uint64_t patience;                        /**< ns that they may yet, as reckoned … */
+    uint64_t patience_at;                     /**< … ns, when */
     uint64_t marked;                          /**< ns, when a mark was sent last */
     uint8_t parting[(FRAME_LEG_MAX + 8) / 8]; /**< bit: the leg of this number left, and a mark is to say so */
     struct reorder_statistics past_order;     /**< of the times that it was bonded before */

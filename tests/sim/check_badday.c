@@ -28,13 +28,13 @@ static void on_tun(void *context, const uint8_t *packet, size_t length, const st
 }
 
 /** Both ends with two paths, and a flow since a second. @param mtu_bytes of its packets; 0: what the tunnel takes */
-static void begin_flow_of(uint64_t seed, bool down, uint32_t mtu_bytes) {
+static void begin_flow_over(const struct link_quality quality[2], uint64_t seed, bool down, uint32_t mtu_bytes) {
     struct inner_tcp_settings settings = {.port = PORT};
     tcp = NULL;
-    begin(seed, &fast, &fast, "");
+    begin(seed, &quality[0], &quality[1], "");
     host_on_tun(server_host, on_tun, server_host);
     host_on_tun(client_host, on_tun, client_host);
-    ck_assert(comes_up(2, NS_PER_SEC));
+    ck_assert(comes_up(2, NS_PER_SEC + 6 * (quality[0].delay + quality[1].delay)));
     settle();
     own = end_address(&client, 4);
     ip_addr_parse("10.77.0.1", &server4);
@@ -45,6 +45,11 @@ static void begin_flow_of(uint64_t seed, bool down, uint32_t mtu_bytes) {
     settings.mtu_bytes = mtu_bytes ? mtu_bytes : (uint32_t)session_mtu(client.client.session);
     tcp = inner_tcp_new(&settings);
     world_run(world_now() + NS_PER_SEC, NULL, NULL);
+}
+
+static void begin_flow_of(uint64_t seed, bool down, uint32_t mtu_bytes) {
+    const struct link_quality both[2] = {fast, fast};
+    begin_flow_over(both, seed, down, mtu_bytes);
 }
 
 static void begin_flow(uint64_t seed, bool down) {
@@ -280,6 +285,39 @@ START_TEST(new_legs_carry_what_an_outage_swallowed_on_the_old_ones) {
 }
 END_TEST
 
+/* @return how much of so many flaps, both paths dead for 0.3 s of three each time, what waits is let wait, per cent */
+static uint64_t patient_share(const struct session *session, const struct link_quality quality[2], unsigned flaps) {
+    static const char *const devices[] = {"sima", "simb"};
+    uint64_t patient = 0, looks = 0;
+    for (; flaps > 0; flaps--)
+        for (unsigned look = 0; look < 300; look++, looks++) {
+            for (unsigned i = 0; i < 2 && (look == 0 || look == 30); i++)
+                world_device_quality(client_host, devices[i], look ? &quality[i] : &dead);
+            run(10 * MS);
+            patient += world_now() < session->patient_until;
+        }
+    return patient * 100 / looks;
+}
+
+/* Each end of an outage, and windows that grow again after it, is a reason to let packets wait for CoDel's interval,
+ * which is about a second on such paths. */
+START_TEST(paths_that_flap_for_ever_do_not_let_packets_wait_for_ever) {
+    static const struct link_quality far[2] = {{.delay = 150 * MS, .rate_bps = 10000000},
+                                               {.delay = 250 * MS, .rate_bps = 4000000}};
+    const struct session *session;
+    uint64_t share;
+    begin_flow_over(far, 900 + (uint64_t)_i, _i & 1, 0);
+    run(5 * NS_PER_SEC);
+    session = _i & 1 ? server.crew.server->sessions : client.client.session;
+    share = patient_share(session, far, 10);
+    ck_assert_uint_ge(share, 30); /* at first it is let be */
+    share = patient_share(session, far, 20);
+    ck_assert_msg(share <= 30, "%u %% of the time", (unsigned)share);
+    goes_on("flaps", 2 * NS_PER_SEC);
+    end_flow();
+}
+END_TEST
+
 /* As a DHCP client does it: the old address goes, another one comes, of another subnet. */
 START_TEST(an_address_changes_under_load) {
     begin_flow(500 + (uint64_t)_i, _i & 1);
@@ -376,6 +414,7 @@ int main(void) {
     tcase_add_loop_test(tcase, outages_follow_each_other, 0, 2 * MOMENTS);
     tcase_add_loop_test(tcase, what_an_outage_swallowed_is_too_long_for_a_new_leg, 0, 2);
     tcase_add_loop_test(tcase, new_legs_carry_what_an_outage_swallowed_on_the_old_ones, 0, MOMENTS);
+    tcase_add_loop_test(tcase, paths_that_flap_for_ever_do_not_let_packets_wait_for_ever, 0, 4);
     tcase_add_loop_test(tcase, an_address_changes_under_load, 0, 4);
     tcase_add_loop_test(tcase, a_client_is_suspended, 0, 2 * SUSPENSIONS * MOMENTS);
     tcase_add_loop_test(tcase, the_date_jumps, 0, 4);
