@@ -14,6 +14,8 @@
  * - A round ends when a packet sent in it is acknowledged. Acknowledgements and losses are booked on the round in which
  *   the packet was sent. A packet that was declared lost and arrives after all was not lost; so nothing is made of the
  *   losses of a round before all its packets are known.
+ * - Where a path changes the order (late), what is missing may only be late, and packets wait for none. A route or a
+ *   queue that changes makes packets late once, on any path: so it is their share of the last rounds that tells.
  * - noise: how much the means of quarters of a round differ. Queues of our own change slowly and hardly count. The
  *   noisier, the longer are the times over which rate and round-trip time are averaged (span), and the larger is the
  *   queue that counts as one (margin).
@@ -75,6 +77,10 @@
 #include "quic/knee_constants.h"
 #include "quic/knee_internal.h"
 
+bool knee_reorders(const struct knee *knee) {
+    return knee->late > LATE_SHARE * knee->came + LATE_LEAST * knee->packet;
+}
+
 /** Whether noise is nearly all of the margin, and was in start-up: what a change of the path makes fades. */
 static bool is_noisy(const struct knee *knee) {
     return fmin(knee->noise.mean, knee->noise.quiet) >= NOISY;
@@ -83,7 +89,7 @@ static bool is_noisy(const struct knee *knee) {
 /** Whether it is, and packets keep their order: they wait for the latest of many, and what is missing is lost. Where
  * they overtake each other they wait for none, and what is missing may only be late. */
 static bool is_noisy_in_order(const struct knee *knee) {
-    return is_noisy(knee) && !knee->reorders;
+    return is_noisy(knee) && !knee_reorders(knee);
 }
 
 double knee_margin(const struct knee *knee) {
@@ -476,6 +482,8 @@ static void next_round(struct knee *knee, uint64_t now) {
     else if (used && (done->packets > 0 || loses(knee)))
         climb(knee, duration * done->packets / fmax(done->packets + done->excused, 1), now);
     begin_round(knee, now, low);
+    knee->late *= LATE_FADES;
+    knee->came *= LATE_FADES;
 }
 
 /** Whether what was sent has had no answer for so long that the path was dead. */
@@ -503,6 +511,7 @@ void knee_on_acked(struct knee *knee, size_t bytes, uint64_t sent_at, uint64_t i
     knee->heard = now;
     r = find(knee, sent_at);
     round_at(knee, knee->round)->arrived += (double)bytes;
+    knee->came += (double)bytes;
     if (knee->mode == KNEE_START && (knee->least == 0 || rtt < knee->least))
         knee->least = rtt;
     if (knee->mode == KNEE_START && (double)in_flight > knee->window * 0.5)
@@ -534,9 +543,10 @@ void knee_on_lost(struct knee *knee, size_t bytes, uint64_t sent_at) {
 void knee_on_found(struct knee *knee, size_t bytes, uint64_t sent_at) {
     struct knee_round *r = find(knee, sent_at);
 
-    if (r != NULL)
-        r->lost = fmax(r->lost - (double)bytes, 0);
-    knee->reorders = true;
+    if (r == NULL)
+        return;
+    r->lost = fmax(r->lost - (double)bytes, 0);
+    knee->late += (double)bytes;
 }
 
 void knee_on_marked(struct knee *knee, uint64_t sent_at, uint64_t now) {

@@ -91,7 +91,7 @@ struct knee {
     double best;                   /**< bytes per ns: largest rate of start-up */
     unsigned flat;                 /**< rounds of start-up that made the round-trip time grow, not the rate */
     struct knee_noise noise;       /**< of the path */
-    bool reorders;                 /**< packets that were declared lost have arrived */
+    double late, came;             /**< bytes, fading sums: that came after they were declared lost; all that came */
     double bytes, time;            /**< fading sums over rounds: bytes acknowledged, ns */
     double clean_lost, clean_sent; /**< bytes, fading sums of rounds below the path's rate: what it loses by itself */
     double lost, sent;             /**< bytes since the last drain began */
@@ -133,6 +133,8 @@ void knee_on_found(struct knee *knee, size_t bytes, uint64_t sent_at);
 void knee_on_marked(struct knee *knee, uint64_t sent_at, uint64_t now);
 /** All of an acknowledgement was told. @param newest_sent_at when the newest packet acknowledged was sent */
 void knee_on_ack_done(struct knee *knee, uint64_t newest_sent_at, uint64_t now);
+/** Whether packets overtake each other on the path all the time: what seems lost is often only late. */
+bool knee_reorders(const struct knee *knee);
 /** @return the congestion window now, bytes */
 uint64_t knee_window(const struct knee *knee);
 /** The pace: so many bytes in so many ns; ns is 0 before anything was measured. */

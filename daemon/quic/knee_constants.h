@@ -92,6 +92,9 @@
 #define DEPTH_MAX 0.25       /* … at most */
 #define LOSS_FADES 0.98      /* weight of the losses of a round in the next … */
 #define LOSS_FADES_NOISY 0.5 /* … or this, having climbed where noise in order hides a queue */
+#define LATE_SHARE 0.01      /* of what comes: so much more that was declared lost before, … */
+#define LATE_LEAST 2.0       /* … and so many packets more, mean a path that changes the order; … */
+#define LATE_FADES 0.9       /* … weight of what came in a round in the next */
 #define LOSS_MAX 0.25        /* most that a path is believed to lose by itself */
 #define LOSS_UNKNOWN 0.02    /* … before anything is known of it */
 

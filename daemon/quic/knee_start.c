@@ -92,7 +92,7 @@ void knee_start_round(struct knee *knee, uint64_t now) {
     /* The first window alone made a long queue: only its first packet met none. */
     if (r->packets >= 8 && rtt > 3.5 * knee->least + SLOW)
         knee->base = knee->least;
-    lossy = loses_more(knee, knee->reorders ? settled : r);
+    lossy = loses_more(knee, knee_reorders(knee) ? settled : r);
     if (lossy || rtt > 3.5 * knee->base + SLOW) {
         if (lossy)
             knee->lost = knee->sent = 0;

@@ -4,7 +4,7 @@
  * How it works: the model knows lengths and handles; a handle is a slot that holds the packet and whose it is. What
  * comes out goes into the ring of its link, at the next multiple of burst if there is one: so do radio links that send
  * in turns, and receivers that gather acknowledgements. Marks are for the time on the way, as of a queue that marks by
- * the time that packets wait.
+ * the time that packets wait. A packet that is overtaken is held for its time while those behind it come out.
  *
  * Standards: RFC 3168 (ECN). */
 #include "tests/sim/bottleneck.h"
@@ -21,13 +21,15 @@
 struct bottleneck_slot {
     struct link_packet packet; /**< it */
     struct link *link;         /**< whose */
+    uint64_t due;              /**< ns: comes out then, if it is being overtaken */
 };
 
 void bottleneck_init(struct bottleneck *bottleneck, uint64_t seed) {
     memset(bottleneck, 0, sizeof *bottleneck);
     bottleneck->slots = calloc(SETTINGS_PACKETS_MAX, sizeof *bottleneck->slots);
     bottleneck->free = calloc(SETTINGS_PACKETS_MAX, sizeof *bottleneck->free);
-    assert(bottleneck->slots != NULL && bottleneck->free != NULL);
+    bottleneck->held = calloc(SETTINGS_PACKETS_MAX, sizeof *bottleneck->held);
+    assert(bottleneck->slots != NULL && bottleneck->free != NULL && bottleneck->held != NULL);
     assert(linkmodel_init(&bottleneck->model, seed) == 0);
     while (bottleneck->free_count < SETTINGS_PACKETS_MAX) {
         bottleneck->free[bottleneck->free_count] = SETTINGS_PACKETS_MAX - 1 - (uint32_t)bottleneck->free_count;
@@ -39,6 +41,7 @@ void bottleneck_fini(struct bottleneck *bottleneck) {
     linkmodel_fini(&bottleneck->model);
     free(bottleneck->slots);
     free(bottleneck->free);
+    free(bottleneck->held);
     memset(bottleneck, 0, sizeof *bottleneck);
 }
 
@@ -77,20 +80,67 @@ static void come_out(struct bottleneck *bottleneck, struct bottleneck_slot *slot
     link_arrive(slot->link, packet);
 }
 
+/** Whether a packet that comes out now is overtaken by those behind it. */
+static bool is_overtaken(struct bottleneck *bottleneck, uint64_t time) {
+    struct bottleneck_late *late = &bottleneck->late;
+
+    if (late->delay == 0)
+        return false;
+    if (time >= late->next) {
+        bottleneck->late_left = late->packets;
+        late->next = late->every != 0 ? late->next + late->every : TIME_NEVER;
+    }
+    if (bottleneck->late_left == 0)
+        return false;
+    bottleneck->late_left--;
+    return true;
+}
+
+/** @return the slot of the packet that has been overtaken and comes out next; NULL: none */
+static struct bottleneck_slot *first_held(const struct bottleneck *bottleneck) {
+    return bottleneck->held_count > 0 ? &bottleneck->slots[bottleneck->held[bottleneck->held_head]] : NULL;
+}
+
+static void hold(struct bottleneck *bottleneck, uint32_t handle, uint64_t due) {
+    bottleneck->slots[handle].due = due;
+    bottleneck->held[(bottleneck->held_head + bottleneck->held_count++) % SETTINGS_PACKETS_MAX] = handle;
+}
+
+/** Those that were overtaken for long enough come out. */
+static void release(struct bottleneck *bottleneck, uint64_t now) {
+    struct bottleneck_slot *slot;
+
+    while ((slot = first_held(bottleneck)) != NULL && slot->due <= now) {
+        come_out(bottleneck, slot, slot->due);
+        bottleneck->free[bottleneck->free_count++] = bottleneck->held[bottleneck->held_head];
+        bottleneck->held_head = (bottleneck->held_head + 1) % SETTINGS_PACKETS_MAX;
+        bottleneck->held_count--;
+    }
+}
+
 void bottleneck_run(struct bottleneck *bottleneck, uint64_t now) {
     struct linkmodel_out out;
 
     while (linkmodel_take(&bottleneck->model, now, &out)) {
         struct bottleneck_slot *slot = &bottleneck->slots[out.handle];
 
+        release(bottleneck, out.time);
+        if (!out.dropped && is_overtaken(bottleneck, out.time)) {
+            hold(bottleneck, out.handle, out.time + bottleneck->late.delay);
+            continue;
+        }
         if (out.dropped)
             slot->link->dropped++;
         else
             come_out(bottleneck, slot, out.time);
         bottleneck->free[bottleneck->free_count++] = out.handle;
     }
+    release(bottleneck, now);
 }
 
 uint64_t bottleneck_next(const struct bottleneck *bottleneck) {
-    return linkmodel_next(&bottleneck->model);
+    const struct bottleneck_slot *held = first_held(bottleneck);
+    uint64_t next = linkmodel_next(&bottleneck->model);
+
+    return held != NULL && held->due < next ? held->due : next;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* bottleneck: a link of the lab's model (tests/lab/linkmodel.h) that carries whole packets of one or more struct link
- * in virtual time, marks them and hands them on in bursts. */
+ * in virtual time, marks them, hands them on in bursts and lets some be overtaken. */
 #ifndef MPVPN_SIM_BOTTLENECK_H
 #define MPVPN_SIM_BOTTLENECK_H
 
@@ -9,11 +9,24 @@
 
 struct bottleneck_slot;
 
-/** A bottleneck. mark and burst may be changed, the model's settings by linkmodel_set(); the rest is bottleneck.c's. */
+/** Packets that are overtaken by those behind them, as where a route or a queue changes. */
+struct bottleneck_late {
+    uint64_t delay; /**< ns by which they are later than without that; 0: none are */
+    uint64_t next;  /**< ns: those that come out from then on … */
+    uint64_t every; /**< … and so long after the last such time again; 0: not again */
+    size_t packets; /**< so many each time */
+};
+
+/** A bottleneck. mark, burst and late may be changed, the model's settings by linkmodel_set(); the rest is
+ * bottleneck.c's. */
 struct bottleneck {
     struct linkmodel model;        /**< what it does to packets */
     uint64_t mark;                 /**< ns beyond the delay after which packets with ECT are marked CE; 0: never */
     uint64_t burst;                /**< ns: packets come out at multiples of it only; 0: at any time */
+    struct bottleneck_late late;   /**< packets that are overtaken */
+    size_t late_left;              /**< of those, to come out yet */
+    uint32_t *held;                /**< ring of the handles of packets that are being overtaken */
+    size_t held_head, held_count;  /**< first, and how many */
     struct bottleneck_slot *slots; /**< packets on the way, by the model's handle */
     uint32_t *free;                /**< slots not in use */
     size_t free_count;             /**< of them */

@@ -75,6 +75,31 @@ START_TEST(drops_and_losses_are_counted_at_the_link) {
 }
 END_TEST
 
+START_TEST(some_packets_are_overtaken) {
+    const uint8_t order[] = {1, 4, 5, 2, 6, 3};
+    struct link_packet *packet;
+
+    bottleneck.late = (struct bottleneck_late){
+        .delay = 3 * NS_PER_MS + NS_PER_US, .next = 12 * NS_PER_MS, .every = 5 * NS_PER_MS, .packets = 2};
+    for (uint8_t i = 1; i <= 8; i++)
+        send_one(&one, i, 0, 0);
+    bottleneck_run(&bottleneck, 15 * NS_PER_MS);
+    ck_assert_uint_eq(bottleneck_next(&bottleneck), 15 * NS_PER_MS + NS_PER_US);
+    bottleneck_run(&bottleneck, 18 * NS_PER_MS);
+    for (size_t i = 0; i < sizeof order; i++) {
+        packet = link_receive(&one, 18 * NS_PER_MS);
+        ck_assert_ptr_nonnull(packet);
+        ck_assert_uint_eq(packet->data[0], order[i]);
+    }
+    ck_assert_ptr_null(link_receive(&one, 18 * NS_PER_MS));
+    bottleneck_run(&bottleneck, NS_PER_SEC);
+    for (size_t i = 0; i < 2; i++)
+        ck_assert_ptr_nonnull(packet = link_receive(&one, NS_PER_SEC));
+    ck_assert_uint_eq(packet->at, 21 * NS_PER_MS + NS_PER_US);
+    ck_assert_uint_eq(bottleneck_next(&bottleneck), TIME_NEVER);
+}
+END_TEST
+
 START_TEST(packets_that_waited_are_marked_if_they_may_be) {
     bottleneck.mark = 3 * NS_PER_MS;
     for (uint8_t i = 0; i < 6; i++)
@@ -103,6 +128,7 @@ int main(void) {
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, links_share_rate_and_order);
     tcase_add_test(tc, drops_and_losses_are_counted_at_the_link);
+    tcase_add_test(tc, some_packets_are_overtaken);
     tcase_add_test(tc, packets_that_waited_are_marked_if_they_may_be);
     tcase_add_test(tc, packets_come_in_bursts);
     suite_add_tcase(suite, tc);

@@ -393,7 +393,7 @@ START_TEST(losses_of_a_round_count_once_when_a_path_turns_out_to_change_the_orde
         if (knee->mode != KNEE_CRUISE || knee->settled != knee->round - 2)
             continue;
         ck_assert_double_gt(sent = knee->sent, 0);
-        knee_on_found(knee, 0, l->now);
+        knee_on_found(knee, (size_t)(0.1 * knee->came), l->now);
         for (round = knee->round; knee->round == round;)
             link_run(l, 1e-4);
         if (knee->mode != KNEE_CRUISE)
@@ -405,6 +405,38 @@ START_TEST(losses_of_a_round_count_once_when_a_path_turns_out_to_change_the_orde
         tried++;
     }
     ck_assert_uint_ge(tried, 2);
+}
+END_TEST
+
+/** Rounds of a hundred packets, of which so many had been declared lost. @return whether the path changes the order */
+static bool reorders_after(struct knee *knee, unsigned count, unsigned late, uint64_t *now) {
+    for (unsigned i = 0; i < count; i++, *now += 40 * NS_PER_MS + 1) {
+        for (uint64_t k = 0; k < 100; k++) {
+            if (k < late)
+                knee_on_lost(knee, PACKET, *now);
+            if (k < late)
+                knee_on_found(knee, PACKET, *now);
+            knee_on_acked(knee, PACKET, *now, (k + 1) * PACKET, *now + 40 * NS_PER_MS);
+        }
+        knee_on_ack_done(knee, *now, *now + 40 * NS_PER_MS);
+    }
+    return knee_reorders(knee);
+}
+
+/* A route or a queue that changes makes packets late on any path, and seldom. */
+START_TEST(who_was_overtaken_once_is_forgotten) {
+    uint64_t now = NS_PER_SEC;
+    struct knee knee;
+
+    knee_init(&knee, PACKET, 1, now);
+    ck_assert(!reorders_after(&knee, 20, 0, &now));
+    for (unsigned i = 0; i < 5; i++)
+        ck_assert(!reorders_after(&knee, 1, 1, &now) && !reorders_after(&knee, 9, 0, &now));
+    ck_assert(reorders_after(&knee, 1, 60, &now));
+    ck_assert(!reorders_after(&knee, 20, 0, &now));
+    ck_assert(reorders_after(&knee, 3, 10, &now));
+    ck_assert(reorders_after(&knee, 100, 5, &now));
+    ck_assert(!reorders_after(&knee, 30, 0, &now));
 }
 END_TEST
 
@@ -549,6 +581,7 @@ int main(void) {
     tcase_add_test(tc, a_path_that_has_become_long_begins_anew_but_once);
     tcase_add_loop_test(tc, a_link_whose_delay_varies_is_filled_and_never_abandoned, 0, 3);
     tcase_add_test(tc, what_start_up_finds_on_a_noisy_path_is_a_guess_that_is_climbed_from);
+    tcase_add_test(tc, who_was_overtaken_once_is_forgotten);
     tcase_add_test(tc, what_start_up_finds_on_a_path_without_noise_is_no_guess);
     tcase_add_test(tc, losses_of_a_round_count_once_when_a_path_turns_out_to_change_the_order);
     tcase_add_test(tc, start_up_into_a_short_queue_does_not_stay_in_a_state_of_drops);

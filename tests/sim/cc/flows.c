@@ -319,6 +319,10 @@ static void make(struct run *run) {
     run->host[0].random = run->settings->seed * 2 + 1;
     run->host[1].random = run->settings->seed * 2 + 2;
     run->bottleneck.mark = ns_of_ms(run->settings->mark);
+    run->bottleneck.late = (struct bottleneck_late){.delay = ns_of_ms(run->settings->late),
+                                                    .next = run->start + ns(run->settings->late_from),
+                                                    .every = ns(run->settings->late_every),
+                                                    .packets = run->settings->late_packets};
     while (run->settings->flow[run->count] != NULL)
         run->count++;
 }

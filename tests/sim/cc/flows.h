@@ -35,6 +35,8 @@ struct flows_settings {
     bool reorder;                                  /**< jitter changes the order */
     double burst_enter, burst_leave, burst_loss;   /**< bursts of losses, as linkmodel has them */
     double police, police_ms;                      /**< Mbit/s: a token bucket of so many ms; 0: none */
+    double late, late_from, late_every;            /**< ms by which packets are overtaken; s: when, and how often */
+    size_t late_packets;                           /**< so many at a time */
     double mark;                                   /**< ms of queue from which CE is marked; 0: never */
     double gather;                                 /**< ms: acknowledgements come once in such a time */
     double stop, stop_least, stop_most;            /**< share of the time in which a host does not run; ms at a time */
