@@ -8,7 +8,8 @@
  * Of the statistics only the window is written: pacing is our own (pacer.c), at knee's pace. Losses are taken one by
  * one (on_pkt_lost), since those found by the timer are told nowhere else. Where a path changes the order, many packets
  * are declared lost and arrive after all, and ngtcp2 calls the same hook for them as for others: so the numbers of lost
- * packets are remembered (lostset.c).
+ * packets are remembered (lostset.c). But ngtcp2 itself forgets all but as many lost packets as half of those on the
+ * way, 256 at most, where a path that changes the order has many more: acknowledgements are read here, too, for those.
  *
  * What it relies on: the layouts below, those of ngtcp2 1.11.0 (lib/ngtcp2_cc.h, ngtcp2_conn_stat.h), and that Reno's
  * state has room for a pointer after the hooks. This file is compiled for that version only; ccseam_available() checks
@@ -64,6 +65,18 @@ struct ack_1_11 {
         rtt; /**< bytes, then ns */
 };
 
+/** ngtcp2_ack: an acknowledgement. */
+struct frame_1_11 {
+    uint64_t type;             /**< of the frame */
+    int64_t largest;           /**< packet number acknowledged */
+    uint64_t delay[2], ecn[3]; /**< coded, ns; packets with each mark */
+    uint64_t first;            /**< packets before the largest that are acknowledged with it */
+    size_t count;              /**< of ranges beside that */
+    struct {
+        uint64_t gap, length; /**< packets, less one: below the range before, not acknowledged; acknowledged */
+    } ranges[];               /**< from the largest numbers down */
+};
+
 /** ngtcp2_cc, and what comes after it in ngtcp2_cc_reno. */
 struct cc_1_11 {
     void *log; /**< ngtcp2's */
@@ -81,9 +94,10 @@ struct cc_1_11 {
     struct ccseam *seam; /**< in the place of Reno's pending_add */
 };
 
-static _Thread_local struct ccseam *offered; /* for the connection being made by this thread */
-static _Thread_local size_t number_least;    /* bytes of packet numbers written by this thread */
-static _Thread_local int state;              /* of the checks: 0 not made yet, 1 passed, -1 failed */
+static _Thread_local struct ccseam *offered;  /* for the connection being made by this thread */
+static _Thread_local struct ccseam *answered; /* whose data this thread reads an acknowledgement of; NULL: none's yet */
+static _Thread_local size_t number_least;     /* bytes of packet numbers written by this thread */
+static _Thread_local int state;               /* of the checks: 0 not made yet, 1 passed, -1 failed */
 
 void __wrap_ngtcp2_cc_reno_init(struct cc_1_11 *cc, void *log);
 void __wrap_ngtcp2_cc_bbr_init(void *bbr, void *log, struct stat_1_11 *stat, void *rst, uint64_t now, ngtcp2_rand rand,
@@ -95,6 +109,11 @@ void __real_ngtcp2_pkt_hd_init(ngtcp2_pkt_hd *hd, uint8_t flags, uint8_t type, c
 void __real_ngtcp2_cc_bbr_init(void *bbr, void *log, struct stat_1_11 *stat, void *rst, uint64_t now, ngtcp2_rand rand,
                                const ngtcp2_rand_ctx *context);
 
+ngtcp2_ssize __wrap_ngtcp2_rtb_recv_ack(void *rtb, const struct frame_1_11 *frame, struct stat_1_11 *stat, void *conn,
+                                        void *pktns, uint64_t received, uint64_t now);
+ngtcp2_ssize __real_ngtcp2_rtb_recv_ack(void *rtb, const struct frame_1_11 *frame, struct stat_1_11 *stat, void *conn,
+                                        void *pktns, uint64_t received, uint64_t now);
+
 static void apply(struct cc_1_11 *cc, struct stat_1_11 *stat) {
     stat->cwnd = knee_window(&cc->seam->knee);
 }
@@ -105,6 +124,7 @@ static void on_acked(struct cc_1_11 *cc, struct stat_1_11 *stat, const struct pk
         return;
     if (lostset_take(&cc->seam->lost, (unsigned)pkt->pktns_id, (uint64_t)pkt->pkt_num))
         knee_on_found(&cc->seam->knee, pkt->pktlen, pkt->sent_ts);
+    answered = pkt->pktns_id == LOSTSET_SPACE ? cc->seam : NULL;
     if (pkt->sent_ts > cc->seam->newest)
         cc->seam->newest = pkt->sent_ts;
     knee_on_acked(&cc->seam->knee, pkt->pktlen, pkt->sent_ts, pkt->tx_in_flight, now);
@@ -114,7 +134,7 @@ static void on_lost(struct cc_1_11 *cc, struct stat_1_11 *stat, const struct pkt
     (void)now;
     if (!cc->seam->active)
         return;
-    lostset_add(&cc->seam->lost, (unsigned)pkt->pktns_id, (uint64_t)pkt->pkt_num);
+    lostset_add(&cc->seam->lost, (unsigned)pkt->pktns_id, (uint64_t)pkt->pkt_num, pkt->sent_ts, pkt->pktlen);
     knee_on_lost(&cc->seam->knee, pkt->pktlen, pkt->sent_ts);
     apply(cc, stat);
 }
@@ -138,6 +158,36 @@ static void on_ack(struct cc_1_11 *cc, struct stat_1_11 *stat, const struct ack_
         knee_on_ack_done(&cc->seam->knee, cc->seam->newest, now);
     cc->seam->newest = 0;
     apply(cc, stat);
+}
+
+/** Packets were acknowledged. What had been declared lost of them, and is still, ngtcp2 has forgotten. */
+static void find_forgotten(struct ccseam *seam, uint64_t from, uint64_t to, uint64_t now) {
+    struct lostset_packet packet;
+
+    while (lostset_take_any(&seam->lost, from, to, now, &packet)) {
+        knee_on_found(&seam->knee, packet.bytes, packet.sent);
+        knee_on_acked(&seam->knee, packet.bytes, packet.sent, 0, now);
+        from = packet.number + 1;
+    }
+}
+
+ngtcp2_ssize __wrap_ngtcp2_rtb_recv_ack(void *rtb, const struct frame_1_11 *frame, struct stat_1_11 *stat, void *conn,
+                                        void *pktns, uint64_t received, uint64_t now) {
+    ngtcp2_ssize packets;
+    uint64_t from, to;
+
+    answered = NULL;
+    packets = __real_ngtcp2_rtb_recv_ack(rtb, frame, stat, conn, pktns, received, now);
+    if (packets <= 0 || answered == NULL)
+        return packets;
+    from = (uint64_t)frame->largest - frame->first;
+    find_forgotten(answered, from, (uint64_t)frame->largest, now);
+    for (size_t i = 0; i < frame->count; i++) {
+        to = from - frame->ranges[i].gap - 2;
+        from = to - frame->ranges[i].length;
+        find_forgotten(answered, from, to, now);
+    }
+    return packets;
 }
 
 /** Whether the statistics, as we lay them out, are what a connection starts with. */

@@ -15,7 +15,8 @@
  *   the packet was sent. A packet that was declared lost and arrives after all was not lost; so nothing is made of the
  *   losses of a round before all its packets are known.
  * - Where a path changes the order (late), what is missing may only be late, and packets wait for none. A route or a
- *   queue that changes makes packets late once, on any path: so it is their share of the last rounds that tells.
+ *   queue that changes makes packets late once, on any path: so it is their share of the last rounds that tells. Rounds
+ *   last a mean round-trip time there, for the first packet of one that is acknowledged is the luckiest.
  * - noise: how much the means of quarters of a round differ. Queues of our own change slowly and hardly count. The
  *   noisier, the longer are the times over which rate and round-trip time are averaged (span), and the larger is the
  *   queue that counts as one (margin).
@@ -582,10 +583,16 @@ static void note_noise(struct knee *knee, uint64_t now) {
     n->since = now;
 }
 
+/** @return ns that a round lasts at least: where packets overtake each other the luckiest of those sent in it is
+ * acknowledged when hardly anything is known of the others */
+static double round_least(const struct knee *knee) {
+    return knee_reorders(knee) ? fmax(knee->recent_rtt, (double)ROUND_MIN) : (double)ROUND_MIN;
+}
+
 void knee_on_ack_done(struct knee *knee, uint64_t newest_sent_at, uint64_t now) {
     struct knee_round *r = round_at(knee, knee->round);
 
     note_noise(knee, now);
-    if (newest_sent_at >= r->start && now - r->start >= ROUND_MIN)
+    if (newest_sent_at >= r->start && (double)(now - r->start) >= round_least(knee))
         next_round(knee, now);
 }

@@ -94,9 +94,24 @@ START_TEST(a_link_whose_jitter_changes_the_order_is_used) {
         (struct flows_settings){
             .path = {20, 50, 0.01}, .jitter = 20, .reorder = true, .skip = 10, .seconds = 30, .flow = {"own"}},
         NOISY_SEEDS, &of);
-    ck_assert_msg(of.share[NOISY_SEEDS / 2] >= 0.4, "share %.3f", of.share[NOISY_SEEDS / 2]);
-    ck_assert_msg(of.share[0] >= 0.3, "worst share %.3f", of.share[0]);
+    ck_assert_msg(of.share[NOISY_SEEDS / 2] >= 0.9, "share %.3f", of.share[NOISY_SEEDS / 2]);
+    ck_assert_msg(of.share[0] >= 0.8, "worst share %.3f", of.share[0]);
     ck_assert_msg(of.delay[NOISY_SEEDS / 2] <= 20, "delay %.1f ms", of.delay[NOISY_SEEDS / 2]);
+}
+END_TEST
+
+/* Of a thousand packets on the way most are declared lost and arrive after all: far more than ngtcp2 remembers. */
+START_TEST(a_fast_link_whose_jitter_changes_the_order_is_not_abandoned) {
+    enum { SEEDS = 10 };
+    struct noisy of;
+
+    run_noisy(
+        (struct flows_settings){
+            .path = {100, 50, 0.01}, .jitter = 25, .reorder = true, .skip = 10, .seconds = 30, .flow = {"own"}},
+        SEEDS, &of);
+    ck_assert_msg(of.share[SEEDS / 2] >= 0.15, "share %.3f", of.share[SEEDS / 2]);
+    ck_assert_msg(of.share[0] >= 0.12, "worst share %.3f", of.share[0]);
+    ck_assert_msg(of.drops[SEEDS / 2] <= 0.005, "drops %.4f", of.drops[SEEDS / 2]);
 }
 END_TEST
 
@@ -252,6 +267,7 @@ int main(void) {
     tcase_add_test(tc, a_slow_path_does_not_climb_on_behind_noise);
     tcase_add_test(tc, a_limit_that_noise_hides_is_found_without_many_drops);
     tcase_add_test(tc, a_link_whose_jitter_changes_the_order_is_used);
+    tcase_add_test(tc, a_fast_link_whose_jitter_changes_the_order_is_not_abandoned);
     tcase_add_loop_test(tc, packets_that_are_seldom_overtaken_do_not_cost_a_noisy_link, 0, 2);
     tcase_add_test(tc, the_same_seed_gives_the_same_run);
     tcase_add_loop_test(tc, start_up_is_soon_over_and_does_not_overshoot_much, 0, 4);

@@ -50,7 +50,7 @@ static const struct condition conditions[] = {
     {"reordering, 20±1ms", {.path = {50, 20, 0}, .jitter = 1, .reorder = true, .skip = 5, .seconds = 15},
      5, 15, 0.95, 12, 0.001},
     {"reordering, 20±5ms", {.path = {50, 20, 0}, .jitter = 5, .reorder = true, .skip = 5, .seconds = 15},
-     5, 15, 0.85, 5, 0.001},
+     5, 15, 0.95, 10, 0.001},
     {"policer 20M, bucket of 20 ms", {.path = {50, 20, 0}, .police = 20, .police_ms = 20, .skip = 5, .seconds = 20},
      5, 20, 0.95, 5, 0.03},
     {"policer 20M, bucket of 200 ms", {.path = {50, 20, 0}, .police = 20, .police_ms = 200, .skip = 5, .seconds = 20},
