@@ -165,7 +165,7 @@ static int fastest_of(const struct session *session, uint16_t slots) {
 }
 
 int session_fastest(const struct session *session, int except) {
-    return fastest_of(session, except < 0 ? UINT16_MAX : (uint16_t) ~(1u << except));
+    return fastest_of(session, (uint16_t)(except < 0 ? UINT16_MAX : ~(1u << except)));
 }
 
 int session_pick_stream(const struct session *session, uint16_t ending, uint16_t full) {

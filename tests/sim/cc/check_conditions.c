@@ -6,26 +6,47 @@
 #include "tests/unit/conn_fixture.h"
 #include "tests/unit/suite.h"
 
+#define SEEDS 11 /* where chance has a part: judged is the median */
+
 static struct flows_result result; /* of the last run */
 
-static void run(struct flows_settings settings) {
-    settings.seed = 1;
+static void run_seed(struct flows_settings settings, uint64_t seed) {
+    settings.seed = seed;
     if (settings.flow[0] == NULL)
         settings.flow[0] = "own";
     chance_begin(settings.seed);
     flows_run(&settings, fixture.client, fixture.server, &result);
 }
 
+static void run(struct flows_settings settings) {
+    run_seed(settings, 1);
+}
+
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t count) {
+    qsort(values, count, sizeof *values, ascending);
+    return values[count / 2];
+}
+
 START_TEST(the_link_is_used_without_much_queue_or_many_drops) {
     const struct condition *c = &conditions[_i];
-    double share, queue;
+    const size_t seeds = c->run.jitter > 0 || c->run.path.loss > 0 ? SEEDS : 1;
+    double share[SEEDS], queue[SEEDS], drops[SEEDS];
 
-    run(c->run);
-    share = flows_rate(&result, 0, c->from, c->until) / flows_bound(&c->run);
-    queue = flows_delay(&result, c->from, c->until);
-    ck_assert_msg(share >= c->share, "%s: share %.3f", c->name, share);
-    ck_assert_msg(queue <= c->queue, "%s: delay %.1f ms", c->name, queue);
-    ck_assert_msg(result.drops <= c->drops, "%s: drops %.4f", c->name, result.drops);
+    for (size_t i = 0; i < seeds; i++) {
+        run_seed(c->run, i + 1);
+        share[i] = flows_rate(&result, 0, c->from, c->until) / flows_bound(&c->run);
+        queue[i] = flows_delay(&result, c->from, c->until);
+        drops[i] = result.drops;
+    }
+    ck_assert_msg(median(share, seeds) >= c->share, "%s: share %.3f", c->name, share[seeds / 2]);
+    ck_assert_msg(median(queue, seeds) <= c->queue, "%s: delay %.1f ms", c->name, queue[seeds / 2]);
+    ck_assert_msg(median(drops, seeds) <= c->drops, "%s: drops %.4f", c->name, drops[seeds / 2]);
 }
 END_TEST
 

@@ -235,9 +235,9 @@ static bool feed(struct run *run, size_t i) {
     uint64_t waited = client->datagrams_to_send;
 
     client->bulk = !idle && !limited;
+    client->payload = limited ? APP_BYTES : 0;
     if (!limited)
         return client->bulk && !bulk;
-    client->payload = APP_BYTES;
     if (run->fed_at == 0)
         run->fed_at = run->now;
     for (; run->fed_at <= run->now; run->fed_at += (uint64_t)(APP_UDP_BYTES * 8e3 / s->limit))
