@@ -32,6 +32,7 @@
 #include "quic/ccseam.h"
 
 #include <ngtcp2/ngtcp2.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "quic/conn_internal.h"
@@ -122,7 +123,7 @@ static void on_acked(struct cc_1_11 *cc, struct stat_1_11 *stat, const struct pk
     (void)stat;
     if (!cc->seam->active)
         return;
-    if (lostset_take(&cc->seam->lost, (unsigned)pkt->pktns_id, (uint64_t)pkt->pkt_num))
+    if (cc->seam->lost != NULL && lostset_take(cc->seam->lost, (unsigned)pkt->pktns_id, (uint64_t)pkt->pkt_num))
         knee_on_found(&cc->seam->knee, pkt->pktlen, pkt->sent_ts);
     answered = pkt->pktns_id == LOSTSET_SPACE ? cc->seam : NULL;
     if (pkt->sent_ts > cc->seam->newest)
@@ -134,7 +135,10 @@ static void on_lost(struct cc_1_11 *cc, struct stat_1_11 *stat, const struct pkt
     (void)now;
     if (!cc->seam->active)
         return;
-    lostset_add(&cc->seam->lost, (unsigned)pkt->pktns_id, (uint64_t)pkt->pkt_num, pkt->sent_ts, pkt->pktlen);
+    if (cc->seam->lost == NULL)
+        cc->seam->lost = calloc(1, sizeof *cc->seam->lost); /* most connections that are idle never need its 20 KB */
+    if (cc->seam->lost != NULL)
+        lostset_add(cc->seam->lost, (unsigned)pkt->pktns_id, (uint64_t)pkt->pkt_num, pkt->sent_ts, pkt->pktlen);
     knee_on_lost(&cc->seam->knee, pkt->pktlen, pkt->sent_ts);
     apply(cc, stat);
 }
@@ -164,7 +168,7 @@ static void on_ack(struct cc_1_11 *cc, struct stat_1_11 *stat, const struct ack_
 static void find_forgotten(struct ccseam *seam, uint64_t from, uint64_t to, uint64_t now) {
     struct lostset_packet packet;
 
-    while (lostset_take_any(&seam->lost, from, to, now, &packet)) {
+    while (lostset_take_any(seam->lost, from, to, now, &packet)) {
         knee_on_found(&seam->knee, packet.bytes, packet.sent);
         knee_on_acked(&seam->knee, packet.bytes, packet.sent, 0, now);
         from = packet.number + 1;
@@ -178,7 +182,7 @@ ngtcp2_ssize __wrap_ngtcp2_rtb_recv_ack(void *rtb, const struct frame_1_11 *fram
 
     answered = NULL;
     packets = __real_ngtcp2_rtb_recv_ack(rtb, frame, stat, conn, pktns, received, now);
-    if (packets <= 0 || answered == NULL)
+    if (packets <= 0 || answered == NULL || answered->lost == NULL)
         return packets;
     from = (uint64_t)frame->largest - frame->first;
     find_forgotten(answered, from, (uint64_t)frame->largest, now);

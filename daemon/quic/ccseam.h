@@ -21,7 +21,8 @@ struct ccseam {
     bool refused;         /**< ngtcp2's inside is not what we know: it never will be */
     bool begins_anew;     /**< it forgets the path with the next packet sent */
     void *stat;           /**< ngtcp2's statistics of the connection; NULL: not known */
-    struct lostset lost;  /**< packets that were declared lost, and have not arrived since */
+    struct lostset *lost; /**< packets that were declared lost, and have not arrived since; NULL: none was, or there is
+                             no memory for it. Made with the first; whose connection it is frees it */
 };
 
 /** Whether this build and the library linked into it have the seam, as far as is known; checked once a thread, at the

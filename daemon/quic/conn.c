@@ -225,6 +225,7 @@ void conn_free(struct conn *conn) {
     tls_context_unref(conn->tls_context);
     free(conn->close_packet);
     free(conn->ids);
+    free(conn->cc.lost);
     free(conn);
 }
 

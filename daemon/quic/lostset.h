@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* lostset: which packets were declared lost lately, so that one that arrives after all is known for that. Pure code, of
- * a fixed size, embedded by value; zeroed is empty. How it works is in lostset.c. */
+ * a fixed size; zeroed is empty. How it works is in lostset.c. */
 #ifndef MPVPN_QUIC_LOSTSET_H
 #define MPVPN_QUIC_LOSTSET_H
 
