@@ -57,8 +57,6 @@ struct client_path {
     bool again;                         /**< this connection's end is no failure: the next begins at once */
     bool was_reset;                     /**< its leg ended by a stateless reset: that server has forgotten everything */
     bool doubted;                       /**< its server did not know the session while other legs seemed to work */
-    uint8_t left;                       /**< number of its leg that ended while it was lost, of which … */
-    uint64_t left_at;                   /**< … the server is to be told on another: ns, when; 0: there is none */
     bool removing;                      /**< `path remove`: gone once the carrier is */
     struct timer retry;                 /**< end of WAITING */
     struct timer ask;                   /**< after the 200: ask for addresses if none came by itself */

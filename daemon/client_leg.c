@@ -18,7 +18,6 @@
 
 #define ASK_WAIT_MAX (200 * NS_PER_MS)
 #define OPENER_WAIT NS_PER_SEC        /* after so long another path asks for the session, if there is one */
-#define LEFT_TOLD (30 * NS_PER_SEC)   /* the idle time-out: by then the server has missed a leg that left */
 #define ANSWER_WAIT (10 * NS_PER_SEC) /* a server that has not answered the request by then is given up */
 
 static struct client_path *path_of(const struct carrier *carrier) {
@@ -115,35 +114,18 @@ static void on_handshake(void *context) {
 
 /* The session is forgotten; the next leg asks for a new one. */
 void client_forget_session(struct client *client) {
-    struct client_path *path;
     if (client->bonding == BONDING_YES)
         log_notice("the server does not know the session any more");
-    DL_FOREACH(client->paths, path) path->left_at = 0;
     client->bonding = BONDING_UNKNOWN;
     client->opener = NULL;
 }
 
-/* Legs whose path was lost could not say goodbye: whatever other leg there is does, now or when it opens. A number is
- * given again only long after that. */
-static void tell_left(struct client *client, uint64_t now) {
-    struct client_path *path;
-    DL_FOREACH(client->paths, path) {
-        if (!path->left_at)
-            continue;
-        if (now - path->left_at < LEFT_TOLD && !session_tell_left(client->session, path->left))
-            return;
-        path->left_at = 0;
-    }
-    tunnel_mark(client->tunnel);
-}
-
-/* The leg of a path ends. */
-static void note_left(struct client_path *path, uint64_t now) {
+/* The leg of a path ends. If the path was lost it could not say goodbye: another of the session does. That ends with
+ * the session, as the next one has the same numbers. */
+static void note_left(const struct client_path *path, uint64_t now) {
     const struct session_leg *leg = client_path_leg(path);
-    if (path->state != PATH_LOST || !leg || !path->client->session->bonded)
-        return;
-    path->left = leg->number;
-    path->left_at = now;
+    if (path->state == PATH_LOST && leg && path->client->bonding == BONDING_YES && !path->client->stopping)
+        session_note_left(path->client->session, leg->number, now);
 }
 
 /* The server gave a new session for the one that was to be joined: what is left of that ends. */
@@ -220,7 +202,6 @@ static void on_open(void *context, const struct h3_message *response) {
                path->settings.backup ? ", as a backup" : "");
     timer_set(&client->worker->timers, &path->ask, path->opened + wait);
     client_path_tell(path);
-    tell_left(client, path->opened);
     if (client->session->bonded && first)
         session_set_scheduler(client->session, client->session->sched.id);
     ask_or_wait_all(client);
@@ -424,8 +405,6 @@ static void on_end(struct carrier *carrier, uint64_t now) {
     path->was_reset = carrier->session && conn_error(leg_conn(carrier->leg))->stateless_reset;
     note_left(path, now);
     client_path_drop(path);
-    if (!client->stopping)
-        tell_left(client, now);
     if (path->removing) {
         DL_DELETE(client->paths, path);
         client->path_count--;

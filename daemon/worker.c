@@ -61,13 +61,11 @@ static void on_lost(void *context, uint64_t id) {
     if (carrier->session && carrier->session->bonded)
         session_on_lost(carrier->session, id, loop_now(carrier->worker->loop));
 }
-/* What came on a leg shows that it is not over, whatever it says. */
 static void close_what_is_over(const struct carrier *heard) {
     for (size_t i = 0; i < SESSION_LEGS_MAX; i++) {
         struct session_leg *leg = &heard->session->legs[i];
-        if (leg->leg && leg->over && leg->owner != heard)
+        if (leg->leg && session_end_over(leg, heard->leg))
             carrier_close(leg->owner, H3_NO_ERROR, "the peer left it");
-        leg->over = false;
     }
 }
 static void on_capsule(void *context, uint64_t type, const uint8_t *value, size_t length) {

@@ -157,6 +157,7 @@ int session_bond(struct session *session, const uint8_t id[JOIN_ID_BYTES], const
     memset(session->bucket_sequence, 0, sizeof session->bucket_sequence);
     control_serials_fini(&session->serials);
     memset(session->parting, 0, sizeof session->parting);
+    session->untold_count = 0;
     session->closed[0] = '\0';
     session->owed_count = 0;
     memset(session->left, 0, sizeof session->left);
@@ -234,6 +235,7 @@ int session_attach(struct session *session, struct leg *leg, void *owner, uint8_
         if (session->bonded) {
             leg_bond(leg);
             session->parting[number / 8] &= (uint8_t) ~(1u << number % 8);
+            session_forget_left(session, number);
             reorder_add_leg(session->reorder, number);
             session_roll(session, now);
             session_end_outage(session, (unsigned)slot, now);

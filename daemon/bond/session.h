@@ -42,7 +42,7 @@ struct session_leg {
     bool shared;                  /**< the hall's: a packet is open on it, for datagrams that wait together */
     bool entered;                 /**< announced by a mark since it was idle */
     bool gone;                    /**< a mark said that nothing comes on it any more: it stays out of use */
-    bool over;                    /**< the peer closed it and could not say so on it: the hall is to close it */
+    bool over;                    /**< the peer closed it and could not say so on it: session_end_over() is due */
     bool source;                  /**< the peer sends nearly all on it, and this end little more than answers */
     enum control_leg_state state; /**< whether it may be used: up, standby, draining, down */
     uint8_t priority;             /**< smaller is preferred */
@@ -89,8 +89,14 @@ struct session_owed {
     unsigned slot;     /**< of the leg */
 };
 
+/** A leg that was closed, of which the peer could not be told on it. */
+struct session_untold {
+    uint64_t at;    /**< ns, when */
+    uint8_t number; /**< on the wire */
+};
+
 /** A session. Public because the hall embeds and lists it; written by the session*.c files alone but for prev/next,
- * owner, told and the slots' owner, blocked and over. */
+ * owner, told and the slots' owner and blocked. */
 struct session {
     uint64_t id;                                     /**< number within this daemon, for people */
     char user[AUTH_NAME_MAX];                        /**< server: whose; client: "" */
@@ -140,8 +146,10 @@ struct session {
     uint64_t patience_at;                     /**< … ns, when */
     uint64_t marked;                          /**< ns, when a mark was sent last */
     uint8_t parting[(FRAME_LEG_MAX + 8) / 8]; /**< bit: the leg of this number left, and a mark is to say so */
-    struct reorder_statistics past_order;     /**< of the times that it was bonded before */
-    struct outstanding_stats past_repair;     /**< likewise */
+    struct session_untold untold[SESSION_LEGS_MAX]; /**< the peer is to be told that they were closed, oldest first */
+    unsigned untold_count;                          /**< of them */
+    struct reorder_statistics past_order;           /**< of the times that it was bonded before */
+    struct outstanding_stats past_repair;           /**< likewise */
     bool told; /**< capsules or pings wait on legs: the hall is to serve them all, and resets this */
 
     session_deliver_fn *deliver; /**< the hall's: an IP packet is through */
@@ -227,6 +235,9 @@ void session_on_packet(struct session *session, const struct leg *leg, const str
 void session_on_mark(struct session *session, const struct leg *leg, const struct frame_mark *mark, uint64_t now);
 /** A capsule came. @return false: CLOSE: the session is over */
 bool session_on_capsule(struct session *session, uint64_t type, const uint8_t *value, size_t length, uint64_t now);
+/** See to a leg that a capsule may have said is over. @param heard the leg on which the capsule came @return whether
+ * the hall is to close it */
+bool session_end_over(struct session_leg *leg, const struct leg *heard);
 /** Fate of a transmission. */
 void session_on_acked(struct session *session, const struct leg *leg, uint64_t id, uint64_t now);
 void session_on_lost(struct session *session, uint64_t id, uint64_t now);
@@ -276,11 +287,11 @@ void session_streamed(struct session *session, unsigned slot, uint64_t id, uint6
 bool session_next_mark(struct session *session, struct frame_mark *mark, unsigned *slot, uint64_t now);
 /** The mark was sent. */
 void session_mark_sent(struct session *session, const struct frame_mark *mark, uint64_t now);
-/** Send a capsule on every leg. @return whether any took it */
-bool session_tell(struct session *session, struct control_capsule *capsule);
-/** Tell the peer that a leg was closed here, of which it could not be told on that leg. @param number on the wire
- * @return false: there is no leg to tell it on */
-bool session_tell_left(struct session *session, uint8_t number);
+/** Send a capsule on every leg. */
+void session_tell(struct session *session, struct control_capsule *capsule);
+/** A leg is closed here, of which the peer cannot be told on that leg: it is to be told on another. @param number on
+ * the wire */
+void session_note_left(struct session *session, uint8_t number, uint64_t now);
 /** Set a leg's part in what this end sends, and tell the peer what it should send. */
 void session_set_role(struct session *session, struct session_leg *leg, const struct control_leg_role *role);
 /** Set the scheduler for what this end sends, and ask the peer for the same. */

@@ -68,6 +68,10 @@ void session_pay_copy(struct session *session, size_t length);
 void session_tell_arrived(struct session *session, struct session_leg *asked_on, uint32_t first);
 /** What waits is no standing queue for an interval: legs have their start-up before them, or were away. */
 void session_be_patient(struct session *session, uint64_t now);
+/** Nothing is to be told of a leg that had this number. */
+void session_forget_left(struct session *session, uint8_t number);
+/** Tell the peer of legs that were closed, if a leg is fit for use; to be called whenever one may have become so. */
+void session_tell_left(struct session *session, uint64_t now);
 /** Use a leg as a role says. */
 void session_apply_role(struct session_leg *leg, const struct control_leg_role *role);
 

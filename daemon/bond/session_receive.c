@@ -62,6 +62,15 @@ static void on_role(struct session *session, struct session_leg *leg, const stru
         session_ask(session, leg, now);
 }
 
+/* What came on a leg shows that it is not over, whatever it says: it would send nothing more for good. */
+bool session_end_over(struct session_leg *leg, const struct leg *heard) {
+    const bool ends = leg->over && leg->leg != heard;
+    if (leg->over && !ends)
+        leg->state = CONTROL_UP;
+    leg->over = false;
+    return ends;
+}
+
 /* What has come needs no repair. And as it was told on another leg than the silent one, that other works. An answer
  * that nobody asked for, or to more than one tells of, is not looked at: it would only cost time. */
 static void on_arrived(struct session *session, const struct control_arrived *arrived, uint64_t now) {

@@ -337,6 +337,7 @@ void session_look(struct session *session, uint64_t now) {
             session_ask(session, leg, now);
         }
     }
+    session_tell_left(session, now);
 }
 
 void session_on_lost(struct session *session, uint64_t id, uint64_t now) {

@@ -4,9 +4,11 @@
  *
  * How it works: what steers goes on every live leg, so that the leg it is about may be dead. A report of a leg goes on
  * the fastest one, at most once in REPORT_EVERY and only while something came since the last, so an idle session is
- * silent; one that is lost with its leg is made up for by the next. Left out: when roles change (the hall), and what is
- * made of the peer's capsules (session_receive.c). Invariant: serials of a session only rise.
- * Standards: mpvpn-protocol(7); RFC 9297 section 3. */
+ * silent; one that is lost with its leg is made up for by the next. Of a leg that was closed without a word the peer is
+ * told as soon as another is fit for use: what only silent ones took may never come. Left out: when roles change (the
+ * hall), and what is made of the peer's capsules (session_receive.c). Invariants: serials of a session only rise; that
+ * a leg was closed is told of none that is attached, and in no other session than its own. Standards:
+ * mpvpn-protocol(7); RFC 9297 section 3. */
 #include "bond/session.h"
 
 #include <string.h>
@@ -14,6 +16,7 @@
 #include "bond/session_internal.h"
 
 #define REPORT_EVERY NS_PER_SEC
+#define LEFT_TOLD (30 * NS_PER_SEC) /* the idle time-out: by then the peer has missed a leg that was closed */
 
 /* Give a capsule, already numbered, to one leg. @return whether it took it */
 static bool tell_leg(struct session_leg *slot, const struct control_capsule *capsule) {
@@ -27,13 +30,11 @@ static bool tell_leg(struct session_leg *slot, const struct control_capsule *cap
     return connect_ip_capsule(leg_connect_ip(slot->leg), type, bytes + head, (size_t)size) == 0;
 }
 
-bool session_tell(struct session *session, struct control_capsule *capsule) {
-    bool taken = false;
+void session_tell(struct session *session, struct control_capsule *capsule) {
     capsule->serial = session->control_serial++;
     for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
-        taken |= tell_leg(&session->legs[i], capsule);
+        tell_leg(&session->legs[i], capsule);
     session->told = true;
-    return taken;
 }
 
 uint64_t session_report_at(const struct session *session) {
@@ -94,13 +95,50 @@ void session_set_role(struct session *session, struct session_leg *leg, const st
         session_tell(session, &capsule);
 }
 
-bool session_tell_left(struct session *session, uint8_t number) {
+/* legs that were closed without a word */
+
+void session_forget_left(struct session *session, uint8_t number) {
+    unsigned kept = 0;
+    for (unsigned i = 0; i < session->untold_count; i++)
+        if (session->untold[i].number != number)
+            session->untold[kept++] = session->untold[i];
+    session->untold_count = kept;
+}
+
+void session_note_left(struct session *session, uint8_t number, uint64_t now) {
+    session_forget_left(session, number);
+    if (session->untold_count == SESSION_LEGS_MAX)
+        session_forget_left(session, session->untold[0].number);
+    session->untold[session->untold_count++] = (struct session_untold){.number = number, .at = now};
+}
+
+/* @return whether a leg that is fit for use took the capsule */
+static bool tell_fit(struct session *session, struct control_capsule *capsule) {
+    bool taken = false;
+    capsule->serial = session->control_serial;
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
+        taken |= session_is_usable(&session->legs[i]) && tell_leg(&session->legs[i], capsule);
+    session->control_serial += taken;
+    session->told |= taken;
+    return taken;
+}
+
+static bool tell_over(struct session *session, uint8_t number) {
     struct control_capsule capsule = {
         .type = CONTROL_LEG_ROLE, .leg = number, .role = {.state = CONTROL_DOWN, .weight = 1}};
-    if (!session_tell(session, &capsule))
+    if (!tell_fit(session, &capsule))
         return false;
     capsule.role.state = CONTROL_DRAINING;
-    return session_tell(session, &capsule);
+    return tell_fit(session, &capsule);
+}
+
+void session_tell_left(struct session *session, uint64_t now) {
+    while (session->untold_count) {
+        const struct session_untold left = session->untold[0];
+        if (now - left.at < LEFT_TOLD && !tell_over(session, left.number))
+            return;
+        session_forget_left(session, left.number);
+    }
 }
 
 void session_set_scheduler(struct session *session, enum sched_id id) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Whole ends in virtual time: a server whose name stands for several addresses, not all of which lead to it, what a
- * path sends from, and what becomes of a leg whose path goes by another address. */
+ * path sends from, and what becomes of a leg whose path goes by another address or is lost for good. */
 #include <check.h>
+#include <stdio.h>
 #include <utlist.h>
 
 #include "bonded.h"
@@ -152,6 +153,18 @@ START_TEST(a_leg_that_is_left_for_another_address_ends_at_the_server) {
 }
 END_TEST
 
+/* The client says on all legs that one of this number is over. */
+static void say_over(uint8_t number) {
+    static const enum control_leg_state states[] = {CONTROL_DOWN, CONTROL_DRAINING};
+    for (size_t i = 0; i < 2; i++) {
+        struct control_capsule capsule = {
+            .type = CONTROL_LEG_ROLE, .leg = number, .role = {.state = states[i], .weight = 1}};
+        session_tell(client.client.session, &capsule);
+    }
+    tunnel_mark(client.client.tunnel);
+    turn_client();
+}
+
 /* As the client's capsules would come with another leg's number, about a leg that is only draining, and about the very
  * leg that they come on. */
 START_TEST(a_leg_that_was_not_left_stays) {
@@ -163,7 +176,7 @@ START_TEST(a_leg_that_was_not_left_stays) {
     settle();
     session = client.client.session;
     handshakes = client.client.handshakes;
-    ck_assert(session_tell_left(session, FRAME_LEG_MAX));
+    say_over(FRAME_LEG_MAX);
     session_set_role(session, client_path_leg(client_find_path(&client.client, "simb")), &draining);
     tunnel_mark(client.client.tunnel);
     turn_client();
@@ -173,20 +186,135 @@ START_TEST(a_leg_that_was_not_left_stays) {
     turn_client();
     settle();
     ck_assert_uint_eq(server_legs(), 1);
-    ck_assert(session_tell_left(session, session_first(session)->number));
-    tunnel_mark(client.client.tunnel);
-    turn_client();
+    say_over(session_first(session)->number);
     settle();
-    ck_assert_int_eq(session_first(server.crew.server->sessions)->state, CONTROL_DRAINING);
-    client_path_tell(client_find_path(&client.client, "sima"));
-    tunnel_mark(client.client.tunnel);
-    turn_client();
-    settle();
+    ck_assert_int_eq(session_first(server.crew.server->sessions)->state, CONTROL_UP);
     down(0, 300, MS);
     settle();
     is_whole(&at_client, 300);
     ck_assert_uint_eq(server_legs(), 1);
     ck_assert_uint_eq(client.client.handshakes, handshakes);
+    finish();
+}
+END_TEST
+
+static void set_link(const char *device, bool up) {
+    client_on_link(&client.client, world_device_link(client_host, device, up), true, up);
+    turn_client();
+}
+
+/* Legs at the server, of all sessions, that it is to send on. */
+static size_t server_legs_up(void) {
+    const struct session *session;
+    size_t count = 0;
+    DL_FOREACH(server.crew.server->sessions, session)
+    for (size_t i = 0; i < SESSION_LEGS_MAX; i++)
+        count += session->legs[i].leg && session->legs[i].state == CONTROL_UP && !session->legs[i].gone;
+    return count;
+}
+
+static void forget_session(bool by_reload) {
+    char trust[300];
+    if (by_reload) { /* the same file by another name */
+        snprintf(trust, sizeof trust, "CertificateAuthority = %s/./server.crt", ends_dir());
+        reload_client(trust, "");
+        return;
+    }
+    world_enter(server_host);
+    ck_assert_int_eq(server_evict(server.crew.server, server.crew.server->sessions->id, "closed"), 0);
+    loop_set_deadline(server.worker.loop, world_now());
+}
+
+/* A path is lost, then the session is over: the next one's leg has the number of the lost one, which was of another. */
+START_TEST(what_was_left_of_a_session_is_not_told_in_the_next) {
+    struct client_path *path, *lost = NULL;
+    begin(7, &fast, &slow, "");
+    ck_assert(comes_up(2, 2 * NS_PER_SEC));
+    settle();
+    DL_FOREACH(client.client.paths, path)
+    if (client_path_leg(path)->number == 0)
+        lost = path;
+    ck_assert_ptr_nonnull(lost);
+    set_link(lost->device, false);
+    settle();
+    ck_assert_int_eq(lost->state, PATH_LOST);
+    forget_session(_i);
+    world_run(world_now() + 5 * NS_PER_SEC, NULL, NULL);
+    ck_assert_uint_eq(client.client.session->leg_count, 1);
+    ck_assert_uint_eq(session_first(client.client.session)->number, 0);
+    ck_assert_uint_eq(server_legs_up(), 1);
+    down(0, 300, MS);
+    settle();
+    set_link(lost->device, true);
+    world_run(world_now() + 5 * NS_PER_SEC, NULL, NULL);
+    ck_assert_uint_eq(client.client.session->leg_count, 2);
+    ck_assert_uint_eq(server_legs_up(), 2);
+    down(300, 300, MS);
+    settle();
+    is_whole(&at_client, 600);
+    finish();
+}
+END_TEST
+
+/* The other two are lost, and what they take does not come before they are back: the server hears it on the next leg,
+ * or on one that is back. */
+START_TEST(that_a_leg_was_left_is_told_when_a_leg_works) {
+    const char *const addresses[] = {"198.51.100.1", "2001:db8::1", NULL};
+    const bool returns = _i;
+    const uint64_t begun = world_now();
+    begin_named_of_both(8, "192.0.2.2", addresses);
+    ck_assert(comes_up(3, 2 * NS_PER_SEC));
+    settle();
+    set_link("sima", false);
+    set_link("simb", false);
+    if (returns) {
+        set_link("simc", false);
+        ck_assert(!client_remove_path(&client.client, "simc"));
+        turn_client();
+        settle();
+        set_link("sima", true);
+    } else {
+        readdress("2001:db8::2");
+        ck_assert_int_eq(named->state, PATH_LOST);
+        ck_assert(comes_up_within(5 * NS_PER_SEC));
+    }
+    world_run(world_now() + NS_PER_SEC, NULL, NULL);
+    ck_assert_uint_lt(world_now() - begun, 20 * NS_PER_SEC); /* not by the idle time-out */
+    ck_assert_uint_eq(server_legs(), returns ? 2 : 3);
+    world_tap(count_to_old, NULL);
+    down(0, 1000, MS);
+    settle();
+    ck_assert_uint_eq(sent_to_old, 0);
+    is_whole(&at_client, 1000);
+    finish();
+}
+END_TEST
+
+/* The path goes with its leg, the last of the session, which another path joins anew. */
+START_TEST(the_leg_of_a_lost_path_that_is_removed_ends_at_the_server) {
+    const struct config_path other = {.device = "simb", .weight = 1};
+    char why[200];
+    begin(9, &fast, &fast, "");
+    ck_assert(comes_up(2, NS_PER_SEC));
+    settle();
+    ck_assert(!client_remove_path(&client.client, "simb"));
+    turn_client();
+    settle();
+    ck_assert_uint_eq(server_legs(), 1);
+    set_link("sima", false);
+    ck_assert(!client_remove_path(&client.client, "sima"));
+    turn_client();
+    settle();
+    ck_assert_uint_eq(client.client.session->leg_count, 0);
+    ck_assert_int_eq(client_add_path(&client.client, &other, why, sizeof why), 0);
+    turn_client();
+    ck_assert(comes_up(1, 5 * NS_PER_SEC));
+    settle();
+    ck_assert_uint_eq(server_legs(), 1);
+    ck_assert_uint_eq(server_legs_up(), 1);
+    down(0, 300, MS);
+    settle();
+    is_whole(&at_client, 300);
     finish();
 }
 END_TEST
@@ -201,6 +329,9 @@ int main(void) {
     tcase_add_test(tcase, a_link_local_address_is_none_to_send_from);
     tcase_add_loop_test(tcase, a_leg_that_is_left_for_another_address_ends_at_the_server, 0, 2);
     tcase_add_test(tcase, a_leg_that_was_not_left_stays);
+    tcase_add_loop_test(tcase, what_was_left_of_a_session_is_not_told_in_the_next, 0, 2);
+    tcase_add_loop_test(tcase, that_a_leg_was_left_is_told_when_a_leg_works, 0, 2);
+    tcase_add_test(tcase, the_leg_of_a_lost_path_that_is_removed_ends_at_the_server);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
