@@ -103,6 +103,7 @@ struct client {
     uint32_t mtu_bytes;                /**< of the device now */
     bool device_up;                    /**< the device was configured … */
     bool device_down;                  /**< … and was down since: the kernel forgot addresses and routes */
+    bool refused;                      /**< the kernel refused an address or a route of the device */
     bool stopping;                     /**< no more reconnects */
     struct timer watch;                /**< BONDING_NO: looks whether the leg is silent */
     const struct client_path *watched; /**< whose leg was looked at last; compared only */

@@ -79,14 +79,16 @@ static bool add_address(struct client *client, const struct ip_prefix *address, 
     size_t length = strlen(news);
     if (has_prefix(client->installed, client->installed_count, address))
         return true;
-    if (netlink_address(client->netlink, tun_ifindex(client->worker->tun), address, true))
+    if (netlink_address(client->netlink, tun_ifindex(client->worker->tun), address, true)) {
+        client->refused = true;
         return false;
+    }
     snprintf(news + length, news_size - length, " %s", ip_prefix_print(address, text));
     return true;
 }
 
 /* New ones first: with the last address of a version the kernel removes that version's routes of the device. One that
- * the kernel refuses (IPv6 is switched off, say) is tried again when the server tells of addresses the next time.
+ * the kernel refuses (IPv6 is switched off, say) is tried again when something changes (client_host_retry).
  * @return whether any was removed */
 static bool update_addresses(struct client *client) {
     unsigned ifindex = tun_ifindex(client->worker->tun);
@@ -122,6 +124,7 @@ static void renew_addresses(struct client *client) {
         else
             client->installed[count++] = address;
     }
+    client->refused |= count < client->installed_count;
     client->installed_count = count;
 }
 
@@ -218,6 +221,7 @@ static void update_routes(struct client *client, bool all) {
         if (routed)
             list.item[count++] = list.item[i];
     }
+    client->refused |= count < list.count;
     free(client->routed);
     client->routed = list.item;
     client->routed_count = count;
@@ -233,7 +237,13 @@ void client_host_update(struct client *client) {
             return;
         client->device_up = true;
     }
+    client->refused = false;
     update_routes(client, update_addresses(client));
+}
+
+void client_host_retry(struct client *client) {
+    if (client->refused)
+        client_host_update(client);
 }
 
 void client_host_on_link(struct client *client, bool up) {
@@ -342,10 +352,12 @@ static size_t without(struct ip_prefix *list, size_t count, const struct ip_pref
     return left;
 }
 
-/* It is tried again when such changes are made the next time. Of a path's rule and route neither is of use alone. */
+/* It is tried again when such changes are made the next time, or something changes. Of a path's rule and route neither
+ * is of use alone. */
 void client_host_on_refused(struct client *client, const struct netlink_refusal *refusal) {
     struct client_path *path;
     if (refusal->ifindex && refusal->ifindex == tun_ifindex(client->worker->tun)) {
+        client->refused = true;
         if (!refusal->prefix.addr.version)
             client->device_up = false;
         else if (refusal->table)

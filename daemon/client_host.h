@@ -23,6 +23,8 @@ bool client_host_may_be_source(const struct client *client, const struct ip_addr
 void client_host_rule(struct client_path *path, bool present);
 /** A change that was told as made is refused by the kernel after all, as the log tells: it does not count as set. */
 void client_host_on_refused(struct client *client, const struct netlink_refusal *refusal);
+/** Try addresses and routes of the device again that the kernel refused, if it did. */
+void client_host_retry(struct client *client);
 /** The configuration has changed: paths in use have their rules, or none has, as ManageRoutes says now. */
 void client_host_rules(struct client *client);
 

@@ -125,23 +125,34 @@ int crew_run(struct crew *crew, char *why, size_t why_size) {
 
 /* start */
 
-/* The server's own address of each version. */
-static int set_addresses(struct crew *crew) {
-    const unsigned ifindex = tun_ifindex(crew_tun(crew));
-    int error = 0;
-    for (uint8_t version = 4; !error && version <= 6; version += 2) {
-        struct ip_prefix own;
-        if (pool_server_address(crew->shared.pool, version, &own))
-            continue;
-        error = netlink_address(crew->netlink, ifindex, &own, true);
-        crew->refused[version == 6] = error != 0;
-    }
+/* The server's own address of a version, if it has any. */
+static int set_address(struct crew *crew, uint8_t version) {
+    struct ip_prefix own;
+    int error;
+    if (pool_server_address(crew->shared.pool, version, &own))
+        return 0;
+    error = netlink_address(crew->netlink, tun_ifindex(crew_tun(crew)), &own, true);
+    crew->refused[version == 6] = error != 0;
     return error;
+}
+
+/* Of each version: one that is refused is no reason to do without the other. @return the first error */
+static int set_addresses(struct crew *crew) {
+    const int error4 = set_address(crew, 4), error6 = set_address(crew, 6);
+    return error4 ? error4 : error6;
 }
 
 void crew_on_refused(struct crew *crew, const struct netlink_refusal *refusal) {
     if (refusal->prefix.addr.version)
         crew->refused[refusal->prefix.addr.version == 6] = true;
+}
+
+void crew_retry(struct crew *crew) {
+    if (!crew->configured || !tun_ifindex(crew_tun(crew)))
+        return;
+    for (uint8_t version = 4; version <= 6; version += 2)
+        if (crew->refused[version == 6] && !set_address(crew, version))
+            log_notice("%s: the IPv%u address could be set again", tun_name(crew_tun(crew)), version);
 }
 
 int crew_address(const struct crew *crew, uint8_t version, struct ip_prefix *out) {

@@ -38,7 +38,7 @@ struct crew {
     bool stopping;                /**< threads are to end */
     bool configured;              /**< the device has its addresses … */
     bool device_down;             /**< … and was down since: the kernel forgot some of them */
-    bool refused[2];              /**< IPv4, IPv6: the kernel refused the device's address after all */
+    bool refused[2];              /**< IPv4, IPv6: the kernel refused the device's address */
 };
 
 /**
@@ -64,6 +64,8 @@ void crew_each(struct crew *crew, void (*fn)(struct server *server, void *contex
 void crew_on_link(struct crew *crew, unsigned ifindex, bool present, bool up);
 /** A change that was told as made is refused by the kernel after all, as the log tells. */
 void crew_on_refused(struct crew *crew, const struct netlink_refusal *refusal);
+/** Try the device's addresses again that the kernel refused. */
+void crew_retry(struct crew *crew);
 /** The address that the device has, of one version. @return 0; -ENOENT: none */
 int crew_address(const struct crew *crew, uint8_t version, struct ip_prefix *out);
 /** The tunnel device, for its name; NULL: none. */

@@ -61,6 +61,16 @@ static void on_refused(void *context, const struct netlink_refusal *refusal) {
         client_host_on_refused(&daemon->client, refusal);
 }
 
+static void on_restored(void *context) {
+    struct daemon *daemon = context;
+    netlink_set_quiet(daemon->netlink, true);
+    if (daemon->config->role == CONFIG_SERVER)
+        crew_retry(&daemon->crew);
+    else if (daemon->client.worker)
+        client_host_retry(&daemon->client);
+    netlink_set_quiet(daemon->netlink, false);
+}
+
 static void on_undone(void *context) {
     struct daemon *daemon = context;
     restore_on_undone(&daemon->restore, loop_now(daemon->worker.loop));
@@ -89,7 +99,7 @@ int daemon_reload(struct daemon *daemon, char *why, size_t why_size) {
         log_set_level((enum log_level)config->log_level);
     config_free(daemon->config);
     daemon->config = config;
-    on_undone(daemon); /* also what could not be put back when it was taken away */
+    on_undone(daemon); /* also what could not be put back, or was refused */
     log_notice("configuration reloaded from %s", config->file);
     return 0;
 }
@@ -161,7 +171,7 @@ static int open_kernel_side(struct daemon *daemon, const char *runtime_dir, char
     error = netlink_open(daemon->worker.loop, &hooks, journal, &daemon->netlink, why, why_size);
     if (error)
         return error;
-    restore_init(&daemon->restore, daemon->netlink, &daemon->worker.timers);
+    restore_init(&daemon->restore, daemon->netlink, &daemon->worker.timers, on_restored, daemon);
     error = netlink_undo_crashed(daemon->netlink);
     if (error > 0)
         log_notice("%d changes of an earlier run that did not end properly were undone", error);

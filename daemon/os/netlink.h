@@ -30,8 +30,9 @@ struct netlink_hooks {
     void (*on_address)(void *context, unsigned ifindex, const struct ip_addr *addr, bool present);
     /** A route changed somewhere (default routes, gateways): look up again what you depend on. At most once a turn. */
     void (*on_route)(void *context);
-    /** Something like a change of ours was taken away, perhaps by somebody else, or there was no memory to see to one:
-     * netlink_restore() is due. The kernel, or we, may have had a reason. */
+    /** Something like a change of ours was taken away, perhaps by somebody else, or there was no memory to see to one,
+     * or a device with changes of ours has IPv6 now: netlink_restore() is due. The kernel, or we, may have had a
+     * reason. */
     void (*on_undone)(void *context);
     /** netlink_restore() found that the kernel refuses a change of ours for good. It is not ours any more; why stands
      * in the log. */
@@ -105,6 +106,9 @@ int netlink_rule_set(struct netlink *netlink, const struct ip_addr *from, uint32
  * memory: it is due once more, a moment later
  * @return how many were made */
 int netlink_restore(struct netlink *netlink, bool *again);
+/** Whether the log is spared of changes that fail, as they are tried again that failed before (level debug has them).
+ */
+void netlink_set_quiet(struct netlink *netlink, bool quiet);
 /** A device was moved to another network namespace: forget its changes, which the kernel has undone. */
 void netlink_forget(struct netlink *netlink, unsigned ifindex);
 /** Undo every change of this process, newest first, and empty the journal. */

@@ -68,6 +68,10 @@ static bool already_gone(int error) {
 static void log_failure(struct netlink *netlink, const char *verb, const struct netlink_change *change, int error) {
     char text[NETLINK_CHANGE_TEXT_MAX], others[48] = "";
 
+    if (netlink->quiet) {
+        log_debug("netlink: cannot %s %s: %s", verb, netlink_change_print(change, text), strerror(-error));
+        return;
+    }
     if (!log_limit_allows_burst(&netlink->failures, FAILURES_AT_ONCE, clock_now()))
         return;
     if (netlink->failures.suppressed)
@@ -396,6 +400,10 @@ int netlink_restore(struct netlink *netlink, bool *again) {
     }
     strike_refused(netlink);
     return made;
+}
+
+void netlink_set_quiet(struct netlink *netlink, bool quiet) {
+    netlink->quiet = quiet;
 }
 
 void netlink_forget(struct netlink *netlink, unsigned ifindex) {

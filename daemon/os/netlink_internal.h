@@ -127,6 +127,7 @@ struct netlink {
     struct netlink_monitor monitor;   /**< the listening half */
     struct netlink_journal journal;   /**< changes of ours */
     struct log_limit failures;        /**< bounds the log lines about changes that failed */
+    bool quiet;                       /**< they are told at level debug */
 };
 
 /**
@@ -164,6 +165,9 @@ bool netlink_message_route(struct nlmsghdr *message, struct netlink_route *out, 
                            uint32_t *table, uint32_t *metric);
 /** Whether a route message concerns how packets leave (not local, multicast or cached). */
 bool netlink_message_route_matters(struct nlmsghdr *message);
+/** The device on which a message tells that IPv6 works now; 0: it tells no such thing. When IPv6 is switched on again
+ * the multicast route that comes with it is all that is told. */
+unsigned netlink_message_ipv6_on(struct nlmsghdr *message);
 /** Whether a message tells that a route or rule with our protocol number was deleted. */
 bool netlink_message_undoes(const struct nlmsghdr *message);
 
@@ -184,6 +188,8 @@ void netlink_journal_strike(struct netlink_journal *journal, size_t index);
 size_t netlink_journal_find(const struct netlink_journal *journal, const struct netlink_change *change);
 /** Whether the journal has this address of this device. */
 bool netlink_journal_has_address(const struct netlink_journal *journal, unsigned ifindex, const struct ip_addr *addr);
+/** Whether the journal has any change of this device. */
+bool netlink_journal_has_device(const struct netlink_journal *journal, unsigned ifindex);
 /** Read what a former process left in the file, of this boot, into the empty list. @return 0 or -errno */
 int netlink_journal_load(struct netlink_journal *journal);
 /** Forget everything, empty the file. */

@@ -290,6 +290,13 @@ bool netlink_journal_has_address(const struct netlink_journal *journal, unsigned
     return false;
 }
 
+bool netlink_journal_has_device(const struct netlink_journal *journal, unsigned ifindex) {
+    for (size_t i = 0; i < journal->count; i++)
+        if (journal->changes[i].ifindex == ifindex)
+            return true;
+    return false;
+}
+
 /** Take one line of a former process. @param current whether the lines are of this boot; changed by boot lines @return
  * 0, -EINVAL, -ENOMEM */
 static int line_take(struct netlink_journal *journal, const char *line, const char *boot, bool *current) {

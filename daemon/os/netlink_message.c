@@ -161,6 +161,16 @@ bool netlink_message_route_matters(struct nlmsghdr *message) {
            route->rtm_type != RTN_ANYCAST;
 }
 
+unsigned netlink_message_ipv6_on(struct nlmsghdr *message) {
+    const struct rtmsg *kind = nlmsg_data(message);
+    struct netlink_route route;
+    struct ip_prefix target;
+
+    if (message->nlmsg_type != RTM_NEWROUTE || !netlink_message_route(message, &route, &target, NULL, NULL))
+        return 0;
+    return kind->rtm_type == RTN_MULTICAST && target.addr.version == 6 && target.length == 8 ? route.ifindex : 0;
+}
+
 bool netlink_message_undoes(const struct nlmsghdr *message) {
     const struct rtmsg *route = nlmsg_data(message);
     const struct nlattr *protocol;

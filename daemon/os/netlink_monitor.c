@@ -190,6 +190,7 @@ static int on_message(struct nl_msg *wrapped, void *context) {
     struct nlmsghdr *message = nlmsg_hdr(wrapped);
     struct netlink_known_link link;
     struct netlink_known_address address;
+    const unsigned ipv6_on = netlink_message_ipv6_on(message);
 
     if (netlink_message_link(message, &link)) {
         if (message->nlmsg_type == RTM_NEWLINK)
@@ -204,7 +205,7 @@ static int on_message(struct nl_msg *wrapped, void *context) {
     } else if (netlink_message_route_matters(message)) {
         monitor->route_changed = true;
     }
-    if (netlink_message_undoes(message))
+    if (netlink_message_undoes(message) || (ipv6_on && netlink_journal_has_device(&netlink->journal, ipv6_on)))
         monitor->undone = true;
     return NL_OK;
 }

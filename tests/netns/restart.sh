@@ -60,20 +60,41 @@ check 'with the device up again at the client a ping comes back' pings "$client"
 bounce "$server"
 check 'with the device up again at the server too' pings "$client" 10.77.0.1 fd77::1
 
-# Where IPv6 is switched off for a while nothing of it can be put back; a reload does that when it can be.
-ipv6() { in_ns "$client" sysctl -qw net.ipv6.conf.mpvpn0.disable_ipv6=$((1 - $1)); }
-ipv6 0
-sleep 1 # it has tried
-ipv6 1
-refuses 'after IPv6 was off at the client there is none' in_ns "$client" ping -c 1 -W 1 fd77::1
-check 'it can be reloaded' ctl client reload
-check 'then there is' pings "$client" 10.77.0.1 fd77::1
-ipv6 0
+# Where IPv6 is switched off for a while nothing of it can be put back, and the log says so once. When it is on again all
+# of it is.
+ipv6() { in_ns "$1" sysctl -qw net.ipv6.conf.mpvpn0.disable_ipv6=$((1 - $2)); }
+# has_ipv6 NAME COUNT: how many IPv6 addresses its status has
+has_ipv6() { [ "$(value "$1" 'sum(":" in a for a in j["tunnel"]["addresses"])' status)" = "$2" ]; }
+refused() { grep -c "$2: netlink: cannot make address" "$dir/$1.log"; }
+for end in client server; do
+    told=$(refused $end warning)
+    ipv6 "${!end}" 0
+    check "IPv6 is off at the $end: its status has no such address" until_true 10 has_ipv6 $end 0
+    ip -n "${!end}" route add 192.0.2.128/25 dev mpvpn0 protocol 109
+    ip -n "${!end}" route del 192.0.2.128/25 dev mpvpn0 protocol 109
+    sleep 1 # a route like those of its own was taken away, so it has tried again
+    check 'it has tried in vain' test "$(refused $end debug)" -gt 0
+    is 'of which the log tells once' "$(refused $end warning)" $((told + 1))
+    check 'and there is still none' has_ipv6 $end 0
+    ipv6 "${!end}" 1
+    check "IPv6 is on again at the $end: the status has it" until_true 10 has_ipv6 $end 1
+    check 'and there is' pings "$client" 10.77.0.1 fd77::1
+done
+check 'the server says so' said server 'mpvpn0: the IPv6 address could be set again'
+
+# What was refused when the device came up is not forgotten either.
+ipv6 "$server" 0
+bounce "$server"
+check 'off when the device of the server was up again: it has none' until_true 10 has_ipv6 server 0
+ipv6 "$server" 1
+check 'on again: it has' until_true 10 has_ipv6 server 1
+check 'and works' pings "$client" 10.77.0.1 fd77::1
+ipv6 "$client" 0
 bounce "$client"
 check 'it does not hold for set what it could not set when its device was up again' until_true 5 \
     eval '[ "$(value client "j[\"tunnel\"][\"addresses\"] + j[\"tunnel\"][\"routes_set\"]" status)" = "['\''10.77.0.2/32'\'', '\''10.77.0.0/24'\'']" ]'
-ipv6 1
-check 'it can be reloaded once more' ctl client reload
+ipv6 "$client" 1
+check 'it can be reloaded' ctl client reload
 check 'and has all of it' pings "$client" 10.77.0.1 fd77::1
 
 # Killed, the client leaves its changes; the next start clears them up and works.

@@ -7,6 +7,7 @@
  *             simb 203.0.113.2  ── 20 Mbit/s, 10 ms each way ──┴── server 198.51.100.1
  */
 #include <check.h>
+#include <errno.h>
 #include <string.h>
 
 #include "bonded.h"
@@ -402,9 +403,37 @@ START_TEST(a_server_restarts) {
 }
 END_TEST
 
+/* The tunnel device of a server was down, and the kernel refuses an address of one version when it is up again: the
+ * other is set. What was refused is tried again until it is not. */
+START_TEST(a_refused_address_of_one_version_is_no_reason_to_do_without_the_other) {
+    const uint8_t refused = _i ? 6 : 4, other = _i ? 4 : 6;
+    struct ip_prefix address;
+    unsigned ifindex;
+    begin_server(1, NULL);
+    ifindex = tun_ifindex(crew_tun(&server.crew));
+    ck_assert_uint_eq(host_addresses_set(server_host, 6), 1);
+    host_refuse_addresses(server_host, refused);
+    for (unsigned i = 0; i < 2; i++) {
+        const unsigned before = host_addresses_set(server_host, other);
+        crew_on_link(&server.crew, ifindex, true, false);
+        crew_on_link(&server.crew, ifindex, true, true);
+        ck_assert_uint_eq(host_addresses_set(server_host, other), before + 1);
+        crew_retry(&server.crew);
+        ck_assert_uint_eq(host_addresses_set(server_host, other), before + 1);
+        ck_assert_int_eq(crew_address(&server.crew, refused, &address), -ENOENT);
+        ck_assert_int_eq(crew_address(&server.crew, other, &address), 0);
+    }
+    host_refuse_addresses(server_host, 0);
+    crew_retry(&server.crew);
+    ck_assert_int_eq(crew_address(&server.crew, refused, &address), 0);
+    end_kill(&server);
+    world_end();
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("sim_badday");
-    TCase *tcase = tcase_create("badday");
+    TCase *tcase = tcase_create("badday"), *host = tcase_create("host");
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, both_paths_die_and_one_returns, 0, OUTAGES * 4);
     tcase_add_loop_test(tcase, paths_die_in_turn, 0, 4);
@@ -419,6 +448,8 @@ int main(void) {
     tcase_add_loop_test(tcase, a_client_is_suspended, 0, 2 * SUSPENSIONS * MOMENTS);
     tcase_add_loop_test(tcase, the_date_jumps, 0, 4);
     tcase_add_loop_test(tcase, a_server_restarts, 0, 4);
+    tcase_add_loop_test(host, a_refused_address_of_one_version_is_no_reason_to_do_without_the_other, 0, 2);
+    suite_add_tcase(suite, host);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

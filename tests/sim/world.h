@@ -91,6 +91,10 @@ uint64_t world_random(void);
 /** What the host's kernel is asked by: hand it to client_start() and server_start(). */
 struct netlink;
 struct netlink *host_netlink(struct host *host);
+/** It refuses addresses of an IP version; 0: of none. */
+void host_refuse_addresses(struct host *host, uint8_t version);
+/** How often an address of an IP version was set. */
+unsigned host_addresses_set(const struct host *host, uint8_t version);
 /** Who gets what a host's worker writes to its TUN. */
 typedef void host_tun_fn(void *context, const uint8_t *packet, size_t length, const struct offload *offload);
 void host_on_tun(struct host *host, host_tun_fn *fn, void *context);

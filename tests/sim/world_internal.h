@@ -23,7 +23,9 @@ struct loop {
     bool stopped;
 };
 struct netlink {
-    struct host *host; /* whose kernel this stands for */
+    struct host *host;         /* whose kernel this stands for */
+    uint8_t refused;           /* IP version whose addresses it refuses; 0: none */
+    unsigned addresses_set[2]; /* IPv4, IPv6: how often one was set */
 };
 struct sockdiag {
     const struct host *host; /* whose kernel this stands for */

@@ -255,7 +255,13 @@ int netlink_device_mtu(struct netlink *netlink, unsigned ifindex, uint32_t mtu_b
     return (void)netlink, (void)ifindex, (void)mtu_bytes, 0;
 }
 int netlink_address(struct netlink *netlink, unsigned ifindex, const struct ip_prefix *address, bool present) {
-    return (void)netlink, (void)ifindex, (void)address, (void)present, 0;
+    (void)ifindex;
+    if (!present)
+        return 0;
+    if (address->addr.version == netlink->refused)
+        return -EACCES;
+    netlink->addresses_set[address->addr.version == 6]++;
+    return 0;
 }
 int netlink_route_set(struct netlink *netlink, const struct netlink_route_spec *route, bool present) {
     return (void)netlink, (void)route, (void)present, 0;
@@ -270,6 +276,14 @@ void netlink_forget(struct netlink *netlink, unsigned ifindex) {
 
 int netlink_rp_filter(const char *device) {
     return (void)device, 0;
+}
+
+void host_refuse_addresses(struct host *host, uint8_t version) {
+    host->netlink.refused = version;
+}
+
+unsigned host_addresses_set(const struct host *host, uint8_t version) {
+    return host->netlink.addresses_set[version == 6];
 }
 
 /* os/sockdiag.h: the connections of host_congestion() */

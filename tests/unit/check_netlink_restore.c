@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* check_netlink_restore: what others remove of our changes, and that it comes back. */
+#include <errno.h>
 #include <netlink/msg.h>
 #include <netlink/socket.h>
 #include <linux/rtnetlink.h>
 
 #include "os/netlink_internal.h"
+
 #include "tests/unit/netlink_env.h"
 #include "tests/unit/suite.h"
 
@@ -195,25 +197,39 @@ START_TEST(a_change_that_could_not_be_undone_is_undone_later_and_not_made_again)
 }
 END_TEST
 
-/** Restore, and read what the log says meanwhile. @return text that stays until the next call */
-static const char *restored_with_log(void) {
+static FILE *log_file;
+static int log_saved; /* where it goes otherwise */
+
+/** From here on the log is kept. */
+static void begin_log(void) {
+    log_file = tmpfile();
+    log_saved = dup(STDERR_FILENO);
+    ck_assert_ptr_nonnull(log_file);
+    ck_assert_int_eq(dup2(fileno(log_file), STDERR_FILENO), STDERR_FILENO);
+}
+
+/** @return what it said since begin_log(), until the next call */
+static const char *end_log(void) {
     static char text[4096];
-    FILE *log = tmpfile();
-    const int saved = dup(STDERR_FILENO);
-    bool again = true;
     size_t length;
 
-    ck_assert_ptr_nonnull(log);
-    ck_assert_int_eq(dup2(fileno(log), STDERR_FILENO), STDERR_FILENO);
+    dup2(log_saved, STDERR_FILENO);
+    close(log_saved);
+    rewind(log_file);
+    length = fread(text, 1, sizeof text - 1, log_file);
+    text[length] = '\0';
+    fclose(log_file);
+    return text;
+}
+
+/** Restore, and read what the log says meanwhile. @return text that stays until the next call */
+static const char *restored_with_log(void) {
+    bool again = true;
+
+    begin_log();
     while (again)
         netlink_restore(netlink, &again); /* the first ones take answers that nobody read */
-    dup2(saved, STDERR_FILENO);
-    close(saved);
-    rewind(log);
-    length = fread(text, 1, sizeof text - 1, log);
-    text[length] = '\0';
-    fclose(log);
-    return text;
+    return end_log();
 }
 
 static unsigned lines_of(const char *text) {
@@ -279,6 +295,40 @@ START_TEST(what_stood_and_is_refused_for_good_is_told_too) {
 }
 END_TEST
 
+/* Of that the kernel tells nothing but a route for multicast. Only devices with changes of ours matter. */
+START_TEST(that_ipv6_is_on_again_is_told_where_something_of_ours_is) {
+    const struct ip_prefix ours6 = prefix("fd77::1/64");
+
+    ck_assert_int_eq(netlink_address(netlink, index_of("wa"), &ours6, true), 0);
+    run("sysctl -qw net.ipv6.conf.va.disable_ipv6=1");
+    settle();
+    undone_told = 0;
+    run("sysctl -qw net.ipv6.conf.va.disable_ipv6=0");
+    settle();
+    ck_assert_uint_eq(undone_told, 0);
+    run("sysctl -qw net.ipv6.conf.wa.disable_ipv6=1");
+    settle();
+    ck_assert_uint_eq(undone_told, 1);
+    run("sysctl -qw net.ipv6.conf.wa.disable_ipv6=0");
+    settle();
+    ck_assert_uint_eq(undone_told, 2);
+}
+END_TEST
+
+START_TEST(of_changes_that_fail_the_log_is_spared_while_it_is_to_be) {
+    const struct ip_prefix ours6 = prefix("fd77::1/64");
+
+    run("sysctl -qw net.ipv6.conf.wa.disable_ipv6=1");
+    settle();
+    for (int quiet = 1; quiet >= 0; quiet--) {
+        netlink_set_quiet(netlink, quiet);
+        begin_log();
+        ck_assert_int_eq(netlink_address(netlink, index_of("wa"), &ours6, true), -EACCES);
+        ck_assert_uint_eq(lines_of(end_log()), quiet ? 0 : 1);
+    }
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("netlink_restore");
     TCase *kernel = tcase_create("kernel");
@@ -292,6 +342,8 @@ int main(void) {
     tcase_add_test(kernel, a_change_that_could_not_be_undone_is_undone_later_and_not_made_again);
     tcase_add_test(kernel, what_was_told_as_made_and_is_refused_is_told_once_and_is_not_ours);
     tcase_add_test(kernel, what_stood_and_is_refused_for_good_is_told_too);
+    tcase_add_test(kernel, that_ipv6_is_on_again_is_told_where_something_of_ours_is);
+    tcase_add_test(kernel, of_changes_that_fail_the_log_is_spared_while_it_is_to_be);
     suite_add_tcase_of_root(suite, kernel);
     return suite_run(suite);
 }

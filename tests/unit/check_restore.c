@@ -22,11 +22,17 @@ int __wrap_netlink_restore(struct netlink *netlink, bool *again) {
     return 0;
 }
 
+static unsigned restored; /* how often the hall was told */
+static void on_restored(void *context) {
+    ck_assert_ptr_eq(context, &restored);
+    ck_assert_uint_eq(tries, ++restored); /* each time, afterwards */
+}
+
 static void setup(void) {
-    tries = 0;
+    tries = restored = 0;
     no_memory = false;
     now = NS_PER_SEC;
-    restore_init(&restore, NULL, &timers);
+    restore_init(&restore, NULL, &timers, on_restored, &restored);
 }
 
 static void teardown(void) {
@@ -54,6 +60,7 @@ START_TEST(what_is_undone_is_seen_to_a_moment_later_and_once) {
     ck_assert_uint_eq(pass(400 * MS), 0);
     restore_on_undone(&restore, now);
     ck_assert_uint_eq(pass(100 * MS), 1);
+    ck_assert_uint_eq(restored, 1);
     ck_assert_uint_eq(pass(60 * NS_PER_SEC), 0);
 }
 END_TEST
@@ -80,7 +87,7 @@ START_TEST(news_ends_a_long_wait_and_much_of_it_is_no_hurry) {
     ck_assert_uint_eq(pass(500 * MS), 1);
     ck_assert_uint_eq(pass(NS_PER_SEC - 1), 0); /* the waits begin anew */
     ck_assert_uint_eq(pass(1), 1);
-    tries = 0;
+    tries = restored = 0;
     for (unsigned i = 0; i < 1000; i++) {
         restore_on_undone(&restore, now);
         pass(10 * MS);
