@@ -182,11 +182,16 @@ ngtcp2_ssize __wrap_ngtcp2_rtb_recv_ack(void *rtb, const struct frame_1_11 *fram
 
     answered = NULL;
     packets = __real_ngtcp2_rtb_recv_ack(rtb, frame, stat, conn, pktns, received, now);
-    if (packets <= 0 || answered == NULL || answered->lost == NULL)
+    if (packets <= 0 || answered == NULL || answered->lost == NULL || frame->largest < 0 ||
+        frame->first > (uint64_t)frame->largest)
         return packets;
     from = (uint64_t)frame->largest - frame->first;
     find_forgotten(answered, from, (uint64_t)frame->largest, now);
     for (size_t i = 0; i < frame->count; i++) {
+        /* Ranges lie below each other, as ngtcp2 saw to; so if the frame were laid out otherwise, what is no range
+         * would soon end this, long before a wrong count did. */
+        if (from < 2 || frame->ranges[i].gap > from - 2 || frame->ranges[i].length > from - 2 - frame->ranges[i].gap)
+            break;
         to = from - frame->ranges[i].gap - 2;
         from = to - frame->ranges[i].length;
         find_forgotten(answered, from, to, now);

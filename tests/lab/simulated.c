@@ -25,7 +25,9 @@
 #define WIRE_BYTES 66u   /**< that a packet costs beyond its UDP payload: UDP, IPv4, settings_init()'s overhead */
 #define LOAD 1.1         /**< congestion.sh's load, of the link's rate … */
 #define LOAD_BYTES 1398u /**< … in such packets, payload … */
-#define LOAD_QUEUE 4096u /**< … of which the daemon's queue (daemon/tunnel.c) holds so many */
+#define LOAD_QUEUE                                                                                                     \
+    4096u /**< … of which the daemon's queue (daemon/tunnel.c) holds so many, left out: as long as the load          \
+           * takes to offer them, whatever a controller carries meanwhile */
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 /** How runs are measured. */

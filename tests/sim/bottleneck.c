@@ -101,7 +101,18 @@ static struct bottleneck_slot *first_held(const struct bottleneck *bottleneck) {
     return bottleneck->held_count > 0 ? &bottleneck->slots[bottleneck->held[bottleneck->held_head]] : NULL;
 }
 
+/** @return the slot of the one that comes out last of those that are held, at least one */
+static const struct bottleneck_slot *last_held(const struct bottleneck *bottleneck) {
+    size_t last = bottleneck->held_head + bottleneck->held_count - 1;
+
+    return &bottleneck->slots[bottleneck->held[last % SETTINGS_PACKETS_MAX]];
+}
+
+/** A packet is held until it is due. The ring is in the order in which packets are due, which it is as long as
+ * late.delay stays the same while any is held; and each that is held has its slot, so it never has more than those. */
 static void hold(struct bottleneck *bottleneck, uint32_t handle, uint64_t due) {
+    assert(bottleneck->held_count < SETTINGS_PACKETS_MAX);
+    assert(bottleneck->held_count == 0 || due >= last_held(bottleneck)->due);
     bottleneck->slots[handle].due = due;
     bottleneck->held[(bottleneck->held_head + bottleneck->held_count++) % SETTINGS_PACKETS_MAX] = handle;
 }
