@@ -4,8 +4,8 @@
  * How it works: each time that is a moment later, as whoever flushes a device looks again whether it is empty, and goes
  * on until it is. While there is no memory for it the next try waits twice as long, but news of a change is a reason to
  * try after that moment again, and it is never put off by more news. What the kernel refused is the hall's to try again
- * then. Left out: what is ours, and how it is made
- * (os/netlink_change.c). Invariant: there is at most one try within RESTORE_AFTER. */
+ * then. Left out: what is ours, and how it is made (os/netlink_change.c). Invariant: there is at most one try within
+ * RESTORE_AFTER. */
 #include "restore.h"
 
 #define RESTORE_AFTER (NS_PER_SEC / 2)

@@ -359,10 +359,12 @@ void session_be_patient(struct session *session, uint64_t now) {
     const uint64_t left = session->patient_until > now ? session->patient_until - now : 0;
     const uint64_t wanted = queue_interval(session->queue);
     uint64_t credit = session->patience + left + (now - session->patience_at) / PATIENT_PART;
+    uint64_t allowed;
     credit = credit < PATIENT_MOST ? credit : PATIENT_MOST;
-    session->patience = credit - (wanted < credit ? wanted : credit);
+    allowed = wanted < credit ? wanted : credit;
+    session->patience = credit - allowed;
     session->patience_at = now;
-    session->patient_until = now + (wanted < credit ? wanted : credit);
+    session->patient_until = now + allowed;
     queue_be_patient(session->queue, session->patient_until);
 }
 

@@ -31,13 +31,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/be.h"
 #include "common/clock.h"
+#include "packet/headers.h"
 #include "packet/inner.h"
 
-#define TCP_BYTES 20u                   /**< header without options */
-#define STAMPS_BYTES 32u                /**< with timestamps and nothing else */
-#define FLAG_ACK 0x10u                  /**< the one flag of a plain acknowledgement */
-#define FLAG_SYN 0x02u                  /**< of what opens a connection */
+#define STAMPS_BYTES 32u                /**< TCP's header with timestamps and nothing else */
 #define PARTS 7u                        /**< of a round's data, for each of which an acknowledgement goes on */
 #define PART_WAIT 3u                    /**< intervals that one waits longer if it is for less, … */
 #define PART_WAIT_MAX (100 * NS_PER_MS) /**< … ns, but no longer than that */
@@ -102,10 +101,6 @@ void thin_follow_rounds(struct thin *thin, bool follow) {
     thin->rounds = follow;
 }
 
-static uint32_t number_at(const uint8_t *p) {
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 /** Whether it is TCP without IP options or extension headers: cheap, as it is asked for every packet. */
 static bool is_tcp(const uint8_t *packet, size_t length) {
     if (length < 40)
@@ -113,26 +108,31 @@ static bool is_tcp(const uint8_t *packet, size_t length) {
     return (packet[0] == 0x45 && packet[9] == IPPROTO_TCP) || (packet[0] >> 4 == 6 && packet[6] == IPPROTO_TCP);
 }
 
+/** Bytes of the header of IP of what is_tcp() took. */
+static size_t ip_bytes(const uint8_t *packet) {
+    return packet[0] >> 4 == 4 ? IP4_HEADER : IP6_HEADER;
+}
+
 /** Whether it is an acknowledgement and nothing else. @param acked out: what it acknowledges */
 static bool is_plain(const uint8_t *packet, size_t length, uint32_t *acked) {
-    size_t header = packet[0] >> 4 == 4 ? 20 : 40, left = length - header;
+    size_t header = ip_bytes(packet), left = length - header;
     const uint8_t *l4 = packet + header;
 
-    if (length > THIN_BYTES_MAX || (left != TCP_BYTES && left != STAMPS_BYTES))
+    if (length > THIN_BYTES_MAX || (left != TCP_HEADER && left != STAMPS_BYTES))
         return false;
-    if (l4[12] != left / 4 << 4 || l4[13] != FLAG_ACK)
+    if (l4[TCP_OFFSET] != left / 4 << 4 || l4[TCP_FLAGS] != TCP_ACK)
         return false;
-    if (left == STAMPS_BYTES && memcmp(l4 + TCP_BYTES, "\1\1\10\12", 4) != 0)
+    if (left == STAMPS_BYTES && memcmp(l4 + TCP_HEADER, "\1\1\10\12", 4) != 0)
         return false;
-    *acked = number_at(l4 + 8);
+    *acked = be32_get(l4 + TCP_ACKNOWLEDGED);
     return true;
 }
 
 /** Whether it opens a connection, or answers what does. */
 static bool opens_flow(const uint8_t *packet, size_t length) {
-    size_t header = packet[0] >> 4 == 4 ? 20 : 40;
+    size_t header = ip_bytes(packet);
 
-    return length >= header + TCP_BYTES && packet[header + 13] & FLAG_SYN;
+    return length >= header + TCP_HEADER && packet[header + TCP_FLAGS] & TCP_SYN;
 }
 
 /** The place of the flow that an acknowledgement answers. @return NULL: it is no flow of ours, or no memory */

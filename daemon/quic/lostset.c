@@ -39,6 +39,13 @@ static uint64_t least(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
+/** @return the block that a packet is in; NULL: nothing is remembered of that */
+static struct lostset_block *block_of(struct lostset *set, unsigned space, uint64_t number) {
+    struct lostset_block *block = place_of(set, space, number / LOSTSET_PACKETS);
+
+    return block->key == key_of(space, number / LOSTSET_PACKETS) ? block : NULL;
+}
+
 void lostset_add(struct lostset *set, unsigned space, uint64_t number, uint64_t sent, size_t bytes) {
     uint64_t key = key_of(space, number / LOSTSET_PACKETS);
     struct lostset_block *block = place_of(set, space, number / LOSTSET_PACKETS);
@@ -56,29 +63,29 @@ void lostset_add(struct lostset *set, unsigned space, uint64_t number, uint64_t 
 }
 
 bool lostset_take(struct lostset *set, unsigned space, uint64_t number) {
-    struct lostset_block *block = place_of(set, space, number / LOSTSET_PACKETS);
-    bool lost = block->key == key_of(space, number / LOSTSET_PACKETS) && (block->lost & bit_of(number)) != 0;
+    struct lostset_block *block = block_of(set, space, number);
 
-    if (lost)
-        block->lost &= ~bit_of(number);
-    return lost;
+    if (block == NULL || (block->lost & bit_of(number)) == 0)
+        return false;
+    block->lost &= ~bit_of(number);
+    return true;
 }
 
 bool lostset_take_any(struct lostset *set, uint64_t from, uint64_t to, uint64_t now, struct lostset_packet *packet) {
     uint64_t number = most(from, set->end - least(set->end, LOSTSET_KNOWN)), end = least(to + 1, set->end);
 
     while (number < end) {
-        const struct lostset_block *block = place_of(set, LOSTSET_SPACE, number / LOSTSET_PACKETS);
-        uint64_t lost = block->key == key_of(LOSTSET_SPACE, number / LOSTSET_PACKETS) ? block->lost : 0;
+        struct lostset_block *block = block_of(set, LOSTSET_SPACE, number);
+        uint64_t lost = block != NULL ? block->lost >> number % LOSTSET_PACKETS : 0;
 
-        lost >>= number % LOSTSET_PACKETS;
         if (lost == 0) {
             number += LOSTSET_PACKETS - number % LOSTSET_PACKETS;
             continue;
         }
         number += (uint64_t)__builtin_ctzll(lost);
-        if (number >= end || !lostset_take(set, LOSTSET_SPACE, number))
+        if (number >= end)
             return false;
+        block->lost &= ~bit_of(number);
         packet->number = number;
         packet->sent = now - (uint32_t)(now / NS_PER_US - set->sent[number % LOSTSET_KNOWN]) * NS_PER_US;
         packet->bytes = set->bytes[number % LOSTSET_KNOWN];

@@ -16,6 +16,7 @@
 #include "tests/sim/cc/flows.h"
 #include "tests/sim/cc/rows.h"
 #include "tests/sim/chance.h"
+#include "tests/sim/sort.h"
 #include "tests/unit/conn_fixture.h"
 
 #define SEEDS_MAX 100u   /**< seeds at most */
@@ -35,12 +36,6 @@ struct span {
     double skip;    /**< s of the load left out at least; a row may want more */
     double seconds; /**< s that count */
 };
-
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
 
 /** @return the value below which such a part of them is, between neighbours by distance; sorted */
 static double quantile(const double *values, size_t count, double part) {
@@ -85,7 +80,7 @@ int main(int argc, char **argv) {
 
             for (size_t n = 0; n < seeds; n++)
                 shares[n] = share(&rows[i], controllers[k], &span, n + 1);
-            qsort(shares, seeds, sizeof *shares, ascending);
+            sort_figures(shares, seeds);
             printf("%s|%s|%.1f|%.1f|%.1f\n", rows[i].name, controllers[k], quantile(shares, seeds, 0.5),
                    quantile(shares, seeds, 0.25), quantile(shares, seeds, 0.75));
             fflush(stdout);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "goals.h"
+#include "tests/sim/sort.h"
 
 static struct pair_run settings = {.flows = 1, .path_config = "", .config = "", .skip = 5, .seconds = 20, .seed = 1};
 static char path_config[256], config[256];
@@ -82,14 +83,9 @@ static void note(struct figures *figures, double figure) {
     figures->of[figures->count++] = figure;
 }
 
-static int compare(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Print median and worst. @param most whether the largest is the worst */
 static void show_figures(struct figures *figures, bool most, const char *after) {
-    qsort(figures->of, figures->count, sizeof *figures->of, compare);
+    sort_figures(figures->of, figures->count);
     printf(" %5.1f %5.1f%s", figures->of[figures->count / 2], figures->of[most ? figures->count - 1 : 0], after);
 }
 

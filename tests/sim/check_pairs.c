@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "goals.h"
+#include "tests/sim/sort.h"
 #include "tests/unit/suite.h"
 
 /* better alone, sum, ping, what the paths carry, vain */
@@ -44,12 +45,6 @@ static const struct beginning {
                   {"lte_starlink", 3, 20, 270, 270}};
 enum { BEGINNINGS = sizeof beginnings / sizeof *beginnings, SEEDS_MAX = 15 };
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 START_TEST(a_flow_fills_the_paths_soon) {
     const struct beginning *b = &beginnings[_i];
     struct pair_run run = goals_run(b->pair);
@@ -62,8 +57,8 @@ START_TEST(a_flow_fills_the_paths_soon) {
         share[i] = 100 * result.goodput / result.bound;
         gap[i] = (double)result.tcp.longest_gap / 1e6;
     }
-    qsort(share, b->seeds, sizeof *share, ascending);
-    qsort(gap, b->seeds, sizeof *gap, ascending);
+    sort_figures(share, b->seeds);
+    sort_figures(gap, b->seeds);
     ck_assert_msg(share[b->seeds / 2] >= b->least, "%s: %.0f %% (%.0f to %.0f)", b->pair, share[b->seeds / 2], share[0],
                   share[b->seeds - 1]);
     ck_assert_msg(gap[b->seeds - 1] <= b->longest, "%s: %.0f ms without a byte", b->pair, gap[b->seeds - 1]);

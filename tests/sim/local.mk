@@ -11,7 +11,8 @@ libsim_a_SOURCES = \
 	tests/sim/link.c \
 	tests/sim/link.h \
 	tests/sim/pair.c \
-	tests/sim/pair.h
+	tests/sim/pair.h \
+	tests/sim/sort.h
 testing_libs += libsim.a liblab.a
 unit_tests += tests/sim/check_bottleneck
 # The virtual network with whole ends on it. It stands before libmpvpn.a, whose os/ it takes the place of.

@@ -20,6 +20,7 @@
 #include "link.h"
 #include "packet/checksum.h"
 #include "packet/inner.h"
+#include "tests/sim/sort.h"
 
 #define PORT 5201u
 #define PINGS_MAX 2048u
@@ -110,13 +111,8 @@ static void on_tun(void *context, const uint8_t *packet, size_t length, const st
     }
 }
 
-static int by_value(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 static double part(double *values, size_t count, double share) {
-    qsort(values, count, sizeof *values, by_value);
+    sort_figures(values, count);
     return count ? values[(size_t)((double)(count - 1) * share)] : NAN;
 }
 

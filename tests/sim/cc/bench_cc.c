@@ -13,6 +13,7 @@
 #include "tests/sim/cc/paced.h"
 #include "tests/sim/cc/rows.h"
 #include "tests/sim/chance.h"
+#include "tests/sim/sort.h"
 #include "tests/unit/conn_fixture.h"
 
 #define SEEDS_MAX 100u /**< seeds at most */
@@ -41,18 +42,12 @@ struct cell {
     double overshoot[SEEDS_MAX], reached[SEEDS_MAX];             /**< of start-up, as flows.h has them */
 };
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 static void sort(struct cell *cell) {
-    qsort(cell->share, cell->seeds, sizeof *cell->share, ascending);
-    qsort(cell->delay, cell->seeds, sizeof *cell->delay, ascending);
-    qsort(cell->drops, cell->seeds, sizeof *cell->drops, ascending);
-    qsort(cell->overshoot, cell->seeds, sizeof *cell->overshoot, ascending);
-    qsort(cell->reached, cell->seeds, sizeof *cell->reached, ascending);
+    sort_figures(cell->share, cell->seeds);
+    sort_figures(cell->delay, cell->seeds);
+    sort_figures(cell->drops, cell->seeds);
+    sort_figures(cell->overshoot, cell->seeds);
+    sort_figures(cell->reached, cell->seeds);
 }
 
 static double median(const struct cell *cell, const double *values) {
@@ -291,7 +286,7 @@ static void print_kind(size_t seeds) {
             jain[i] = result.jain;
         }
         sort(&cell);
-        qsort(jain, seeds, sizeof *jain, ascending);
+        sort_figures(jain, seeds);
         printf("| %zu | %.3f (%.3f) | %.1f %% | %.0f ms |\n", counts[k], jain[seeds / 2], jain[0],
                100 * median(&cell, cell.share), median(&cell, cell.delay));
         fflush(stdout);

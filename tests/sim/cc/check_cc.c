@@ -6,6 +6,7 @@
 #include "tests/sim/cc/flows.h"
 #include "tests/sim/cc/rows.h"
 #include "tests/sim/chance.h"
+#include "tests/sim/sort.h"
 #include "tests/unit/conn_fixture.h"
 #include "tests/unit/suite.h"
 
@@ -35,12 +36,6 @@ struct noisy {
     double share[NOISY_SEEDS], delay[NOISY_SEEDS], drops[NOISY_SEEDS], reached[NOISY_SEEDS];
 };
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 /** Some seconds with each of the seeds. @param s what they have in common */
 static void run_noisy(struct flows_settings s, size_t seeds, struct noisy *out) {
     for (size_t i = 0; i < seeds; i++) {
@@ -52,10 +47,10 @@ static void run_noisy(struct flows_settings s, size_t seeds, struct noisy *out) 
         out->drops[i] = r.drops;
         out->reached[i] = r.reached > 0 ? r.reached : s.seconds;
     }
-    qsort(out->share, seeds, sizeof *out->share, ascending);
-    qsort(out->delay, seeds, sizeof *out->delay, ascending);
-    qsort(out->drops, seeds, sizeof *out->drops, ascending);
-    qsort(out->reached, seeds, sizeof *out->reached, ascending);
+    sort_figures(out->share, seeds);
+    sort_figures(out->delay, seeds);
+    sort_figures(out->drops, seeds);
+    sort_figures(out->reached, seeds);
 }
 
 /* Slow paths climb faster than others, but not past a queue that noise hides: its delay is within 15 ms of what jitter

@@ -3,6 +3,7 @@
  * (conditions.h), with senders that have not always something to send, and with many of its kind. */
 #include "tests/sim/cc/conditions.h"
 #include "tests/sim/chance.h"
+#include "tests/sim/sort.h"
 #include "tests/unit/conn_fixture.h"
 #include "tests/unit/suite.h"
 
@@ -22,14 +23,8 @@ static void run(struct flows_settings settings) {
     run_seed(settings, 1);
 }
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 static double median(double *values, size_t count) {
-    qsort(values, count, sizeof *values, ascending);
+    sort_figures(values, count);
     return values[count / 2];
 }
 
